@@ -1,0 +1,1 @@
+//! Events: iCalendar to and from the Calendar class.

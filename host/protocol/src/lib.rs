@@ -1,0 +1,28 @@
+//! The nouns of Exchange ActiveSync.
+//!
+//! Values and their text on the wire: versions, classes, commands, ids, keys, dates, status codes and the request
+//! line. No I/O, no clock, no task: functions over values. Start at [`Version`] and [`RequestLine`].
+
+mod class;
+mod command;
+mod date_time;
+mod facts;
+mod folder_type;
+mod ids;
+mod mail_record;
+mod request_line;
+mod status;
+mod sync_key;
+mod version;
+
+pub use class::Class;
+pub use command::Command;
+pub use date_time::{DateTimeError, compact, parse_date_time, punctuated};
+pub use facts::{Facts, Groups, WindowKey};
+pub use folder_type::FolderType;
+pub use ids::{CollectionId, FileReference, IdError, ServerId};
+pub use mail_record::{Flag, LastVerb, MailRecord, Verb};
+pub use request_line::{QueryForm, RequestLine, RequestLineError};
+pub use status::{CommonStatus, Refusal};
+pub use sync_key::{SyncKey, SyncKeyError};
+pub use version::{Version, VersionError};

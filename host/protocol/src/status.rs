@@ -1,0 +1,162 @@
+//! Common status codes and what stands for them before 14.0. MS-ASCMD 2.2.2 "Common Status Codes".
+
+use crate::Version;
+
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $variant:ident = $number:literal $http:literal,)*) => {
+        /// A mistake that any command can report. From 14.0 on its number is the Status of the command's root element;
+        /// before, an HTTP code takes its place.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum CommonStatus {
+            $($(#[$doc])* $variant = $number,)*
+        }
+
+        impl CommonStatus {
+            /// Every common status of this server.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The HTTP code that 2.5 to 12.1 get instead.
+            pub const fn http(self) -> u16 {
+                match self { $(Self::$variant => $http,)* }
+            }
+        }
+    };
+}
+
+statuses! {
+    /// The body or its type does not fit the command or the version.
+    InvalidContent = 101 400,
+    /// The bytes do not decode.
+    InvalidWbxml = 102 400,
+    /// The tree breaks the grammar.
+    InvalidXml = 103 400,
+    /// A date that cannot be read.
+    InvalidDateTime = 104 400,
+    /// Parameters that exclude one another.
+    InvalidCombinationOfIds = 105 400,
+    /// An id of a wrong form.
+    InvalidIds = 106 400,
+    /// The message is not MIME.
+    InvalidMime = 107 500,
+    /// The device id is missing or wrong.
+    DeviceIdInvalid = 108 400,
+    /// The device type is missing or wrong.
+    DeviceTypeInvalid = 109 400,
+    /// Our side failed; the device may try again.
+    ServerError = 110 500,
+    /// Our side is busy; the device tries again later.
+    ServerErrorRetryLater = 111 503,
+    /// The mailbox is full.
+    MailboxQuotaExceeded = 113 507,
+    /// A recipient that cannot be resolved.
+    MessageRecipientUnresolved = 116 400,
+    /// The same ClientId was sent before.
+    MessagePreviouslySent = 118 200,
+    /// Nobody to send to.
+    MessageHasNoRecipient = 119 400,
+    /// The message could not be queued.
+    MailSubmissionFailed = 120 500,
+    /// The original of a reply could not be used.
+    MessageReplyFailed = 121 500,
+    /// The attachment is too large.
+    AttachmentIsTooLarge = 122 413,
+    /// The user may not synchronise.
+    UserDisabledForSync = 126 403,
+    /// The administrator blocked the device.
+    DeviceBlocked = 129 403,
+    /// The account is disabled.
+    AccountDisabled = 131 403,
+    /// The state vanished; the next request will see a bad key.
+    SyncStateNotFound = 132 403,
+    /// This server has no such command.
+    CommandNotSupported = 137 501,
+    /// The command does not exist in this version.
+    VersionNotSupported = 138 400,
+    /// The device cannot apply the whole policy and must.
+    DeviceNotFullyProvisionable = 139 403,
+    /// A remote wipe is pending.
+    RemoteWipeRequested = 140 449,
+    /// The device cannot be provisioned and must.
+    LegacyDeviceOnStrictPolicy = 141 449,
+    /// The device must run Provision first.
+    DeviceNotProvisioned = 142 449,
+    /// The policy changed; the device must run Provision again.
+    PolicyRefresh = 143 449,
+    /// The policy key is not the one this device was given.
+    InvalidPolicyKey = 144 449,
+    /// Devices managed by somebody else are refused.
+    ExternallyManagedDevicesNotAllowed = 145 403,
+    /// An occurrence of something that does not recur.
+    NoRecurrenceInCalendar = 146 400,
+    /// An item of a class that does not fit.
+    UnexpectedItemClass = 147 400,
+    /// The remembered request cannot be run again.
+    InvalidStoredRequest = 149 400,
+    /// The item of a reply, a forward or an occurrence is not there.
+    ItemNotFound = 150 500,
+    /// More folders than the server allows.
+    TooManyFolders = 151 400,
+    /// A search found no folders.
+    NoFoldersFound = 152 400,
+    /// A move without MoveAlways.
+    MoveWithoutMoveAlways = 155 400,
+    /// The destination is no mail folder.
+    MoveToInvalidFolder = 156 400,
+    /// A body part in a form other than HTML.
+    BodyPartPreferenceTypeNotSupported = 164 400,
+    /// The first Provision must tell what the device is.
+    DeviceInformationRequired = 165 403,
+    /// An account id this server does not know.
+    InvalidAccountId = 166 400,
+    /// Protected mail is not offered.
+    IrmFeatureDisabled = 168 400,
+    /// The user has as many devices as allowed.
+    MaximumDevicesReached = 177 403,
+    /// A forward with both a MIME message and a body.
+    InvalidMimeBodyCombination = 178 400,
+    /// A forward whose parameters do not fit together.
+    InvalidSmartForwardParameters = 179 400,
+    /// A draft sent without, or with bad, recipients.
+    InvalidRecipients = 183 400,
+    /// The series is saved, some exceptions are not.
+    OneOrMoreExceptionsFailed = 184 200,
+}
+
+impl CommonStatus {
+    /// The number on the wire.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// How a device of `version` is told.
+    pub fn refusal(self, version: Version) -> Refusal {
+        if version.has_common_status() { Refusal::Status(self) } else { Refusal::Http(self.http()) }
+    }
+}
+
+/// How a common mistake is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// An HTTP code with an empty body.
+    Http(u16),
+    /// HTTP 200 and the Status in the command's root element.
+    Status(CommonStatus),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_before_14_never_see_a_common_status() {
+        for status in CommonStatus::ALL {
+            for version in Version::ALL {
+                match status.refusal(version) {
+                    Refusal::Http(code) => assert!(version < Version::V14_0 && (200..=507).contains(&code)),
+                    Refusal::Status(told) => assert!(version >= Version::V14_0 && told == *status),
+                }
+            }
+        }
+    }
+}
