@@ -20,6 +20,7 @@ use easel_wbxml::pages::airsyncbase;
 use easel_wbxml::{Element, Tag};
 
 pub use cut::{cut_html, cut_text};
+pub(crate) use html::{charset_within, text_as_block};
 pub use html::{html_to_text, text_to_html, without_charset};
 pub use plain::{clean, one_line, preview};
 

@@ -148,8 +148,16 @@ pub fn text_to_html(text: &str) -> String {
     out
 }
 
-/// The same without `<html>` and `<body>`.
-pub(crate) fn escape_into(text: &str, out: &mut String) {
+/// Text as a block between other HTML.
+pub(crate) fn text_as_block(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8 + 16);
+    out.push_str("<div>");
+    escape_into(text, &mut out);
+    out.push_str("</div>\r\n");
+    out
+}
+
+fn escape_into(text: &str, out: &mut String) {
     let mut after_space = true;
     for c in text.chars() {
         match c {
