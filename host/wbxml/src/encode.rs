@@ -4,6 +4,7 @@
 //! stands in memory whole. The form is the one every checked vector has: header `03 01 6A 00`, one STR_I for a text,
 //! a page switch only where the page changes, no content bit on an empty element.
 
+use crate::walk::{Step, Walk};
 use crate::{Element, Node, Tag};
 
 /// The header of every document: WBXML 1.3, unknown public id, UTF-8, no string table.
@@ -35,7 +36,7 @@ impl Encoder {
         Self { out: HEADER.to_vec(), page: 0 }
     }
 
-    /// Opens an element that will have content; [`Encoder::end`] closes it.
+    /// Opens an element that will have content; [`Encoder::end`] closes it. The token is one of `0x05..=0x3F`.
     pub fn start(&mut self, tag: Tag) {
         self.tag(tag, 0x40);
     }
@@ -49,10 +50,9 @@ impl Encoder {
     pub fn text(&mut self, text: &str) {
         self.out.push(0x03);
         self.out.reserve(text.len() + 1);
-        if text.bytes().any(|byte| byte < 0x20 || byte == 0xEF) {
-            let mut buffer = [0; 4];
-            for legal in text.chars().filter(|c| is_xml(*c)) {
-                self.out.extend_from_slice(legal.encode_utf8(&mut buffer).as_bytes());
+        if may_hold_illegal(text.as_bytes()) {
+            for legal in text.split(|c| !is_xml(c)) {
+                self.out.extend_from_slice(legal.as_bytes());
             }
         } else {
             self.out.extend_from_slice(text.as_bytes());
@@ -68,21 +68,37 @@ impl Encoder {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Writes an element with everything inside it.
-    pub fn element(&mut self, element: &Element) {
-        if element.content.is_empty() {
-            self.tag(element.tag, 0);
+    /// Writes `<Tag>text</Tag>`; empty text makes an empty element.
+    pub fn leaf(&mut self, tag: Tag, text: &str) {
+        if text.is_empty() {
+            self.tag(tag, 0);
             return;
         }
-        self.start(element.tag);
-        for node in &element.content {
-            match node {
-                Node::Element(child) => self.element(child),
-                Node::Opaque(bytes) => self.opaque(bytes),
-                Node::Text(text) => self.text(text),
+        self.start(tag);
+        self.text(text);
+        self.end();
+    }
+
+    /// Writes an element with everything inside it.
+    ///
+    /// Empty text and empty opaque data are no content. A literal name has no number, so an element of that kind,
+    /// which only decoding makes, is left out with its content.
+    pub fn element(&mut self, element: &Element) {
+        let mut walk = Walk::new(element);
+        while let Some(step) = walk.next() {
+            match step {
+                Step::Open(element) if !element.tag.is_writable() => walk.leave(),
+                Step::Open(element) if element.content.iter().all(is_blank) => {
+                    self.tag(element.tag, 0);
+                    walk.leave();
+                }
+                Step::Open(element) => self.start(element.tag),
+                Step::Text("") | Step::Opaque([]) => {}
+                Step::Text(text) => self.text(text),
+                Step::Opaque(bytes) => self.opaque(bytes),
+                Step::Close(_) => self.end(),
             }
         }
-        self.end();
     }
 
     /// How many bytes wait to be taken.
@@ -101,6 +117,7 @@ impl Encoder {
     }
 
     fn tag(&mut self, tag: Tag, content: u8) {
+        debug_assert!(tag.is_writable(), "{tag} has no token");
         if tag.page() != self.page {
             self.out.extend_from_slice(&[0x00, tag.page()]);
             self.page = tag.page();
@@ -115,6 +132,20 @@ impl Encoder {
             self.out.push((number >> (group * 7)) as u8 & 0x7F | more);
         }
     }
+}
+
+fn is_blank(node: &Node) -> bool {
+    match node {
+        Node::Element(child) => !child.tag.is_writable(),
+        Node::Opaque(bytes) => bytes.is_empty(),
+        Node::Text(text) => text.is_empty(),
+    }
+}
+
+/// Whether a closer look is needed: control characters are one byte, and U+FFFE and U+FFFF begin with EF BF.
+fn may_hold_illegal(text: &[u8]) -> bool {
+    text.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+        || text.windows(2).any(|pair| pair == [0xEF, 0xBF])
 }
 
 /// Whether XML 1.0 allows the character.
