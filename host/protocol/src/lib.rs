@@ -6,6 +6,7 @@
 mod class;
 mod command;
 mod date_time;
+mod device_facts;
 mod facts;
 mod folder_type;
 mod ids;
@@ -18,6 +19,7 @@ mod version;
 pub use class::Class;
 pub use command::Command;
 pub use date_time::{DateTimeError, compact, parse_date_time, punctuated};
+pub use device_facts::DeviceFacts;
 pub use facts::{Facts, Groups, WindowKey};
 pub use folder_type::FolderType;
 pub use ids::{CollectionId, FileReference, IdError, ServerId};
