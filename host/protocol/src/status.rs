@@ -191,6 +191,7 @@ mod tests {
 
     #[test]
     fn no_device_sees_a_number_younger_than_its_version() {
+        use CommonStatus as S;
         for status in CommonStatus::ALL {
             for version in Version::ALL.into_iter().filter(|version| version.has_common_status()) {
                 let Refusal::Status(told) = status.refusal(version) else { panic!("{status:?} in {version}") };
@@ -198,13 +199,11 @@ mod tests {
                 assert!(told == *status || status.since() > version, "{status:?} in {version}");
             }
         }
-        let told = |status: CommonStatus, version| status.refusal(version);
-        use CommonStatus as S;
-        assert_eq!(told(S::DeviceInformationRequired, Version::V14_0), Refusal::Status(S::InvalidXml));
-        assert_eq!(told(S::DeviceInformationRequired, Version::V14_1), Refusal::Status(S::DeviceInformationRequired));
-        assert_eq!(told(S::MaximumDevicesReached, Version::V14_0), Refusal::Status(S::DeviceBlocked));
-        assert_eq!(told(S::InvalidRecipients, Version::V14_1), Refusal::Status(S::InvalidXml));
-        assert_eq!(told(S::OneOrMoreExceptionsFailed, Version::V14_1), Refusal::Status(S::ServerError));
+        assert_eq!(S::DeviceInformationRequired.refusal(Version::V14_0), Refusal::Status(S::InvalidXml));
+        assert_eq!(S::DeviceInformationRequired.refusal(Version::V14_1), Refusal::Status(S::DeviceInformationRequired));
+        assert_eq!(S::MaximumDevicesReached.refusal(Version::V14_0), Refusal::Status(S::DeviceBlocked));
+        assert_eq!(S::InvalidRecipients.refusal(Version::V14_1), Refusal::Status(S::InvalidXml));
+        assert_eq!(S::OneOrMoreExceptionsFailed.refusal(Version::V14_1), Refusal::Status(S::ServerError));
     }
 
     #[test]

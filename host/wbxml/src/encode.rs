@@ -152,3 +152,56 @@ fn may_hold_illegal(text: &[u8]) -> bool {
 pub(crate) const fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+    use crate::pages::{airsync, airsyncbase};
+
+    #[test]
+    fn the_page_lasts_across_pieces() {
+        let mut encoder = Encoder::new();
+        assert_eq!((encoder.len(), encoder.take()), (4, HEADER.to_vec()));
+        encoder.start(airsync::SYNC);
+        encoder.start(airsyncbase::BODY);
+        assert_eq!(encoder.take(), [0x45, 0x00, 17, 0x4A]);
+        assert!(encoder.is_empty());
+        encoder.leaf(airsyncbase::TYPE, "1");
+        encoder.leaf(airsyncbase::PREVIEW, "");
+        assert_eq!(encoder.take(), [0x46, 0x03, b'1', 0x00, 0x01, 0x18]);
+        encoder.end();
+        encoder.leaf(airsync::STATUS, "1");
+        encoder.end();
+        assert_eq!(encoder.take(), [0x01, 0x00, 0, 0x4E, 0x03, b'1', 0x00, 0x01, 0x01]);
+    }
+
+    #[test]
+    fn what_an_encoder_holds_does_not_grow_with_the_document() {
+        let item = Element::of(
+            airsync::ADD,
+            [Element::text(airsync::SERVER_ID, "a1"), Element::opaque(airsync::CLASS, [7; 300])],
+        );
+        let mut encoder = Encoder::new();
+        encoder.start(airsync::SYNC);
+        let mut wire = Vec::new();
+        let mut held = 0;
+        for _ in 0..1000 {
+            encoder.element(&item);
+            held = held.max(encoder.len());
+            wire.extend(encoder.take());
+        }
+        encoder.end();
+        wire.extend(encoder.take());
+        assert!(held < 400, "{held}");
+        assert_eq!(decode(&wire).map(|tree| tree.children().filter(|child| **child == item).count()), Ok(1000));
+    }
+
+    #[test]
+    fn content_that_is_empty_is_no_content() {
+        let blank = Element { tag: airsync::SYNC, content: vec![Node::Text(String::new()), Node::Opaque(Vec::new())] };
+        assert_eq!(encode(&blank)[4..], [0x05]);
+        assert_eq!(encode(&Element::opaque(airsync::SYNC, []))[4..], [0x05]);
+        assert_eq!(encode(&Element::text(airsync::SYNC, ""))[4..], [0x05]);
+    }
+}
