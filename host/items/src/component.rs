@@ -190,7 +190,8 @@ impl Cutter {
         let frame = std::mem::take(&mut self.frame);
         self.places.clear();
         let objects = std::mem::take(&mut self.objects);
-        self.done.extend(objects.into_iter().map(|object| format!("BEGIN:VCALENDAR\r\n{frame}{object}END:VCALENDAR\r\n")));
+        self.done
+            .extend(objects.into_iter().map(|object| format!("BEGIN:VCALENDAR\r\n{frame}{object}END:VCALENDAR\r\n")));
     }
 }
 
@@ -217,7 +218,9 @@ mod tests {
 
     #[test]
     fn torn_and_tangled_files_end() {
-        for text in ["", "BEGIN:VCALENDAR", "END:VTODO\nEND:X\nBEGIN:VTODO\nEND:VTODO\n", "BEGIN:A\nBEGIN:VTODO\nBEGIN:B\n"] {
+        for text in
+            ["", "BEGIN:VCALENDAR", "END:VTODO\nEND:X\nBEGIN:VTODO\nEND:VTODO\n", "BEGIN:A\nBEGIN:VTODO\nBEGIN:B\n"]
+        {
             assert!(split(text, "VTODO").is_ok(), "{text}");
         }
         let many = format!("BEGIN:VCALENDAR\n{}", "BEGIN:VTODO\nEND:VTODO\n".repeat(OBJECTS_MAX + 1));

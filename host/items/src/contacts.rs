@@ -54,7 +54,9 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
         let shown_name = before.as_ref().map(names::shown_name);
         let sent = Sent::new(edit, known.map(fields::shown).unwrap_or_default());
         fields::apply(&mut card, &sent, view);
-        if let BodyEdit::Replace(body) = text_body::edited(edit, view, Some(&LEGACY), &known.map(note).unwrap_or_default()) {
+        if let BodyEdit::Replace(body) =
+            text_body::edited(edit, view, Some(&LEGACY), &known.map(note).unwrap_or_default())
+        {
             set_note(&mut card, &body.text);
         }
         photo::apply(&mut card, edit, known)?;

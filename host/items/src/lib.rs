@@ -9,6 +9,8 @@ pub mod calendar;
 mod component;
 pub mod compose;
 pub mod contacts;
+#[cfg(test)]
+mod desk;
 pub mod email;
 mod error;
 pub mod lines;

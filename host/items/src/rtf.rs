@@ -95,8 +95,7 @@ struct Reader<'a> {
 
 fn text(rtf: &[u8]) -> String {
     let groups = vec![Group { silent: false, fallback: 1 }];
-    let mut reader =
-        Reader { rtf, at: 0, charset: WINDOWS_1252, groups, skip: 0, out: String::new(), surrogate: None };
+    let mut reader = Reader { rtf, at: 0, charset: WINDOWS_1252, groups, skip: 0, out: String::new(), surrogate: None };
     while let Some(byte) = reader.next() {
         match byte {
             b'{' if reader.groups.len() > DEPTH_MAX => break,
@@ -178,7 +177,11 @@ impl Reader<'_> {
             "rquote" => self.push('\u{2019}'),
             "ldblquote" => self.push('\u{201c}'),
             "rdblquote" => self.push('\u{201d}'),
-            "u" => self.unicode(value.unwrap_or(0)),
+            "u" => {
+                if let Some(value) = value {
+                    self.unicode(value);
+                }
+            }
             "uc" => {
                 if let Some(group) = self.groups.last_mut() {
                     group.fallback = usize::try_from(value.unwrap_or(1)).unwrap_or(0).min(16);
@@ -259,6 +262,7 @@ mod tests {
         bomb[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         bomb.extend([0xFF, 0x00, 0x0F].repeat(1 << 20));
         assert!(decompress(&bomb).unwrap().len() <= SIZE_MAX + 17);
-        assert_eq!(text(br"{\rtf1 \bin999999999999 x\u\'"), "");
+        assert_eq!(text(br"{\rtf1 \bin2147483647 x\u\'"), "");
+        assert_eq!(text(br"{\rtf1 x\u\'"), "x");
     }
 }

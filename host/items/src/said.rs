@@ -125,8 +125,7 @@ pub(crate) fn text_element(tag: Tag, text: &str) -> Option<Element> {
 
 /// A list element; none where there is no member (K: G05).
 pub(crate) fn list_element(list: Tag, member: Tag, members: &[String]) -> Option<Element> {
-    let elements: Vec<Element> =
-        members.iter().filter_map(|text| text_element(member, text)).take(LIST_MAX).collect();
+    let elements: Vec<Element> = members.iter().filter_map(|text| text_element(member, text)).take(LIST_MAX).collect();
     (!elements.is_empty()).then(|| Element::of(list, elements))
 }
 

@@ -6,9 +6,9 @@ use easel_wbxml::{Element, Tag};
 use super::card::{self, Place, find, line_at, line_at_mut, part, remove_all, set_part, set_text};
 use super::slots::{self, Family};
 use super::{dates, names};
-use crate::{View, component};
 use crate::lines::{Component, Entry, Line};
 use crate::said::{Sent, clean, list_element, text_element, with_unseen};
+use crate::{View, component};
 
 /// A text: its element, where it is looked for, where a new one goes in 3.0 and in 4.0.
 struct Text {
@@ -151,8 +151,7 @@ pub(crate) fn shown(card: &Component) -> Vec<Element> {
         found.extend(slots::read(card, family));
     }
     found.sort_by_key(|(tag, _)| *tag);
-    let mut elements: Vec<Element> =
-        found.into_iter().filter_map(|(tag, text)| text_element(tag, &text)).collect();
+    let mut elements: Vec<Element> = found.into_iter().filter_map(|(tag, text)| text_element(tag, &text)).collect();
     elements.extend(list_element(c::CHILDREN, c::CHILD, &children(card)));
     elements.extend(component::categories_element(card, c::CATEGORIES, c::CATEGORY));
     elements
@@ -210,11 +209,11 @@ fn apply_parts(card: &mut Component, sent: &Sent<'_>) {
             }
             if let Some(line) = card.line_mut("ORG") {
                 set_part(line, at, 0, change.unwrap_or(""));
+                if is_hollow(&line.value) {
+                    card.remove("ORG");
+                }
             }
         }
-    }
-    if card.line("ORG").is_some_and(|line| is_hollow(&line.value)) {
-        card.remove("ORG");
     }
     for address in &ADDRESSES {
         for (number, tag) in address.tags.into_iter().enumerate() {
@@ -256,9 +255,9 @@ fn address_entry(card: &Component, kind: &str) -> Option<usize> {
 }
 
 fn last_address(card: &Component, kind: &str) -> Option<usize> {
-    card.entries.iter().rposition(
-        |entry| matches!(entry, Entry::Line(line) if line.name == "ADR" && is_address(line, kind)),
-    )
+    card.entries
+        .iter()
+        .rposition(|entry| matches!(entry, Entry::Line(line) if line.name == "ADR" && is_address(line, kind)))
 }
 
 fn is_address(line: &Line, kind: &str) -> bool {

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 use easel_wbxml::Tag;
+use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 
 use super::card::{self, line_at, line_at_mut, remove_at};
 use crate::lines::{Component, Entry, Line, escape};
@@ -64,11 +64,7 @@ const EMAILS: [Slot; 3] = [
     slot(c::EMAIL3_ADDRESS, &["internet"]),
 ];
 
-const MESSENGERS: [Slot; 3] = [
-    slot(c2::IM_ADDRESS, &[]),
-    slot(c2::IM_ADDRESS2, &[]),
-    slot(c2::IM_ADDRESS3, &[]),
-];
+const MESSENGERS: [Slot; 3] = [slot(c2::IM_ADDRESS, &[]), slot(c2::IM_ADDRESS2, &[]), slot(c2::IM_ADDRESS3, &[])];
 
 const PHONES: [Slot; 12] = [
     slot(c::ASSISTANT_PHONE_NUMBER, &["x-assistant"]),
@@ -256,7 +252,8 @@ fn assign(card: &Component, family: Family) -> Vec<(Tag, usize)> {
 
 /// Address books often write one messenger twice, as IMPP and as an old X- name; it is one.
 fn without_twins<'a>(lines: Vec<(usize, &'a Line, Kind)>) -> Vec<(usize, &'a Line, Kind)> {
-    let standard: Vec<&str> = lines.iter().filter(|(_, line, _)| line.name == "IMPP").map(|(_, l, _)| l.value.trim()).collect();
+    let standard: Vec<&str> =
+        lines.iter().filter(|(_, line, _)| line.name == "IMPP").map(|(_, l, _)| l.value.trim()).collect();
     let is_twin = |line: &Line| standard.iter().any(|value| value.ends_with(line.value.trim()));
     lines.into_iter().filter(|(_, line, _)| line.name == "IMPP" || !is_twin(line)).collect()
 }
@@ -310,9 +307,10 @@ fn relocate(card: &Component, before: &[(Tag, usize)], lines: &[Line], removed: 
         if *at == removed {
             continue;
         }
-        let found = card.entries.iter().enumerate().position(|(place, entry)| {
-            !taken.contains(&place) && matches!(entry, Entry::Line(other) if other == line)
-        });
+        let found =
+            card.entries.iter().enumerate().position(|(place, entry)| {
+                !taken.contains(&place) && matches!(entry, Entry::Line(other) if other == line)
+            });
         if let Some(place) = found {
             taken.push(place);
             places.push((*tag, place));
