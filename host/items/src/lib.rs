@@ -6,13 +6,19 @@
 //! mail is read in pieces and never rewritten.
 
 pub mod calendar;
+mod component;
 pub mod compose;
 pub mod contacts;
+#[cfg(test)]
+mod desk;
 pub mod email;
 mod error;
 pub mod lines;
 pub mod notes;
+mod rtf;
+mod said;
 pub mod tasks;
+mod text_body;
 pub mod time_zone;
 mod view;
 
