@@ -12,6 +12,7 @@ pub mod email;
 mod error;
 pub mod lines;
 pub mod notes;
+pub mod recurrence;
 pub mod tasks;
 pub mod time_zone;
 mod view;
