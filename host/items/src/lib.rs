@@ -15,6 +15,7 @@ pub mod email;
 mod error;
 pub mod lines;
 pub mod notes;
+pub mod recurrence;
 mod rtf;
 mod said;
 pub mod tasks;
