@@ -69,9 +69,7 @@ impl Context<'_> {
 pub(crate) fn refuse(version: Version, status: CommonStatus, root: Tag, status_tag: Tag) -> Reply {
     let answer = match status.refusal(version) {
         Refusal::Http(code) => Answer::code(code),
-        Refusal::Status(status) => {
-            Answer::wbxml(&Element::of(root, [Element::number(status_tag, status.number())]))
-        }
+        Refusal::Status(status) => Answer::wbxml(&Element::of(root, [Element::number(status_tag, status.number())])),
     };
     answer.into()
 }
@@ -110,9 +108,6 @@ pub(crate) enum RequestError {
         /// What it says.
         value: String,
     },
-    /// The root is another command's.
-    #[error("the root is {0}")]
-    Root(Tag),
     /// More of something than one request may hold.
     #[error("too many of {0}")]
     TooMany(Tag),

@@ -109,9 +109,8 @@ fn removal(snapshot: &dyn Snapshot, folder: &Folder) -> Result<Write, StoreError
     if folder.kind.class() != Some(Class::Email) || trash.is_none() || ancestors.any(|id| Some(id) == trash) {
         return Ok(Write::RemoveFolder { id: folder.id });
     }
-    let taken = |name: &str| {
-        all.iter().any(|other| other.parent == trash && other.name.to_lowercase() == name.to_lowercase())
-    };
+    let taken =
+        |name: &str| all.iter().any(|other| other.parent == trash && other.name.to_lowercase() == name.to_lowercase());
     let numbered = (2..).map(|number| format!("{} ({number})", folder.name));
     let name = std::iter::once(folder.name.clone()).chain(numbered).find(|name| !taken(name));
     Ok(Write::UpdateFolder { id: folder.id, parent: trash, name: name.expect("some number is free") })

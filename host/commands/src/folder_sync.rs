@@ -102,20 +102,14 @@ impl From<&Failure> for Status {
 impl Response {
     pub(crate) fn to_wbxml(&self, context: &Context<'_>) -> Element {
         match self {
-            Self::Refused(status) => {
-                Element::of(fh::FOLDER_SYNC, [Element::number(fh::STATUS, *status as u8)])
-            }
+            Self::Refused(status) => Element::of(fh::FOLDER_SYNC, [Element::number(fh::STATUS, *status as u8)]),
             Self::Changes { sync_key, changes } => {
                 let count = u32::try_from(changes.len()).expect("a mailbox has far fewer folders");
                 let mut list = Element::of(fh::CHANGES, [Element::number(fh::COUNT, count)]);
                 list.extend(changes.iter().map(|change| written(context, change)));
                 Element::of(
                     fh::FOLDER_SYNC,
-                    [
-                        Element::number(fh::STATUS, 1),
-                        Element::text(fh::SYNC_KEY, sync_key.to_string()),
-                        list,
-                    ],
+                    [Element::number(fh::STATUS, 1), Element::text(fh::SYNC_KEY, sync_key.to_string()), list],
                 )
             }
         }
@@ -125,9 +119,7 @@ impl Response {
 fn written(context: &Context<'_>, change: &FolderChange) -> Element {
     match change {
         FolderChange::Add(folder) => described(context, fh::ADD, folder),
-        FolderChange::Delete(id) => {
-            Element::of(fh::DELETE, [Element::text(fh::SERVER_ID, context.ids.folder(*id))])
-        }
+        FolderChange::Delete(id) => Element::of(fh::DELETE, [Element::text(fh::SERVER_ID, context.ids.folder(*id))]),
         FolderChange::Update(folder) => described(context, fh::UPDATE, folder),
     }
 }

@@ -144,11 +144,7 @@ fn look(context: &Context<'_>, folders: &[String]) -> Result<Option<Response>, F
 }
 
 /// Whether FolderSync would have something to send.
-fn hierarchy_changed(
-    context: &Context<'_>,
-    snapshot: &dyn Snapshot,
-    view: &[FolderView],
-) -> Result<bool, StoreError> {
+fn hierarchy_changed(context: &Context<'_>, snapshot: &dyn Snapshot, view: &[FolderView]) -> Result<bool, StoreError> {
     let Some(state) = HierarchyState::read(snapshot, context.device.key)? else { return Ok(true) };
     Ok(!difference(&state.after, view).is_empty())
 }
@@ -163,7 +159,12 @@ fn wait(context: &Context<'_>, waiting: WaitingPing, until: Timestamp) -> Result
 }
 
 /// A waiting Ping goes on.
-pub(crate) fn resume(context: &Context<'_>, waiting: WaitingPing, until: Timestamp, why: Why) -> Result<Reply, Failure> {
+pub(crate) fn resume(
+    context: &Context<'_>,
+    waiting: WaitingPing,
+    until: Timestamp,
+    why: Why,
+) -> Result<Reply, Failure> {
     if why == Why::Superseded {
         return Ok(Response::NoChanges.reply());
     }

@@ -40,7 +40,8 @@ pub(crate) fn index(mail: &Mail, raw: &StoredMail<'_>) -> Result<Index, ItemErro
     match Index::from_bytes(&mail.index) {
         Err(ItemError::OldIndex(_)) => {
             let bytes = raw.read(0..raw.len()).map_err(Arc::new)?;
-            let received = jiff::Timestamp::from_millisecond(mail.record.received).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            let received =
+                jiff::Timestamp::from_millisecond(mail.record.received).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
             Ok(email::index(&bytes, received).index)
         }
         index => index,

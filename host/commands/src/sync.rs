@@ -15,10 +15,8 @@ pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod wait;
 
-use std::collections::BTreeMap;
-
 use easel_items::Ghosting;
-use easel_protocol::{Class, CollectionId, CommonStatus, SyncKey, Version};
+use easel_protocol::{Class, CollectionId, SyncKey, Version};
 use easel_store::{ChangeSet, CollectionState, Cursor, Cursors, Missing, Snapshot, StoreError, Write};
 use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
@@ -27,7 +25,7 @@ use self::client::{Client, Edits};
 use self::options::{OptionsError, Sticky};
 use self::request::{Collection, Command, Request};
 use self::server::{Sent, Server};
-use crate::context::{Context, Failure, RequestError, pack, unpack};
+use crate::context::{Context, Failure, pack, unpack};
 use crate::hierarchy::{self, FolderView};
 use crate::{Answer, Reply};
 
@@ -388,7 +386,8 @@ impl<'a> Work<'a> {
         };
         for item in winners {
             let id = self.context.ids.item(*item);
-            let there = sent.entries.iter().any(|entry| entry.text_of(airsync::SERVER_ID).is_some_and(|text| text == id));
+            let there =
+                sent.entries.iter().any(|entry| entry.text_of(airsync::SERVER_ID).is_some_and(|text| text == id));
             if !there {
                 sent.entries.extend(server.winner(*item)?);
             }
@@ -505,27 +504,3 @@ impl CollectionAnswer {
 pub(crate) fn failure(failure: &Failure) -> Reply {
     refused(Status::from(failure))
 }
-
-/// Whether a collection holds what a common mistake would be told of.
-pub(crate) const fn common(error: &RequestError) -> Option<CommonStatus> {
-    match error {
-        RequestError::Root(_) => Some(CommonStatus::InvalidXml),
-        RequestError::Missing(_) | RequestError::TooMany(_) | RequestError::Value { .. } => None,
-    }
-}
-
-/// The keys of the collections as they are now, by id.
-pub(crate) fn keys(
-    context: &Context<'_>,
-    snapshot: &dyn Snapshot,
-    ids: &[CollectionId],
-) -> Result<BTreeMap<CollectionId, SyncKey>, StoreError> {
-    let mut keys = BTreeMap::new();
-    for id in ids {
-        if let Some(state) = snapshot.collection(context.device.key, *id)? {
-            keys.insert(*id, state.key());
-        }
-    }
-    Ok(keys)
-}
-

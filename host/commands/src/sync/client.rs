@@ -129,13 +129,7 @@ impl Client<'_> {
         self.outcomes.iter().find(|outcome| outcome.token == *token).cloned()
     }
 
-    fn add(
-        &mut self,
-        class: Option<Class>,
-        client_id: &str,
-        data: &Element,
-        edits: &mut Edits,
-    ) -> Result<(), Failure> {
+    fn add(&mut self, class: Option<Class>, client_id: &str, data: &Element, edits: &mut Edits) -> Result<(), Failure> {
         let token = OutcomeToken::ClientId(client_id.to_owned());
         let outcome = match self.repeated(&token) {
             Some(outcome) => outcome,
@@ -215,9 +209,7 @@ impl Client<'_> {
             None => {
                 let (status, answer) = match act(self)? {
                     Ok(answer) if answer.is_empty() => (ItemStatus::Success, Vec::new()),
-                    Ok(answer) => {
-                        (ItemStatus::Success, encode(&Element::of(airsync::APPLICATION_DATA, answer)))
-                    }
+                    Ok(answer) => (ItemStatus::Success, encode(&Element::of(airsync::APPLICATION_DATA, answer))),
                     Err(status) => (status, Vec::new()),
                 };
                 let outcome = Outcome { token, item: None, status: status as u8, answer };
@@ -229,9 +221,9 @@ impl Client<'_> {
         let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
         if outcome.status != ItemStatus::Success as u8 || tells {
             let mut response = Element::of(tag, [Element::text(airsync::SERVER_ID, id)]);
-            response.content.extend(
-                instance.map(|at| easel_wbxml::Node::Element(Element::text(airsyncbase::INSTANCE_ID, at))),
-            );
+            response
+                .content
+                .extend(instance.map(|at| easel_wbxml::Node::Element(Element::text(airsyncbase::INSTANCE_ID, at))));
             response.push(Element::number(airsync::STATUS, outcome.status));
             self.responses.push(response.with_some(answer));
         }
@@ -372,9 +364,7 @@ impl Client<'_> {
         let item = if self.class == Class::Email { self.item(id, edits)? } else { None };
         let folder = item.as_ref().map(|item| self.snapshot.folder(item.folder)).transpose()?.flatten();
         let properties = match (&item, &folder) {
-            (Some(item), Some(folder)) => {
-                self.context.properties(self.snapshot, folder, item, &self.sticky.body)?
-            }
+            (Some(item), Some(folder)) => self.context.properties(self.snapshot, folder, item, &self.sticky.body)?,
             (None | Some(_), _) => None,
         };
         match properties {

@@ -106,7 +106,9 @@ impl<'a> Collection<'a> {
             get_changes: element.child(airsync::GET_CHANGES).map(|_| flag(element, airsync::GET_CHANGES, true)),
             window: number(element, airsync::WINDOW_SIZE)?,
             options: element.all(airsync::OPTIONS).collect(),
-            commands: commands.filter_map(|command| Command::from_wbxml(command).transpose()).collect::<Result<_, _>>()?,
+            commands: commands
+                .filter_map(|command| Command::from_wbxml(command).transpose())
+                .collect::<Result<_, _>>()?,
         })
     }
 }

@@ -174,9 +174,10 @@ fn wait_secs(context: &Context<'_>, wait: Option<Wait>) -> Result<Option<u32>, R
 
 /// The request waits until something is there to be said.
 pub(crate) fn park(context: &Context<'_>, step: &Step<'_>, secs: u32) -> Reply {
-    let collections = step.collections.iter().filter_map(|collection| {
-        Some((collection.id.clone()?, collection.key?, collection.window))
-    });
+    let collections = step
+        .collections
+        .iter()
+        .filter_map(|collection| Some((collection.id.clone()?, collection.key?, collection.window)));
     let waiting = WaitingSync { collections: collections.collect(), window: step.window };
     let until = context.now + SignedDuration::from_secs(i64::from(secs));
     wait(context, waiting, until)
@@ -211,7 +212,12 @@ pub(crate) fn watched<'i>(
 }
 
 /// A waiting Sync goes on.
-pub(crate) fn resume(context: &Context<'_>, waiting: WaitingSync, until: Timestamp, why: Why) -> Result<Reply, Failure> {
+pub(crate) fn resume(
+    context: &Context<'_>,
+    waiting: WaitingSync,
+    until: Timestamp,
+    why: Why,
+) -> Result<Reply, Failure> {
     let collections = waiting.collections.iter().map(|(id, key, window)| Collection {
         key: Some(*key),
         id: Some(id.clone()),
