@@ -1,1 +1,33 @@
-//! .
+//! The store of Easel: what is kept, and the promises every store gives.
+//!
+//! [`Store`] is the trait, [`Snapshot`] one consistent look at a mailbox, [`ChangeSet`] all that one step changes.
+//! [`cursor`] is the rule that decides what a device is sent; it lives here because it is a statement about the change
+//! log. The room holds the in-memory store and the suite every store must pass ([`conformance`]). It knows no SQL and
+//! no format: it never parses an object.
+
+pub mod bus;
+mod change_set;
+mod collection;
+pub mod conformance;
+pub mod cursor;
+mod device;
+mod directory;
+mod error;
+mod item;
+pub mod memory;
+pub mod model;
+mod outgoing;
+mod snapshot;
+mod store;
+
+pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
+pub use change_set::{ChangeSet, Committed, NewContent, Write};
+pub use collection::{CollectionState, Cursor, Cursors, Outcome, OutcomeToken, POSITION_START, Position};
+pub use device::{Device, DeviceKey, PolicyState, Provisioning, Wipe};
+pub use directory::{GalEntry, NewUser, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS};
+pub use error::{Missing, StoreError};
+pub use item::{BlobId, Content, Folder, Item, LogKind, LogRow, Mail, Modseq};
+pub use memory::MemoryStore;
+pub use outgoing::{NewOutgoing, Outgoing, OutgoingId};
+pub use snapshot::{Order, Query, Snapshot};
+pub use store::Store;

@@ -1,0 +1,1 @@
+//! A plugin whose answers a test writes down.

@@ -1,0 +1,92 @@
+//! Devices: one partnership of a user and a device.
+
+use easel_protocol::DeviceFacts;
+use serde::{Deserialize, Serialize};
+
+use crate::UserId;
+
+/// Names a partnership. MS-ASHTTP 2.2.1.1.1: user, DeviceId and DeviceType together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DeviceKey(pub u64);
+
+/// A partnership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The id; `DeviceKey(0)` in a device that is not stored yet.
+    pub key: DeviceKey,
+    /// Whose.
+    pub user: UserId,
+    /// The id in its normal spelling; unique for the user together with the type.
+    pub id: String,
+    /// The type.
+    pub kind: String,
+    /// Everything that is known of it.
+    pub facts: DeviceFacts,
+    /// Where it stands with the policy.
+    pub policy: PolicyState,
+    /// Whether the administrator lets it in.
+    pub blocked: bool,
+    /// First seen, milliseconds since 1970.
+    pub created: i64,
+    /// Last seen, milliseconds since 1970; written at most once an hour.
+    pub last_seen: i64,
+    /// The version list it was told last.
+    pub versions_told: String,
+}
+
+/// Where a device stands with policy and wipe.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyState {
+    /// The handshake.
+    pub provisioning: Provisioning,
+    /// A pending or finished wipe.
+    pub wipe: Wipe,
+}
+
+/// Where a device stands with the policy. MS-ASPROV 3.1.5, 3.2.5.
+///
+/// ```text
+///   Unknown --Provision--> Offered(temporary key) --acknowledged--> Applied(key)
+///      ^                         | wrong key: Status 5                  | policy changed: 142..144
+///      '-------------------------'<-------------------------------------'
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Provisioning {
+    /// No policy was offered, or it was refused.
+    #[default]
+    Unknown,
+    /// Offered, not acknowledged.
+    Offered {
+        /// Good for one acknowledgement only.
+        temporary_key: u32,
+        /// Which policy.
+        policy: u64,
+    },
+    /// Acknowledged.
+    Applied {
+        /// The key of every later request; never 0.
+        key: u32,
+        /// The temporary key it was acknowledged with: a repeated acknowledgement gets the same answer (K: T06).
+        temporary_key: u32,
+        /// Which policy.
+        policy: u64,
+        /// What the device said of it: 1 applied, 2 in part, 4 managed by somebody else.
+        compliance: u8,
+    },
+}
+
+/// A remote wipe. MS-ASPROV 3.1.5.1.2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wipe {
+    /// None.
+    #[default]
+    None,
+    /// The account's data is to be removed.
+    AccountPending,
+    /// The whole device is to be reset.
+    DevicePending,
+    /// The device reported success.
+    Done,
+    /// The device reported failure.
+    Failed,
+}

@@ -1,0 +1,71 @@
+//! What can go wrong in a store.
+
+use std::error::Error;
+
+/// What a store reports instead of a value. Nothing is half done when one comes back.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The machinery failed: disk, file, lock. The caller may try again later; the log has the cause.
+    #[error("the store failed while {doing}")]
+    Backend {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    /// The name or address is taken.
+    #[error("{0:?} exists already")]
+    Exists(String),
+    /// What was named is not there.
+    #[error("no such {0}")]
+    NotFound(Missing),
+    /// The data was written by a newer version of this program, which must be used to open it.
+    #[error("the data has schema {found}, this program knows up to {known}: use the newer program")]
+    TooNew {
+        /// The schema found.
+        found: u32,
+        /// The newest schema known.
+        known: u32,
+    },
+    /// A precondition of the change set no longer holds; nothing was written. The caller looks again and repeats.
+    #[error("the mailbox has changed meanwhile")]
+    Stale,
+}
+
+/// What was not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Raw mail.
+    Blob,
+    /// A device.
+    Device,
+    /// A folder.
+    Folder,
+    /// An item.
+    Item,
+    /// A tenant.
+    Tenant,
+    /// A user.
+    User,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Blob => "raw mail",
+            Self::Device => "device",
+            Self::Folder => "folder",
+            Self::Item => "item",
+            Self::Tenant => "tenant",
+            Self::User => "user",
+        })
+    }
+}
+
+impl StoreError {
+    /// Wraps a failure of the machinery.
+    pub fn backend(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Backend { doing, cause: cause.into() }
+    }
+}

@@ -1,0 +1,99 @@
+//! The promises every store gives.
+
+use easel_protocol::{CollectionId, ServerId};
+
+use crate::{
+    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId, Snapshot,
+    StoreError, Tenant, TenantId, User, UserId,
+};
+
+/// Where everything is kept.
+///
+/// A method is one transaction: when the process dies half way, nothing of it happened; when it returned, it survives.
+/// Methods block; they are called on threads that may block.
+pub trait Store: Send + Sync {
+    /// Adds a tenant; [`StoreError::Exists`] when there is one of that name.
+    fn add_tenant(&self, name: &str) -> Result<Tenant, StoreError>;
+
+    /// Every tenant, by name.
+    fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
+
+    /// The tenant of that name; case matters.
+    fn tenant(&self, name: &str) -> Result<Option<Tenant>, StoreError>;
+
+    /// Adds a user with the well-known folders; [`StoreError::Exists`] names the login or address that is taken.
+    fn add_user(&self, user: &NewUser) -> Result<User, StoreError>;
+
+    /// The users of a tenant, by name.
+    fn users(&self, tenant: TenantId) -> Result<Vec<User>, StoreError>;
+
+    /// A user.
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user of that name in a tenant; case matters (F5).
+    fn user_by_name(&self, tenant: TenantId, name: &str) -> Result<Option<User>, StoreError>;
+
+    /// The user whose address it is, without regard to case.
+    fn user_by_address(&self, address: &str) -> Result<Option<UserId>, StoreError>;
+
+    /// Replaces everything of a user but the ids. The login generation grows by itself when password or `enabled`
+    /// differ.
+    fn update_user(&self, user: &User) -> Result<User, StoreError>;
+
+    /// Removes a user with the mailbox, devices and address list entry.
+    fn remove_user(&self, id: UserId) -> Result<(), StoreError>;
+
+    /// Adds an entry to a tenant's address list, in the place of one with the same address.
+    fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError>;
+
+    /// The entries that [`GalEntry::matches`], by display name, at most `limit`.
+    fn search_gal(&self, tenant: TenantId, query: &str, limit: usize) -> Result<Vec<GalEntry>, StoreError>;
+
+    /// The devices of a user, last seen first.
+    fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError>;
+
+    /// A device of a user, by normal id and type.
+    fn device(&self, user: UserId, id: &str, kind: &str) -> Result<Option<Device>, StoreError>;
+
+    /// Stores a device; one with key 0 is new and gets its key.
+    fn put_device(&self, device: &Device) -> Result<Device, StoreError>;
+
+    /// Forgets a device and all its state.
+    fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError>;
+
+    /// The counter of a mailbox, answered from memory; 0 for a user who is not there.
+    fn modseq(&self, user: UserId) -> Modseq;
+
+    /// Looks at a mailbox.
+    fn snapshot(&self, user: UserId) -> Result<Box<dyn Snapshot + '_>, StoreError>;
+
+    /// Sets `count` item numbers aside; the first of them. Numbers that are never used are never used again.
+    fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError>;
+
+    /// Sets a folder number aside.
+    fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError>;
+
+    /// Stores raw mail, durably. What no item and no queued message names is swept at the next start.
+    fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError>;
+
+    /// Raw mail, whole: for sending and export.
+    fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, StoreError>;
+
+    /// Makes changes, all or none, and wakes whoever watches.
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError>;
+
+    /// Queued messages that are due at `now` (milliseconds since 1970), oldest first, at most `limit`.
+    fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+
+    /// Writes back what an attempt left: a message without recipients is done and goes.
+    fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
+
+    /// A queued message.
+    fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError>;
+
+    /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many.
+    fn prune_log(&self, since: i64) -> Result<u64, StoreError>;
+
+    /// Who is woken by changes.
+    fn bus(&self) -> &dyn Bus;
+}
