@@ -145,6 +145,7 @@ pub enum Write {
 }
 
 /// What comes with a new item.
+#[expect(clippy::large_enum_variant, reason = "lives for one commit; boxing would only move the bytes")]
 #[derive(Clone, Debug)]
 pub enum NewContent {
     /// A mail whose bytes are stored already ([`crate::Store::put_blob`]).

@@ -25,14 +25,12 @@ pub struct Cursor {
     pub withheld: BTreeSet<ServerId>,
     /// On the device, to be sent again though unchanged.
     pub resend: BTreeSet<ServerId>,
-    /// Whether `w` says anything: a cursor that never answered starts at the mailbox's present.
-    pub primed: bool,
 }
 
-impl Default for Cursor {
-    /// Holds nothing.
-    fn default() -> Self {
-        Self { w: Modseq(0), low: POSITION_START, withheld: BTreeSet::new(), resend: BTreeSet::new(), primed: false }
+impl Cursor {
+    /// Holds nothing, from the mailbox's present on.
+    pub const fn starting(present: Modseq) -> Self {
+        Self { w: present, low: POSITION_START, withheld: BTreeSet::new(), resend: BTreeSet::new() }
     }
 }
 
@@ -75,7 +73,7 @@ impl CollectionState {
 
     /// The lowest row of the log that the state may still read.
     pub fn needs_log_after(&self) -> Option<Modseq> {
-        self.before.values().chain(self.after.values()).filter(|cursor| cursor.primed).map(|cursor| cursor.w).min()
+        self.before.values().chain(self.after.values()).map(|cursor| cursor.w).min()
     }
 }
 

@@ -44,6 +44,7 @@ pub struct Item {
 }
 
 /// What an item is.
+#[expect(clippy::large_enum_variant, reason = "one at a time in hand; boxing would only move the bytes")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A mail.

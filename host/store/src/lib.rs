@@ -15,6 +15,7 @@ mod directory;
 mod error;
 mod item;
 pub mod memory;
+pub mod model;
 mod outgoing;
 mod snapshot;
 mod store;

@@ -1,4 +1,748 @@
-//! .
-/// .
-#[derive(Debug)]
-pub struct MemoryStore;
+//! The store in memory: for tests, and as the plainest statement of what a store does.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use easel_protocol::{CollectionId, FolderType, Groups, ServerId, WindowKey};
+
+use crate::{
+    BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, Folder, GalEntry, Item,
+    LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewUser, Order, Outgoing, OutgoingId, Position,
+    Query, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write,
+};
+
+/// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    bus: Arc<dyn Bus>,
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    tenants: Vec<Tenant>,
+    users: BTreeMap<UserId, User>,
+    gal: BTreeMap<(TenantId, String), GalEntry>,
+    devices: BTreeMap<DeviceKey, Device>,
+    mailboxes: HashMap<UserId, Arc<Mailbox>>,
+    blobs: HashMap<BlobId, Arc<Vec<u8>>>,
+    outgoing: BTreeMap<OutgoingId, Outgoing>,
+    next_user: u64,
+    next_device: u64,
+    next_blob: u64,
+    next_outgoing: u64,
+}
+
+#[derive(Clone, Default)]
+struct Mailbox {
+    modseq: Modseq,
+    hierarchy: Modseq,
+    floor: Modseq,
+    next_item: u64,
+    next_folder: u64,
+    folders: BTreeMap<CollectionId, Folder>,
+    items: BTreeMap<ServerId, Stored>,
+    positions: BTreeMap<CollectionId, BTreeSet<Position>>,
+    log: BTreeMap<CollectionId, Vec<Logged>>,
+    collections: BTreeMap<(DeviceKey, CollectionId), CollectionState>,
+    device_values: BTreeMap<(DeviceKey, String), Vec<u8>>,
+    values: BTreeMap<String, Vec<u8>>,
+    sent: BTreeMap<(DeviceKey, Vec<u8>), i64>,
+}
+
+#[derive(Clone)]
+struct Stored {
+    item: Item,
+    search: String,
+}
+
+#[derive(Clone)]
+struct Logged {
+    row: LogRow,
+    replaced: Option<String>,
+}
+
+impl MemoryStore {
+    /// An empty store whose changes wake through `bus`.
+    pub fn new(bus: Arc<dyn Bus>) -> Self {
+        Self { inner: Mutex::default(), bus }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Inner {
+    fn check_user(&self, id: Option<UserId>, tenant: TenantId, user: (&str, &[String])) -> Result<(), StoreError> {
+        let (name, addresses) = user;
+        if !self.tenants.iter().any(|other| other.id == tenant) {
+            return Err(StoreError::NotFound(Missing::Tenant));
+        }
+        for other in self.users.values().filter(|other| Some(other.id) != id) {
+            if other.tenant == tenant && other.name == name {
+                return Err(StoreError::Exists(name.to_owned()));
+            }
+            let taken = |address: &&String| other.addresses.iter().any(|own| own.eq_ignore_ascii_case(address));
+            if let Some(address) = addresses.iter().find(taken) {
+                return Err(StoreError::Exists(address.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Mailbox {
+    fn new() -> Self {
+        let mut mailbox = Self { next_item: 1, next_folder: 1, ..Self::default() };
+        for (name, kind) in WELL_KNOWN_FOLDERS {
+            let id = CollectionId::new(mailbox.next_folder);
+            mailbox.next_folder += 1;
+            mailbox.folders.insert(id, Folder { id, parent: None, name: name.to_owned(), kind });
+        }
+        mailbox
+    }
+
+    fn stored(&mut self, id: ServerId) -> Result<&mut Stored, StoreError> {
+        self.items.get_mut(&id).ok_or(StoreError::NotFound(Missing::Item))
+    }
+
+    fn check_name(&self, id: Option<CollectionId>, parent: Option<CollectionId>, name: &str) -> Result<(), StoreError> {
+        if parent.is_some_and(|parent| !self.folders.contains_key(&parent)) {
+            return Err(StoreError::NotFound(Missing::Folder));
+        }
+        let taken = self.folders.values().any(|other| {
+            Some(other.id) != id && other.parent == parent && other.name.to_lowercase() == name.to_lowercase()
+        });
+        if taken { Err(StoreError::Exists(name.to_owned())) } else { Ok(()) }
+    }
+
+    fn next_modseq(&mut self) -> Modseq {
+        self.modseq = Modseq(self.modseq.0 + 1);
+        self.modseq
+    }
+
+    fn append(&mut self, folder: CollectionId, mut row: LogRow, replaced: Option<String>) {
+        row.modseq = self.next_modseq();
+        if let Some(stored) = self.items.get_mut(&row.item) {
+            stored.item.changed = row.modseq;
+            if row.kind == LogKind::Entered {
+                stored.item.entered = row.modseq;
+            }
+        }
+        self.log.entry(folder).or_default().push(Logged { row, replaced });
+    }
+
+    fn enter(&mut self, stored: Stored, author: Option<DeviceKey>) -> Result<(), StoreError> {
+        let (id, folder, key) = (stored.item.id, stored.item.folder, stored.item.facts.window);
+        if !self.folders.contains_key(&folder) {
+            return Err(StoreError::NotFound(Missing::Folder));
+        }
+        self.next_item = self.next_item.max(id.number() + 1);
+        self.items.insert(id, stored);
+        self.positions.entry(folder).or_default().insert((key, id));
+        self.append(folder, row(id, LogKind::Entered, author, Groups::CONTENT, key, key), None);
+        Ok(())
+    }
+
+    fn leave(&mut self, id: ServerId, author: Option<DeviceKey>) -> Result<Stored, StoreError> {
+        let stored = self.items.remove(&id).ok_or(StoreError::NotFound(Missing::Item))?;
+        let (folder, key) = (stored.item.folder, stored.item.facts.window);
+        self.positions.entry(folder).or_default().remove(&(key, id));
+        let replaced = match &stored.item.content {
+            Content::Object(text) => Some(text.clone()),
+            Content::Mail(_) => None,
+        };
+        self.append(folder, row(id, LogKind::Left, author, Groups::CONTENT, key, key), replaced);
+        Ok(stored)
+    }
+
+    fn apply(
+        &mut self,
+        write: Write,
+        author: Option<DeviceKey>,
+        touched: &mut Touched,
+        queued: &mut Vec<NewOutgoing>,
+    ) -> Result<(), StoreError> {
+        match write {
+            Write::AddFolder { id, parent, name, kind } => {
+                self.check_name(None, parent, &name)?;
+                self.next_folder = self.next_folder.max(id.number() + 1);
+                self.folders.insert(id, Folder { id, parent, name, kind });
+                self.hierarchy = self.next_modseq();
+                touched.hierarchy = true;
+            }
+            Write::AddItem { id, folder, content, facts } => {
+                let (content, search) = (made(content), searchable(&facts));
+                let item = Item { id, folder, entered: Modseq(0), changed: Modseq(0), content, facts: unread(facts) };
+                self.enter(Stored { item, search }, author)?;
+                touched.folders.insert(folder);
+            }
+            Write::ChangeContent { id, content, facts, seen } => {
+                let search = searchable(&facts);
+                let stored = self.stored(id)?;
+                if stored.item.changed > seen {
+                    return Err(StoreError::Stale);
+                }
+                let (folder, before, after) = (stored.item.folder, stored.item.facts.window, facts.window);
+                let replaced = std::mem::replace(&mut stored.item.content, Content::Object(content));
+                stored.item.facts = unread(facts);
+                stored.search = search;
+                let positions = self.positions.entry(folder).or_default();
+                positions.remove(&(before, id));
+                positions.insert((after, id));
+                let replaced = match replaced {
+                    Content::Object(text) => Some(text),
+                    Content::Mail(_) => None,
+                };
+                self.append(folder, row(id, LogKind::Changed, author, Groups::CONTENT, before, after), replaced);
+                touched.folders.insert(folder);
+            }
+            Write::ChangeRecord { id, record, groups, seen } => {
+                let stored = self.stored(id)?;
+                if stored.item.changed > seen {
+                    return Err(StoreError::Stale);
+                }
+                let (folder, key) = (stored.item.folder, stored.item.facts.window);
+                let Content::Mail(mail) = &mut stored.item.content else {
+                    return Err(StoreError::NotFound(Missing::Item));
+                };
+                mail.record = record;
+                self.append(folder, row(id, LogKind::Changed, author, groups, key, key), None);
+                touched.folders.insert(folder);
+            }
+            Write::MoveItem { id, to, new_id } => {
+                if !self.folders.contains_key(&to) {
+                    return Err(StoreError::NotFound(Missing::Folder));
+                }
+                let mut stored = self.leave(id, author)?;
+                touched.folders.extend([stored.item.folder, to]);
+                stored.item.id = new_id;
+                stored.item.folder = to;
+                self.enter(stored, author)?;
+            }
+            Write::PutCollection { device, collection, expect, state } => {
+                let place = (device, collection);
+                if self.collections.get(&place).map(CollectionState::key) != expect {
+                    return Err(StoreError::Stale);
+                }
+                match state {
+                    Some(state) => self.collections.insert(place, state),
+                    None => self.collections.remove(&place),
+                };
+            }
+            Write::PutDeviceValue { device, name, value } => {
+                put(&mut self.device_values, (device, name.to_owned()), value)
+            }
+            Write::PutValue { name, value } => put(&mut self.values, name.to_owned(), value),
+            Write::Queue(new) => queued.push(new),
+            Write::RememberSent { device, token, at } => {
+                self.sent.insert((device, token), at);
+            }
+            Write::RemoveFolder { id } => self.remove_folder(id, author, touched)?,
+            Write::RemoveItem { id } => {
+                let left = self.leave(id, author)?;
+                touched.folders.insert(left.item.folder);
+            }
+            Write::UpdateFolder { id, parent, name } => {
+                self.check_name(Some(id), parent, &name)?;
+                let folder = self.folders.get_mut(&id).ok_or(StoreError::NotFound(Missing::Folder))?;
+                folder.parent = parent;
+                folder.name = name;
+                self.hierarchy = self.next_modseq();
+                touched.hierarchy = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_folder(
+        &mut self,
+        id: CollectionId,
+        author: Option<DeviceKey>,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        if !self.folders.contains_key(&id) {
+            return Err(StoreError::NotFound(Missing::Folder));
+        }
+        let inside: Vec<CollectionId> =
+            self.folders.values().filter(|folder| folder.parent == Some(id)).map(|folder| folder.id).collect();
+        for folder in inside {
+            self.remove_folder(folder, author, touched)?;
+        }
+        let items: Vec<ServerId> = self.positions.get(&id).into_iter().flatten().map(|(_, item)| *item).collect();
+        for item in items {
+            self.leave(item, author)?;
+        }
+        self.folders.remove(&id);
+        self.hierarchy = self.next_modseq();
+        touched.hierarchy = true;
+        touched.folders.insert(id);
+        Ok(())
+    }
+}
+
+/// What a change set touched.
+#[derive(Default)]
+struct Touched {
+    folders: BTreeSet<CollectionId>,
+    hierarchy: bool,
+}
+
+fn row(
+    item: ServerId,
+    kind: LogKind,
+    author: Option<DeviceKey>,
+    groups: Groups,
+    key_before: WindowKey,
+    key_after: WindowKey,
+) -> LogRow {
+    LogRow { modseq: Modseq(0), item, kind, author, groups, key_before, key_after }
+}
+
+fn made(content: NewContent) -> Content {
+    match content {
+        NewContent::Mail { blob, size, index, record } => Content::Mail(Mail { blob, size, index, record }),
+        NewContent::Object(text) => Content::Object(text),
+    }
+}
+
+fn searchable(facts: &easel_protocol::Facts) -> String {
+    format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
+}
+
+fn unread(mut facts: easel_protocol::Facts) -> easel_protocol::Facts {
+    facts.search_text = String::new();
+    facts
+}
+
+fn put<K: Ord>(map: &mut BTreeMap<K, Vec<u8>>, key: K, value: Option<Vec<u8>>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}
+
+impl Store for MemoryStore {
+    fn add_tenant(&self, name: &str) -> Result<Tenant, StoreError> {
+        let mut inner = self.inner();
+        if inner.tenants.iter().any(|tenant| tenant.name == name) {
+            return Err(StoreError::Exists(name.to_owned()));
+        }
+        let tenant = Tenant { id: TenantId(inner.tenants.len() as u64 + 1), name: name.to_owned() };
+        inner.tenants.push(tenant.clone());
+        Ok(tenant)
+    }
+
+    fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        let mut tenants = self.inner().tenants.clone();
+        tenants.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tenants)
+    }
+
+    fn tenant(&self, name: &str) -> Result<Option<Tenant>, StoreError> {
+        Ok(self.inner().tenants.iter().find(|tenant| tenant.name == name).cloned())
+    }
+
+    fn add_user(&self, user: &NewUser) -> Result<User, StoreError> {
+        let mut inner = self.inner();
+        inner.check_user(None, user.tenant, (&user.name, &user.addresses))?;
+        inner.next_user += 1;
+        let id = UserId(inner.next_user);
+        let new = user.clone();
+        let user = User {
+            id,
+            tenant: new.tenant,
+            name: new.name,
+            display_name: new.display_name,
+            addresses: new.addresses,
+            phones: new.phones,
+            photo: new.photo,
+            zone: new.zone,
+            password_hash: new.password_hash,
+            login_generation: 1,
+            enabled: true,
+        };
+        inner.users.insert(id, user.clone());
+        inner.mailboxes.insert(id, Arc::new(Mailbox::new()));
+        Ok(user)
+    }
+
+    fn users(&self, tenant: TenantId) -> Result<Vec<User>, StoreError> {
+        let inner = self.inner();
+        let mut users: Vec<User> = inner.users.values().filter(|user| user.tenant == tenant).cloned().collect();
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(users)
+    }
+
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.inner().users.get(&id).cloned())
+    }
+
+    fn user_by_name(&self, tenant: TenantId, name: &str) -> Result<Option<User>, StoreError> {
+        let inner = self.inner();
+        Ok(inner.users.values().find(|user| user.tenant == tenant && user.name == name).cloned())
+    }
+
+    fn user_by_address(&self, address: &str) -> Result<Option<UserId>, StoreError> {
+        let inner = self.inner();
+        let has = |user: &&User| user.addresses.iter().any(|own| own.eq_ignore_ascii_case(address));
+        Ok(inner.users.values().find(has).map(|user| user.id))
+    }
+
+    fn update_user(&self, user: &User) -> Result<User, StoreError> {
+        let mut inner = self.inner();
+        let old = inner.users.get(&user.id).cloned().ok_or(StoreError::NotFound(Missing::User))?;
+        inner.check_user(Some(user.id), old.tenant, (&user.name, &user.addresses))?;
+        let login_changed = old.password_hash != user.password_hash || old.enabled != user.enabled;
+        let login_generation = old.login_generation + u64::from(login_changed);
+        let new = User { login_generation, tenant: old.tenant, ..user.clone() };
+        inner.users.insert(user.id, new.clone());
+        drop(inner);
+        self.bus.publish(&Event::Device { user: user.id, device: None });
+        Ok(new)
+    }
+
+    fn remove_user(&self, id: UserId) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        inner.users.remove(&id).ok_or(StoreError::NotFound(Missing::User))?;
+        inner.mailboxes.remove(&id);
+        inner.devices.retain(|_, device| device.user != id);
+        inner.gal.retain(|_, entry| entry.user != Some(id));
+        inner.outgoing.retain(|_, outgoing| outgoing.user != id);
+        drop(inner);
+        self.bus.publish(&Event::Device { user: id, device: None });
+        Ok(())
+    }
+
+    fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError> {
+        self.inner().gal.insert((tenant, entry.email.to_lowercase()), entry.clone());
+        Ok(())
+    }
+
+    fn search_gal(&self, tenant: TenantId, query: &str, limit: usize) -> Result<Vec<GalEntry>, StoreError> {
+        let inner = self.inner();
+        let of_tenant = inner.gal.iter().filter(|((owner, _), _)| *owner == tenant).map(|(_, entry)| entry);
+        let mut found: Vec<GalEntry> = of_tenant.filter(|entry| entry.matches(query)).cloned().collect();
+        found.sort_by_cached_key(|entry| entry.display_name.to_lowercase());
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError> {
+        let inner = self.inner();
+        let mut devices: Vec<Device> = inner.devices.values().filter(|device| device.user == user).cloned().collect();
+        devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen));
+        Ok(devices)
+    }
+
+    fn device(&self, user: UserId, id: &str, kind: &str) -> Result<Option<Device>, StoreError> {
+        let inner = self.inner();
+        let is = |device: &&Device| device.user == user && device.id == id && device.kind == kind;
+        Ok(inner.devices.values().find(is).cloned())
+    }
+
+    fn put_device(&self, device: &Device) -> Result<Device, StoreError> {
+        let mut inner = self.inner();
+        if !inner.users.contains_key(&device.user) {
+            return Err(StoreError::NotFound(Missing::User));
+        }
+        let mut device = device.clone();
+        if device.key == DeviceKey(0) {
+            let same = |other: &Device| other.user == device.user && other.id == device.id && other.kind == device.kind;
+            if inner.devices.values().any(same) {
+                return Err(StoreError::Exists(device.id));
+            }
+            inner.next_device += 1;
+            device.key = DeviceKey(inner.next_device);
+        } else if !inner.devices.contains_key(&device.key) {
+            return Err(StoreError::NotFound(Missing::Device));
+        }
+        inner.devices.insert(device.key, device.clone());
+        Ok(device)
+    }
+
+    fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        let device = inner.devices.remove(&key).ok_or(StoreError::NotFound(Missing::Device))?;
+        if let Some(mailbox) = inner.mailboxes.get_mut(&device.user) {
+            let mailbox = Arc::make_mut(mailbox);
+            mailbox.collections.retain(|(owner, _), _| *owner != key);
+            mailbox.device_values.retain(|(owner, _), _| *owner != key);
+            mailbox.sent.retain(|(owner, _), _| *owner != key);
+        }
+        drop(inner);
+        self.bus.publish(&Event::Device { user: device.user, device: Some(key) });
+        Ok(())
+    }
+
+    fn modseq(&self, user: UserId) -> Modseq {
+        self.inner().mailboxes.get(&user).map_or(Modseq(0), |mailbox| mailbox.modseq)
+    }
+
+    fn snapshot(&self, user: UserId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        let mailbox = self.inner().mailboxes.get(&user).cloned().ok_or(StoreError::NotFound(Missing::User))?;
+        Ok(Box::new(Look { mailbox, store: self }))
+    }
+
+    fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError> {
+        let mut inner = self.inner();
+        let mailbox = inner.mailboxes.get_mut(&user).ok_or(StoreError::NotFound(Missing::User))?;
+        let mailbox = Arc::make_mut(mailbox);
+        let first = ServerId::new(mailbox.next_item);
+        mailbox.next_item += count;
+        Ok(first)
+    }
+
+    fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError> {
+        let mut inner = self.inner();
+        let mailbox = inner.mailboxes.get_mut(&user).ok_or(StoreError::NotFound(Missing::User))?;
+        let mailbox = Arc::make_mut(mailbox);
+        let id = CollectionId::new(mailbox.next_folder);
+        mailbox.next_folder += 1;
+        Ok(id)
+    }
+
+    fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError> {
+        let mut inner = self.inner();
+        inner.next_blob += 1;
+        let id = BlobId(inner.next_blob);
+        inner.blobs.insert(id, Arc::new(bytes.to_vec()));
+        Ok(id)
+    }
+
+    fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, StoreError> {
+        let inner = self.inner();
+        inner.blobs.get(&id).map(|bytes| bytes.to_vec()).ok_or(StoreError::NotFound(Missing::Blob))
+    }
+
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
+        let mut inner = self.inner();
+        let old = inner.mailboxes.get(&changes.user).cloned().ok_or(StoreError::NotFound(Missing::User))?;
+        let mut mailbox = Mailbox::clone(&old);
+        let mut touched = Touched::default();
+        let mut queued = Vec::new();
+        for write in changes.writes {
+            mailbox.apply(write, changes.author, &mut touched, &mut queued)?;
+        }
+        let committed = Committed { modseq: mailbox.modseq };
+        inner.mailboxes.insert(changes.user, Arc::new(mailbox));
+        let sends = !queued.is_empty();
+        for new in queued {
+            inner.next_outgoing += 1;
+            let id = OutgoingId(inner.next_outgoing);
+            let outgoing = Outgoing {
+                id,
+                user: changes.user,
+                sender: new.sender,
+                recipients: new.recipients,
+                blob: new.blob,
+                queued: new.queued,
+                attempts: 0,
+                next_attempt: new.queued,
+                last_error: None,
+            };
+            inner.outgoing.insert(id, outgoing);
+        }
+        drop(inner);
+        let (folders, hierarchy) = (touched.folders, touched.hierarchy);
+        if !folders.is_empty() || hierarchy {
+            self.bus.publish(&Event::Mailbox { user: changes.user, folders, hierarchy, author: changes.author });
+        }
+        if sends {
+            self.bus.publish(&Event::Outgoing);
+        }
+        Ok(committed)
+    }
+
+    fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let inner = self.inner();
+        Ok(inner.outgoing.values().filter(|outgoing| outgoing.next_attempt <= now).take(limit).cloned().collect())
+    }
+
+    fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        if outgoing.recipients.is_empty() {
+            inner.outgoing.remove(&outgoing.id);
+        } else if let Some(stored) = inner.outgoing.get_mut(&outgoing.id) {
+            *stored = outgoing.clone();
+        }
+        Ok(())
+    }
+
+    fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
+        Ok(self.inner().outgoing.get(&id).cloned())
+    }
+
+    fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let seen: BTreeMap<DeviceKey, i64> = inner.devices.values().map(|d| (d.key, d.last_seen)).collect();
+        let mut pruned = 0;
+        for mailbox in inner.mailboxes.values_mut() {
+            let needed = mailbox.collections.iter().filter(|((device, _), _)| seen.get(device) > Some(&since));
+            let floor = needed.filter_map(|(_, state)| state.needs_log_after()).min().unwrap_or(mailbox.modseq);
+            if floor <= mailbox.floor {
+                continue;
+            }
+            let mailbox = Arc::make_mut(mailbox);
+            mailbox.floor = floor;
+            for rows in mailbox.log.values_mut() {
+                let before = rows.len();
+                rows.retain(|logged| logged.row.modseq > floor);
+                pruned += (before - rows.len()) as u64;
+            }
+        }
+        Ok(pruned)
+    }
+
+    fn bus(&self) -> &dyn Bus {
+        &*self.bus
+    }
+}
+
+struct Look<'a> {
+    mailbox: Arc<Mailbox>,
+    store: &'a MemoryStore,
+}
+
+impl Look<'_> {
+    fn rows(&self, item: ServerId) -> impl Iterator<Item = &Logged> {
+        let mut rows: Vec<&Logged> =
+            self.mailbox.log.values().flatten().filter(|logged| logged.row.item == item).collect();
+        rows.sort_by_key(|logged| logged.row.modseq);
+        rows.into_iter()
+    }
+}
+
+impl Snapshot for Look<'_> {
+    fn modseq(&self) -> Modseq {
+        self.mailbox.modseq
+    }
+
+    fn hierarchy(&self) -> Result<Modseq, StoreError> {
+        Ok(self.mailbox.hierarchy)
+    }
+
+    fn folders(&self) -> Result<Vec<Folder>, StoreError> {
+        Ok(self.mailbox.folders.values().cloned().collect())
+    }
+
+    fn folder(&self, id: CollectionId) -> Result<Option<Folder>, StoreError> {
+        Ok(self.mailbox.folders.get(&id).cloned())
+    }
+
+    fn item(&self, id: ServerId) -> Result<Option<Item>, StoreError> {
+        Ok(self.mailbox.items.get(&id).map(|stored| stored.item.clone()))
+    }
+
+    fn folder_of(&self, id: ServerId) -> Result<Option<CollectionId>, StoreError> {
+        Ok(self.mailbox.items.get(&id).map(|stored| stored.item.folder))
+    }
+
+    fn content_at(&self, id: ServerId, at: Modseq) -> Result<Option<String>, StoreError> {
+        if at < self.mailbox.floor {
+            return Ok(None);
+        }
+        if let Some(logged) = self.rows(id).find(|logged| logged.row.modseq > at) {
+            return Ok(logged.replaced.clone());
+        }
+        Ok(self.mailbox.items.get(&id).and_then(|stored| match &stored.item.content {
+            Content::Object(text) => Some(text.clone()),
+            Content::Mail(_) => None,
+        }))
+    }
+
+    fn range(
+        &self,
+        folder: CollectionId,
+        positions: Range<Position>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<Position>, StoreError> {
+        let Some(all) = self.mailbox.positions.get(&folder).filter(|_| !positions.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let found = all.range(positions).copied();
+        Ok(match order {
+            Order::Ascending => found.take(limit).collect(),
+            Order::Descending => found.rev().take(limit).collect(),
+        })
+    }
+
+    fn count(&self, folder: CollectionId) -> Result<u64, StoreError> {
+        Ok(self.mailbox.positions.get(&folder).map_or(0, |positions| positions.len() as u64))
+    }
+
+    fn log(&self, folder: CollectionId, after: Modseq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+        let rows = self.mailbox.log.get(&folder).map_or(&[][..], Vec::as_slice);
+        let from = rows.partition_point(|logged| logged.row.modseq <= after);
+        Ok(rows[from..].iter().take(limit).map(|logged| logged.row.clone()).collect())
+    }
+
+    fn last_row(&self, item: ServerId) -> Result<Option<LogRow>, StoreError> {
+        Ok(self.rows(item).last().map(|logged| logged.row.clone()))
+    }
+
+    fn log_floor(&self) -> Result<Modseq, StoreError> {
+        Ok(self.mailbox.floor)
+    }
+
+    fn by_uid(&self, uid: &str) -> Result<Vec<ServerId>, StoreError> {
+        let has = |stored: &&Stored| stored.item.facts.uid.as_deref() == Some(uid);
+        Ok(self.mailbox.items.values().filter(has).map(|stored| stored.item.id).collect())
+    }
+
+    fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
+        let class_of =
+            |folder: CollectionId| self.mailbox.folders.get(&folder).map(|f| f.kind).and_then(FolderType::class);
+        let words: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
+        let mut found: Vec<&Stored> = self
+            .mailbox
+            .items
+            .values()
+            .filter(|stored| {
+                let item = &stored.item;
+                let key = item.facts.window.0;
+                (query.folders.is_empty() || query.folders.contains(&item.folder))
+                    && (query.classes.is_empty()
+                        || class_of(item.folder).is_some_and(|class| query.classes.contains(&class)))
+                    && (query.conversation.is_none() || query.conversation == item.facts.conversation)
+                    && query.after.is_none_or(|after| key > after)
+                    && query.before.is_none_or(|before| key < before)
+                    && words.iter().all(|word| {
+                        stored.search.split(|c: char| !c.is_alphanumeric()).any(|other| other.starts_with(word))
+                    })
+            })
+            .collect();
+        found.sort_by_key(|stored| std::cmp::Reverse((stored.item.facts.window, stored.item.id)));
+        Ok(found.into_iter().take(query.limit).map(|stored| stored.item.id).collect())
+    }
+
+    fn blob(&self, id: BlobId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.store.inner().blobs.get(&id).cloned().ok_or(StoreError::NotFound(Missing::Blob))?;
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        Ok(bytes[at(range.start)..at(range.end).max(at(range.start))].to_vec())
+    }
+
+    fn collection(&self, device: DeviceKey, collection: CollectionId) -> Result<Option<CollectionState>, StoreError> {
+        Ok(self.mailbox.collections.get(&(device, collection)).cloned())
+    }
+
+    fn device_value(&self, device: DeviceKey, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.mailbox.device_values.get(&(device, name.to_owned())).cloned())
+    }
+
+    fn value(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.mailbox.values.get(name).cloned())
+    }
+
+    fn was_sent(&self, device: DeviceKey, token: &[u8]) -> Result<Option<i64>, StoreError> {
+        Ok(self.mailbox.sent.get(&(device, token.to_vec())).copied())
+    }
+}

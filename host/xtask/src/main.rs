@@ -1,2 +1,50 @@
-//! .
-fn main() {}
+//! `cargo xtask`: the demo and the tests, with one command each.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+use clap::Parser;
+
+/// Builds, runs and tests Easel.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version)]
+enum Task {
+    /// Runs the whole test suite.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Test => test(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The whole suite: nextest where it is installed, else `cargo test`, and the examples in the documentation.
+fn test() -> anyhow::Result<()> {
+    let nextest = Command::new("cargo").args(["nextest", "--version"]).output();
+    if nextest.is_ok_and(|output| output.status.success()) {
+        run("cargo", &["nextest", "run", "--workspace", "--no-tests=fail"])?;
+        run("cargo", &["test", "--workspace", "--doc"])
+    } else {
+        run("cargo", &["test", "--workspace"])
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    say(&format!("{program} {}", arguments.join(" ")));
+    let status = Command::new(program).args(arguments).status().with_context(|| format!("starting {program}"))?;
+    ensure!(status.success(), "{program} {} ended with {status}", arguments.join(" "));
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "a tool speaks to whoever started it")]
+fn say(line: &str) {
+    eprintln!("xtask: {line}");
+}
