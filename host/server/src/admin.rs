@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use channel::{Channel, ChannelError};
 pub(crate) use frame::PIECE_BYTES_MAX;
 pub(crate) use login_name::LoginName;
-pub(crate) use office::Office;
+pub(crate) use office::{Office, Refusal, chain};
 pub(crate) use ownership::{Ownership, OwnershipError};
 pub(crate) use socket::AdminSocket;
 

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use easel_server::Clock;
-use easel_store::{Store, StoreError, Tenant, User};
+use easel_server::{Clock, Logins};
+use easel_store::{Store, StoreError, Tenant, User, UserId};
 use jiff::Timestamp;
 
 use super::LoginName;
@@ -15,6 +15,8 @@ use crate::config::Config;
 pub(crate) struct Office {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// In a server: the logins it remembers.
+    pub(crate) logins: Option<Arc<Logins>>,
     /// Bytes of one message or object taken in.
     pub(crate) message_bytes_max: usize,
 }
@@ -60,7 +62,19 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 impl Office {
     /// Works on a store that this process owns.
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: &Config) -> Self {
-        Self { store, clock, message_bytes_max: config.limits.message_bytes_max }
+        Self { store, clock, logins: None, message_bytes_max: config.limits.message_bytes_max }
+    }
+
+    /// The same in a server, whose remembered logins end with the password they were made with.
+    #[must_use]
+    pub(crate) fn with_logins(self, logins: Arc<Logins>) -> Self {
+        Self { logins: Some(logins), ..self }
+    }
+
+    pub(super) fn end_logins(&self, user: UserId) {
+        if let Some(logins) = &self.logins {
+            logins.invalidate(user);
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

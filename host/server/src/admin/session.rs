@@ -92,7 +92,7 @@ impl Session {
         let same = self.intake.as_ref().is_some_and(|intake| intake.login() == login);
         if !same {
             let user = self.office.user(login)?;
-            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user)?);
+            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user));
         }
         Ok(self.intake.as_mut().expect("it was made above"))
     }

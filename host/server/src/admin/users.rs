@@ -1,7 +1,7 @@
 //! Tenants and users.
 
 use easel_server::Logins;
-use easel_store::{Event, GalEntry, NewUser, StoreError, Tenant, User};
+use easel_store::{GalEntry, NewUser, StoreError, Tenant, User};
 use jiff::tz::TimeZone;
 
 use super::login_name::tenant_name;
@@ -59,7 +59,7 @@ pub(super) fn add(
         password_hash: hash(password)?,
     };
     let user = office.store.add_user(&user).map_err(taken)?;
-    list_in_address_list(office, &user, None)?;
+    list_in_address_list(office, &user)?;
     Ok(Reply::Done)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn set(office: &Office, login: &LoginName, changes: UserChanges, phot
     }
     if user != before {
         update(office, &user)?;
-        list_in_address_list(office, &user, Some(&before))?;
+        list_in_address_list(office, &user)?;
     }
     Ok(Reply::Done)
 }
@@ -102,7 +102,7 @@ pub(super) fn set_password(office: &Office, login: &LoginName, password: &Passwo
 pub(super) fn remove(office: &Office, login: &LoginName) -> Result<Reply, Refusal> {
     let user = office.user(login)?;
     office.store.remove_user(user.id)?;
-    office.store.bus().publish(&Event::Device { user: user.id, device: None });
+    office.end_logins(user.id);
     Ok(Reply::Done)
 }
 
@@ -133,10 +133,10 @@ fn shown(office: &Office, tenant: &Tenant, user: User) -> Result<UserShown, Refu
     })
 }
 
-/// Writes the user back, and ends whatever waits on the strength of the old password.
+/// Writes the user back, and ends what is remembered of the logins.
 fn update(office: &Office, user: &User) -> Result<(), Refusal> {
     office.store.update_user(user).map_err(taken)?;
-    office.store.bus().publish(&Event::Device { user: user.id, device: None });
+    office.end_logins(user.id);
     Ok(())
 }
 
@@ -150,8 +150,7 @@ fn taken(error: StoreError) -> Refusal {
 }
 
 /// Colleagues find the user by name in the address list.
-fn list_in_address_list(office: &Office, user: &User, before: Option<&User>) -> Result<(), Refusal> {
-    let _ = before;
+fn list_in_address_list(office: &Office, user: &User) -> Result<(), Refusal> {
     let entry = GalEntry {
         user: Some(user.id),
         display_name: user.display_name.clone(),
@@ -170,7 +169,7 @@ fn hash(password: &Password) -> Result<String, Refusal> {
     if password.0.is_empty() || password.0.len() > PASSWORD_BYTES_MAX || password.0.chars().any(char::is_control) {
         return Err(Refusal(format!("a password has 1 to {PASSWORD_BYTES_MAX} bytes and no control characters")));
     }
-    Ok(Logins::hash(&password.0))
+    Ok(Logins::hash_password(&password.0))
 }
 
 fn checked_text(text: String, what: &str) -> Result<String, Refusal> {
