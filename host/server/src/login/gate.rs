@@ -26,10 +26,22 @@ pub(super) fn start(shared: &Arc<Shared>, threads: usize, queue: usize) -> Resul
     Ok(sender)
 }
 
+/// How often a check begins again because the user was changed while it ran.
+const ATTEMPTS: usize = 3;
+
 fn work(shared: &Shared, jobs: &Receiver<Job>) {
-    for job in jobs {
-        let checked = catch_unwind(AssertUnwindSafe(|| shared.check(&job))).unwrap_or(Err(Denied::Failed));
-        shared.land(&job, &checked);
+    for mut job in jobs {
+        let mut landed = false;
+        for _ in 0..ATTEMPTS {
+            let checked = catch_unwind(AssertUnwindSafe(|| shared.check(&job))).unwrap_or(Err(Denied::Failed));
+            landed = shared.land(&mut job, &checked);
+            if landed {
+                break;
+            }
+        }
+        if !landed {
+            shared.tell(&job, &Err(Denied::Failed));
+        }
     }
 }
 
@@ -45,7 +57,7 @@ impl Shared {
         let right = self.verify(hash, &job.credentials.password);
         match user {
             Some(user) if right && user.enabled => {
-                Ok(Session { user: Arc::new(user), key: job.key, epoch: job.epoch, stale: false })
+                Ok(Session { user: Arc::new(user), key: job.key, stale: false })
             }
             Some(_) | None => Err(Denied::Wrong),
         }
@@ -91,12 +103,17 @@ impl Shared {
         }
     }
 
-    /// Remembers the outcome and tells everybody who waits for it.
-    fn land(&self, job: &Job, checked: &Result<Session, Denied>) {
+    /// Remembers the outcome and tells everybody who waits for it; false when the user was changed since the check
+    /// began, so that it has to be made again.
+    fn land(&self, job: &mut Job, checked: &Result<Session, Denied>) -> bool {
         let now = self.clock.now();
-        let waiters = {
+        {
             let mut state = self.state();
             match checked {
+                Ok(session) if !state.cache.is_current(session.user.id, job.epoch) => {
+                    job.epoch = state.cache.epoch();
+                    return false;
+                }
                 Ok(session) => {
                     state.throttle.give_back(job.payer.0, job.payer.1);
                     state.cache.keep_right(job.key, Arc::clone(&session.user), job.epoch, now);
@@ -104,8 +121,13 @@ impl Shared {
                 Err(Denied::Wrong) => state.cache.keep_wrong(job.key, job.epoch, now),
                 Err(Denied::Failed | Denied::Busy { .. }) => state.throttle.give_back(job.payer.0, job.payer.1),
             }
-            state.flights.remove(&job.key).unwrap_or_default()
-        };
+        }
+        self.tell(job, checked);
+        true
+    }
+
+    fn tell(&self, job: &Job, checked: &Result<Session, Denied>) {
+        let waiters = self.state().flights.remove(&job.key).unwrap_or_default();
         for waiter in waiters {
             // Whoever hung up meanwhile needs no answer.
             let _ = waiter.send(checked.clone());
