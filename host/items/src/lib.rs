@@ -18,6 +18,7 @@ pub mod lines;
 pub mod notes;
 mod rtf;
 mod said;
+pub mod recurrence;
 pub mod tasks;
 mod text_body;
 pub mod time_zone;
