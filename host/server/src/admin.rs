@@ -26,9 +26,9 @@ use easel_protocol::{Class, FolderType};
 use easel_store::GalEntry;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use channel::{Channel, ChannelError};
+pub(crate) use channel::{Channel, ChannelError, unexpected};
 pub(crate) use frame::PIECE_BYTES_MAX;
-pub(crate) use login_name::LoginName;
+pub(crate) use login_name::{DEFAULT_TENANT, LoginName};
 pub(crate) use office::{Office, Refusal, chain};
 pub(crate) use ownership::{Ownership, OwnershipError};
 pub(crate) use socket::AdminSocket;
@@ -44,6 +44,8 @@ pub(crate) const PROTOCOL: u32 = 1;
 pub(crate) enum Request {
     /// First on every connection.
     Hello { protocol: u32 },
+    /// Who carries this out.
+    Status,
     /// Adds a tenant.
     TenantAdd { name: String },
     /// Every tenant.
@@ -91,7 +93,9 @@ pub(crate) enum Reply {
     /// It cannot be done: a sentence.
     Refused { reason: String },
     /// To [`Request::Hello`].
-    Hello { protocol: u32, version: String, pid: u32 },
+    Hello { protocol: u32, version: String },
+    /// To [`Request::Status`]: where a server listens.
+    Status { version: String, pid: u32, serving: bool, listening: Vec<String> },
     /// To [`Request::TenantList`].
     Tenants { tenants: Vec<TenantShown> },
     /// To [`Request::UserList`].

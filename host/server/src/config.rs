@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) file: PathBuf,
     /// Where everything is kept.
     pub(crate) data_dir: PathBuf,
+    /// The name of this server, in the DNS.
+    pub(crate) hostname: String,
     /// Where devices connect.
     pub(crate) listen: Listen,
     /// The server's certificate.
@@ -73,6 +75,8 @@ pub(crate) struct Lmtp {
     pub(crate) listen: LmtpListen,
     /// The permissions of the Unix socket.
     pub(crate) socket_mode: u32,
+    /// What divides a local part from its detail; `None` knows no details.
+    pub(crate) delimiter: Option<char>,
 }
 
 /// `[smart_host]`
@@ -88,8 +92,6 @@ pub(crate) struct SmartHost {
     pub(crate) user: Option<String>,
     /// A file that holds the password in its first line.
     pub(crate) password_file: Option<PathBuf>,
-    /// The name this server says in EHLO.
-    pub(crate) hello_name: String,
 }
 
 /// How the connection to the smart host is protected.
@@ -106,18 +108,20 @@ pub(crate) enum SmartHostTls {
 /// `[limits]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Connections at once; 0 derives it from the limit on open files.
-    pub(crate) connections_max: usize,
-    /// Connections at once from one address.
-    pub(crate) connections_per_address_max: usize,
+    /// Connections at once; `None` derives it from the limit on open files.
+    pub(crate) connections_max: Option<usize>,
+    /// Connections at once from one address; `None`: a quarter of all.
+    pub(crate) connections_per_address_max: Option<usize>,
     /// Bytes of a request's body.
     pub(crate) request_bytes_max: usize,
-    /// Seconds for a request to arrive whole.
+    /// Seconds for the body of a request to arrive whole.
     pub(crate) request_secs_max: u32,
     /// Bytes of one message: from a device, by LMTP, by import.
     pub(crate) message_bytes_max: usize,
-    /// Failed logins a minute from one address before it is slowed down.
-    pub(crate) failed_logins_per_minute: u32,
+    /// Wrong passwords from one address, and for one login, before they are slowed down.
+    pub(crate) wrong_passwords_max: u32,
+    /// Passwords hashed at once.
+    pub(crate) hashes_at_once: usize,
     /// Devices of one user.
     pub(crate) devices_per_user_max: usize,
     /// Collections in one Sync, and folders in one Ping.
@@ -163,8 +167,9 @@ pub(crate) enum LogFormat {
 /// `[shutdown]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shutdown {
-    /// Requests that wait are answered over so many seconds, so that devices do not come back all at once.
-    pub(crate) spread_secs: u32,
+    /// Seconds until connections are cut. Waiting requests are answered over the first half, so that devices do not
+    /// come back all at once.
+    pub(crate) grace_secs: u32,
 }
 
 impl Default for Config {
@@ -192,9 +197,10 @@ impl Config {
         let data_dir = top.path("data_dir", &dir, "data");
         let config = Self {
             file: file.to_owned(),
+            hostname: top.value("hostname", "localhost".to_owned(), values::host_name),
             listen: Listen::read(top.section("listen")),
             tls: Tls::read(top.section("tls"), &dir),
-            lmtp: Lmtp::read(top.section("lmtp"), &dir, &data_dir),
+            lmtp: Lmtp::read(top.section("lmtp"), &dir),
             smart_host: SmartHost::read(top.section("smart_host"), &dir),
             limits: Limits::read(top.section("limits")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
@@ -264,11 +270,12 @@ impl Tls {
 }
 
 impl Lmtp {
-    fn read(mut section: Section<'_, '_>, dir: &Path, data_dir: &Path) -> Self {
-        let default = LmtpListen::Unix(data_dir.join("lmtp.sock"));
+    fn read(mut section: Section<'_, '_>, dir: &Path) -> Self {
+        let default = LmtpListen::Unix(dir.join("lmtp.sock"));
         let lmtp = Self {
             listen: section.value("listen", default, |text| values::lmtp_listen(text, dir)),
             socket_mode: section.value("socket_mode", 0o660, values::mode),
+            delimiter: section.value("delimiter", Some('+'), values::delimiter),
         };
         section.finish();
         lmtp
@@ -282,7 +289,6 @@ impl SmartHost {
         let tls = section.value("tls", SmartHostTls::Starttls, values::smart_host_tls);
         let user = section.optional("user", values::text);
         let password_file = section.optional("password_file", |text| values::path(text, dir));
-        let hello_name = section.value("hello_name", "localhost".to_owned(), values::text);
         if given && address.is_none() && !section.was_given("address") {
             section.missing("address", "write address = \"smtp.example.org:587\", or remove the section");
         }
@@ -297,7 +303,7 @@ impl SmartHost {
         }
         section.finish();
         let (host, port) = address?;
-        Some(Self { host, port, tls, user, password_file, hello_name })
+        Some(Self { host, port, tls, user, password_file })
     }
 }
 
@@ -305,12 +311,13 @@ impl Limits {
     fn read(mut section: Section<'_, '_>) -> Self {
         const MIB: usize = 1 << 20;
         let limits = Self {
-            connections_max: section.number("connections_max", 0, 0..=10_000_000, "connections"),
-            connections_per_address_max: section.number("connections_per_address_max", 1000, 1..=10_000_000, "connections"),
-            request_bytes_max: section.number("request_mib_max", 72, 1..=1024, "MiB") * MIB,
-            request_secs_max: section.number("request_secs_max", 120, 5..=3600, "seconds"),
-            message_bytes_max: section.number("message_mib_max", 50, 1..=1024, "MiB") * MIB,
-            failed_logins_per_minute: section.number("failed_logins_per_minute", 20, 1..=100_000, "logins a minute"),
+            connections_max: section.count("connections_max", 10_000_000, "connections"),
+            connections_per_address_max: section.count("connections_per_address_max", 10_000_000, "connections"),
+            request_bytes_max: section.number::<usize>("request_mib_max", 52, 1..=1024, "MiB") * MIB,
+            request_secs_max: section.number("request_secs_max", 900, 5..=86_400, "seconds"),
+            message_bytes_max: section.number::<usize>("message_mib_max", 50, 1..=1024, "MiB") * MIB,
+            wrong_passwords_max: section.number("wrong_passwords_max", 20, 1..=100_000, "passwords"),
+            hashes_at_once: section.number("hashes_at_once", 2, 1..=64, "hashes"),
             devices_per_user_max: section.number("devices_per_user_max", 100, 1..=10_000, "devices"),
             collections_max: section.number("collections_max", 300, 10..=10_000, "collections"),
         };
@@ -360,7 +367,7 @@ impl Log {
 
 impl Shutdown {
     fn read(mut section: Section<'_, '_>) -> Self {
-        let shutdown = Self { spread_secs: section.number("spread_secs", 10, 0..=300, "seconds") };
+        let shutdown = Self { grace_secs: section.number("grace_secs", 20, 1..=600, "seconds") };
         section.finish();
         shutdown
     }

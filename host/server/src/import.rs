@@ -135,11 +135,10 @@ pub(crate) fn well_known(name: &str) -> String {
 pub(crate) fn folder_of_path(path: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         path.with_extension("").components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    // Thunderbird keeps the folders inside `Archive` in `Archive.sbd`.
     for name in &mut names {
-        if let Some(stem) = name.strip_suffix(".sbd") {
-            *name = stem.to_owned();
-        }
+        // Thunderbird keeps the folders inside `Archive` in `Archive.sbd`.
+        let stem = name.strip_suffix(".sbd").unwrap_or(name);
+        *name = decode_name(stem);
     }
     if let [only] = names.as_mut_slice() {
         *only = well_known(only);
@@ -147,3 +146,17 @@ pub(crate) fn folder_of_path(path: &Path) -> Vec<String> {
     names
 }
 
+
+/// Undoes what an export does to the names of folders: `%2F` is a slash.
+fn decode_name(name: &str) -> String {
+    let mut out = String::new();
+    let mut rest = name;
+    while let Some((plain, after)) = rest.split_once('%') {
+        out.push_str(plain);
+        let code = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(u8::is_ascii);
+        out.push(code.map_or('%', char::from));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    out.push_str(rest);
+    out
+}

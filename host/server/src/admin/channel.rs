@@ -22,8 +22,8 @@ pub(crate) enum Channel {
     Here {
         /// Carries out.
         session: Box<Session>,
-        /// Held as long as the channel.
-        ownership: Ownership,
+        /// Held as long as the channel; given up after the session has ended.
+        _ownership: Ownership,
     },
     /// A server runs.
     There {
@@ -69,9 +69,13 @@ impl Channel {
             }
             taken => taken?,
         };
-        let (store, clock) = wire_up::open_store(config)?;
+        Ok(Self::here(config, ownership, wire_up::open_store(config)?))
+    }
+
+    /// Carries requests out on a store that this process owns.
+    pub(crate) fn here(config: &Config, ownership: Ownership, (store, clock): wire_up::Opened) -> Self {
         let office = Arc::new(Office::new(store, clock, config));
-        Ok(Self::Here { session: Box::new(Session::new(office)), ownership })
+        Self::Here { session: Box::new(Session::new(office)), _ownership: ownership }
     }
 
     /// The server that runs on the data directory, if one does.

@@ -8,15 +8,15 @@ use easel_server::{Clock, Logins};
 use easel_store::{Store, StoreError, Tenant, User, UserId};
 use jiff::Timestamp;
 
-use super::LoginName;
+use super::{LoginName, Reply};
 use crate::config::Config;
 
 /// Where requests are carried out.
 pub(crate) struct Office {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// In a server: the logins it remembers.
-    pub(crate) logins: Option<Arc<Logins>>,
+    /// In a server: the logins it remembers, and where it listens.
+    pub(crate) server: Option<(Arc<Logins>, Vec<String>)>,
     /// Bytes of one message or object taken in.
     pub(crate) message_bytes_max: usize,
 }
@@ -62,17 +62,26 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 impl Office {
     /// Works on a store that this process owns.
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: &Config) -> Self {
-        Self { store, clock, logins: None, message_bytes_max: config.limits.message_bytes_max }
+        Self { store, clock, server: None, message_bytes_max: config.limits.message_bytes_max }
     }
 
-    /// The same in a server, whose remembered logins end with the password they were made with.
+    /// The same in a server: logins that it remembers end with the password they were made with.
     #[must_use]
-    pub(crate) fn with_logins(self, logins: Arc<Logins>) -> Self {
-        Self { logins: Some(logins), ..self }
+    pub(crate) fn serving(self, logins: Arc<Logins>, listening: Vec<String>) -> Self {
+        Self { server: Some((logins, listening)), ..self }
+    }
+
+    pub(super) fn status(&self) -> Reply {
+        Reply::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            serving: self.server.is_some(),
+            listening: self.server.as_ref().map(|(_, listening)| listening.clone()).unwrap_or_default(),
+        }
     }
 
     pub(super) fn end_logins(&self, user: UserId) {
-        if let Some(logins) = &self.logins {
+        if let Some((logins, _)) = &self.server {
             logins.invalidate(user);
         }
     }

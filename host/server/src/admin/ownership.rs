@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// The name of the lock file within the data directory.
-const LOCK_FILE: &str = "lock";
+/// The name of the lock file within the data directory: the one that the room `store-sqlite` locks, too.
+const LOCK_FILE: &str = "easel.lock";
 
 /// The lock; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]

@@ -144,6 +144,11 @@ impl<'s, 'a> Section<'s, 'a> {
         T::try_from(number).ok().expect("the range of every number fits its type")
     }
 
+    /// A number of things; 0, the default, leaves it open.
+    pub(super) fn count(&mut self, key: &'static str, most: i64, unit: &str) -> Option<usize> {
+        Some(self.number(key, 0, 0..=most, unit)).filter(|count| *count > 0)
+    }
+
     /// A text that `read` understands.
     pub(super) fn value<T>(&mut self, key: &'static str, default: T, read: impl Fn(&str) -> Result<T, Refused>) -> T {
         self.optional(key, read).unwrap_or(default)

@@ -55,6 +55,25 @@ pub(super) fn lmtp_listen(text: &str, dir: &Path) -> Result<LmtpListen, Refused>
     }
 }
 
+/// A name of this server.
+pub(super) fn host_name(text: &str) -> Result<String, Refused> {
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if text.len() <= 253 && text.split('.').all(label) {
+        return Ok(text.to_owned());
+    }
+    Err("write a name such as \"mail.example.org\"; one with other letters in its xn-- form".to_owned())
+}
+
+/// A sign, or nothing.
+pub(super) fn delimiter(text: &str) -> Result<Option<char>, Refused> {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (None, _) => Ok(None),
+        (Some(sign), None) if sign.is_ascii_punctuation() && !"@<>\"\\,;:".contains(sign) => Ok(Some(sign)),
+        (Some(_), _) => Err("write one sign, such as \"+\", or \"\" for none".to_owned()),
+    }
+}
+
 /// Permissions in octal.
 pub(super) fn mode(text: &str) -> Result<u32, Refused> {
     u32::from_str_radix(text, 8)

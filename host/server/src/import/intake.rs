@@ -259,8 +259,7 @@ fn prepare_mail(folder: CollectionId, state: &MailState, bytes: Vec<u8>, owner: 
     let received = state.received.and_then(|at| Timestamp::from_millisecond(at).ok()).map_or(now, |at| at.min(now));
     let indexed = email::index(&bytes, received);
     let mut record = state.record(received.as_millisecond());
-    let mut addressed = indexed.index.to.iter().chain(&indexed.index.cc).map(|mailbox| mailbox.address.as_str());
-    record.received_as_bcc = !addressed.any(|address| owner.is(address));
+    record.received_as_bcc = email::received_as_bcc(&indexed.index, owner);
     let hash = content_hash(&bytes);
     let mut facts = indexed.facts;
     facts.window = WindowKey(received.as_millisecond());
