@@ -37,7 +37,7 @@ const X_TEAMS_LINK: &str = "X-MICROSOFT-SKYPETEAMSMEETINGURL";
 
 /// Below 12.0. Events have no BodySize there; [`body`] drops it.
 pub(super) const LEGACY: Legacy =
-    Legacy { body: c::BODY, size: contacts::BODY_SIZE, truncated: c::BODY_TRUNCATED, rtf: c::COMPRESSED_RTF };
+    Legacy { tags: [c::BODY, contacts::BODY_SIZE, c::BODY_TRUNCATED], rtf: c::COMPRESSED_RTF };
 
 /// The schema's order, with Categories behind everything (K: N04).
 const ORDER: &[Tag] = &[
@@ -166,8 +166,8 @@ fn own(stored: &Stored, event: &Component, span: &Span, [start, end]: [Timestamp
 fn body(event: &Component, view: &View<'_>) -> Vec<Element> {
     let stored = component::body(event);
     let native = if stored.html.is_some() { 2 } else { 1 };
-    let mut elements = stored.elements(view, Some(&LEGACY));
-    elements.retain(|element| element.tag != LEGACY.size);
+    let mut elements = stored.elements(view, Some(&LEGACY)).unwrap_or_default();
+    elements.retain(|element| element.tag != contacts::BODY_SIZE);
     if elements.iter().any(|element| element.tag == b::BODY) {
         elements.push(Element::number(b::NATIVE_BODY_TYPE, native));
     }
