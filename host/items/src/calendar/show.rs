@@ -288,9 +288,12 @@ fn exception(
     let (start, end) = (clock.say(span.start.local), clock.say(span.end_local()));
     let end = if span.start.is_date() { end } else { super::stored::later(start, span.length) };
     let mut elements = own(stored, event, &span, [start, end], view);
-    elements.retain(|element| !MASTER_ONLY.contains(&element.tag) && !(element.tag == c::ATTENDEES && view.version < Version::V14_0));
+    elements.retain(|element| {
+        !MASTER_ONLY.contains(&element.tag) && !(element.tag == c::ATTENDEES && view.version < Version::V14_0)
+    });
     let always = |tag: Tag| matches!(tag, c::START_TIME | c::END_TIME);
-    let absent: Vec<Element> = master.iter().filter_map(|master| nothing_here(master, &elements, view.version)).collect();
+    let absent: Vec<Element> =
+        master.iter().filter_map(|master| nothing_here(master, &elements, view.version)).collect();
     elements.retain(|element| always(element.tag) || !master.contains(element));
     elements.extend(absent);
     elements.push(named);

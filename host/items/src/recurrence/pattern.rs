@@ -274,8 +274,7 @@ impl Pattern {
             .with_some(number(names.month_of_year, self.month_of_year))
             .with_some(number(names.calendar_type, (version >= Version::V14_0 && by_date).then_some(calendar_type)))
             .with_some(
-                (version >= Version::V14_0 && lunar)
-                    .then(|| Element::boolean(names.is_leap_month, self.is_leap_month)),
+                (version >= Version::V14_0 && lunar).then(|| Element::boolean(names.is_leap_month, self.is_leap_month)),
             )
             .with_some(number(names.first_day_of_week, self.first_day_of_week.filter(|_| version >= Version::V14_1)))
     }
