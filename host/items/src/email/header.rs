@@ -1,7 +1,6 @@
 //! Header fields. RFC 5322 2.2 "Header Fields", RFC 2047.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
@@ -22,8 +21,6 @@ pub(crate) struct Field<'a> {
     pub(crate) name: &'a str,
     /// Everything behind the colon.
     pub(crate) value: &'a [u8],
-    /// Where the field lies in the header.
-    pub(crate) range: Range<usize>,
 }
 
 impl Field<'_> {
@@ -49,7 +46,7 @@ pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
             let line = &header[start..at];
             let Some(colon) = name_end(line) else { continue };
             let Ok(name) = std::str::from_utf8(&line[..colon]) else { continue };
-            return Some(Field { name: name.trim_end(), value: &line[colon + 1..], range: start..at });
+            return Some(Field { name: name.trim_end(), value: &line[colon + 1..] });
         }
     })
     .take(FIELDS_MAX)

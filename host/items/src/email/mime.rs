@@ -12,11 +12,12 @@ use mail_builder::headers::Header as _;
 
 use super::decode::Decoder;
 use super::header::{self, Field, fields};
-use super::index::Transfer;
 use super::structure::{Holds, Node, Tree, walk};
 
 /// The longest line a mail server must take, without CRLF.
 const LINE_MAX: usize = 998;
+/// A longer word in a header is cut: no line can hold it beside a name.
+const WORD_MAX: usize = 900;
 /// Where headers are folded.
 const FOLD_AT: usize = 76;
 
@@ -172,7 +173,11 @@ impl Rewrite<'_> {
 impl Replaced {
     /// Whether this says anew what the field says.
     pub(crate) fn replaces(&self, field: &Field<'_>) -> bool {
-        field.is("Content-Transfer-Encoding") || (self.content_type.is_some() && field.is("Content-Type"))
+        let wrapped = self.content_type.as_ref().is_some_and(|kind| kind.starts_with("multipart/"));
+        let about_content = field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"));
+        field.is("Content-Transfer-Encoding")
+            || (self.content_type.is_some() && field.is("Content-Type"))
+            || (wrapped && about_content)
     }
 
     /// The fields it says anew.
@@ -233,15 +238,9 @@ pub(crate) fn write_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
         return mail_builder::headers::text::Text::new(header::text(value)).write_header(out, start);
     }
     let mut line = format!("{name}:");
-    for word in text.split([' ', '\t']).filter(|word| !word.is_empty()) {
-        if word.len() > LINE_MAX - 2 {
-            continue;
-        }
-        if line.len() + 1 + word.len() > FOLD_AT && line.len() > 1 && !line.ends_with(':') {
-            out.extend_from_slice(line.as_bytes());
-            out.extend_from_slice(b"\r\n");
-            line.clear();
-        } else if line.len() + 1 + word.len() > LINE_MAX {
+    for word in text.split([' ', '\t']).flat_map(|word| word.as_bytes().chunks(WORD_MAX)) {
+        let word = std::str::from_utf8(word).expect("ASCII may be cut anywhere");
+        if line.len() + 1 + word.len() > FOLD_AT && !line.ends_with(':') {
             out.extend_from_slice(line.as_bytes());
             out.extend_from_slice(b"\r\n");
             line.clear();

@@ -1,0 +1,1 @@
+//! The queue, the way mail goes out.
