@@ -180,7 +180,7 @@ pub fn uid_of_global_obj_id(text: &str) -> Option<String> {
         return None;
     }
     let mut id = STANDARD.decode(text.trim()).ok().filter(|id| !id.is_empty())?;
-    let foreign = id.get(DATA..DATA + 8) == Some(&VCAL_UID[..8]) && id.len() >= DATA + VCAL_UID.len() + 1;
+    let foreign = id.get(DATA..DATA + 8) == Some(&VCAL_UID[..8]) && id.len() > DATA + VCAL_UID.len();
     if foreign {
         let length = id.get(LENGTH).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
         let start = DATA + VCAL_UID.len();
@@ -196,7 +196,7 @@ pub fn uid_of_global_obj_id(text: &str) -> Option<String> {
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || text.len() > ID_MAX * 2 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || text.len() > ID_MAX * 2 || !text.is_ascii() {
         return None;
     }
     text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()

@@ -9,7 +9,7 @@ use super::clock::{Clock, Series};
 use super::people::{self, Meeting};
 use super::show::{self, LEGACY};
 use super::stored::{Span, Stored};
-use super::{alarm, exceptions, facts, place, times};
+use super::{alarm, attachments, exceptions, facts, place, times};
 use crate::lines::{Component, Entry, Line};
 use crate::recurrence::{CALENDAR, Pattern};
 use crate::said::Sent;
@@ -338,6 +338,9 @@ fn fields_seen(
         set_flag(event, show::X_DISALLOW_COUNTER, disallow == Some("1"));
     }
     merge_body(event, said, seen, &edit, view);
+    if view.version >= Version::V16_0 {
+        attachments::merge(event, said.sent)?;
+    }
     let date = |text: &str| parse_date_time(text).ok().map(compact);
     if let Some(Some(stamp)) = sent.of_kept(c::DT_STAMP, date).change() {
         event.set(Line::new("DTSTAMP", stamp));

@@ -63,20 +63,14 @@ fn new_event(start: &str, end: &str) -> Vec<Element> {
     ]
 }
 
-fn rule_of(result: Result<crate::Applied, ItemError>) -> &'static str {
+fn rule_of(result: Result<Applied, ItemError>) -> &'static str {
     match result {
         Err(ItemError::Rule { element, .. }) => element,
         other => panic!("no rule was broken: {other:?}"),
     }
 }
 
-fn instance(
-    desk: &Desk,
-    current: &str,
-    at: Timestamp,
-    data: Vec<Element>,
-    delete: bool,
-) -> Result<crate::Applied, ItemError> {
+fn instance(desk: &Desk, current: &str, at: Timestamp, data: Vec<Element>, delete: bool) -> Result<Applied, ItemError> {
     let data = Element::of(airsync::APPLICATION_DATA, data);
     let edit = Edit {
         data: &data,
@@ -347,7 +341,7 @@ fn absence_removes_up_to_14_1_unless_ghosted_and_keeps_from_16_0() {
 fn a_body_is_replaced_only_if_the_device_changed_what_it_was_shown() {
     let stored =
         ics(&format!("{PLAIN}\nDESCRIPTION:one two three\nX-ALT-DESC;FMTTYPE=text/html:<p>one <b>two</b> three</p>"));
-    for mut desk in [self::desk(Version::V12_1), self::desk(Version::V16_1)] {
+    for mut desk in [desk(Version::V12_1), desk(Version::V16_1)] {
         desk.body = crate::desk::text_bodies(Some(7));
         let cut = desk.see(&stored).into_iter().find(|element| element.tag == b::BODY).unwrap();
         assert_eq!(cut.text_of(b::DATA).as_deref(), Some("one two"));
@@ -356,7 +350,7 @@ fn a_body_is_replaced_only_if_the_device_changed_what_it_was_shown() {
         let changed = desk.change(&stored, vec![body(BodyType::Text, "four")]);
         assert!(changed.contains("DESCRIPTION:four") && !changed.contains("X-ALT-DESC"), "{changed}");
     }
-    let desk = self::desk(Version::V2_5);
+    let desk = desk(Version::V2_5);
     assert_eq!(desk.text(&stored, c::BODY).as_deref(), Some("one two three"));
     let changed = desk.change(&stored, vec![text(c::BODY, "four")]);
     assert!(changed.contains("DESCRIPTION:four") && !changed.contains("X-ALT-DESC"), "{changed}");
@@ -492,8 +486,8 @@ fn a_place_of_16_0_is_kept_whole() {
 #[test]
 fn the_facts_of_an_event_are_what_a_search_and_a_window_need() {
     let view_of = desk(Version::V14_1);
-    let facts = |lines: &str| super::facts(&ics(lines), &view_of.view()).unwrap();
-    let meeting = facts(&format!("{MEETING}\nLOCATION:Room\nDESCRIPTION:Agenda"));
+    let of = |lines: &str| facts(&ics(lines), &view_of.view()).unwrap();
+    let meeting = of(&format!("{MEETING}\nLOCATION:Room\nDESCRIPTION:Agenda"));
     assert_eq!((meeting.subject.as_str(), meeting.uid.as_deref()), ("Talk", Some("u1")));
     assert_eq!(meeting.people, "Ada ada@example.org Bob bob@example.org Carol carol@example.org");
     assert!(meeting.search_text.contains("Room") && meeting.search_text.contains("Agenda"));
@@ -511,7 +505,7 @@ fn the_facts_of_an_event_are_what_a_search_and_a_window_need() {
         ("RRULE:FREQ=WEEKLY;UNTIL=20260401T000000Z", key("2026-03-31T08:00:00Z")),
         ("RDATE;TZID=Europe/Berlin:20260501T090000", key("2026-05-01T08:00:00Z")),
     ] {
-        assert_eq!(facts(&format!("{PLAIN}\n{more}")).window, end, "{more}");
+        assert_eq!(of(&format!("{PLAIN}\n{more}")).window, end, "{more}");
     }
 }
 

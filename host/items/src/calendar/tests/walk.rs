@@ -318,7 +318,7 @@ proptest! {
         if let Ok(shown) = properties(&stored, &desk.view()) {
             let _ = desk.send(Some(&stored), shown);
         }
-        let _ = super::super::facts(&stored, &desk.view());
+        let _ = facts(&stored, &desk.view());
         let _ = time_zone::decode(&garbage);
     }
 }
