@@ -216,9 +216,10 @@ impl Config {
 
 fn read_bounded(file: &Path) -> Result<String, Problem> {
     let unreadable = |error: &std::io::Error| {
-        let cure = match error.kind() {
-            std::io::ErrorKind::NotFound => "name one with --config, or make one with `easel init`",
-            _ => "give the user that runs easel the right to read it",
+        let cure = if error.kind() == std::io::ErrorKind::NotFound {
+            "name one with --config, or make one with `easel init`"
+        } else {
+            "give the user that runs easel the right to read it"
         };
         Problem::of_file(file, format!("the configuration cannot be read: {error}"), cure)
     };
@@ -250,7 +251,9 @@ impl Listen {
             }
         }
         let all: Vec<&SocketAddr> = tls.iter().chain(&plain).chain(&proxied).collect();
-        if let Some(twice) = all.iter().enumerate().find(|(at, address)| address.port() != 0 && all[..*at].contains(address)) {
+        if let Some(twice) =
+            all.iter().enumerate().find(|(at, address)| address.port() != 0 && all[..*at].contains(address))
+        {
             section.wrong("tls", format!("{} is listed twice", twice.1), "give each listener an address of its own");
         }
         section.finish();

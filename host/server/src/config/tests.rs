@@ -136,9 +136,12 @@ fn what_is_no_toml_is_reported_with_its_line() {
 
 #[test]
 fn an_address_that_is_not_loopback_is_warned_of_and_taken() {
-    let (config, problems) = Config::read(Path::new("x.toml"), "[listen]\nplain = ['0.0.0.0:80']\nproxied = ['[::1]:81']");
+    let (config, problems) =
+        Config::read(Path::new("x.toml"), "[listen]\nplain = ['0.0.0.0:80']\nproxied = ['[::1]:81']");
     assert_eq!(problems.len(), 1);
-    assert!(!problems[0].is_error() && problems[0].to_string().starts_with("x.toml:2: warning: listen.plain: 0.0.0.0:80"));
+    assert!(
+        !problems[0].is_error() && problems[0].to_string().starts_with("x.toml:2: warning: listen.plain: 0.0.0.0:80")
+    );
     assert_eq!(config.listen.plain, ["0.0.0.0:80".parse().unwrap()]);
 }
 
