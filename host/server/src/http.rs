@@ -216,7 +216,7 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
     };
     match shared.run(pass, gzip, trace, command).await.map_err(|_| HttpError::busy())? {
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
-        begun => Ok(Exchange::Begun(begun)),
+        begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
     }
 }
 
