@@ -4,8 +4,23 @@
 //! Handlers are plain functions over a [`easel_store::Snapshot`] and make one [`easel_store::ChangeSet`]; they block,
 //! and run on threads that may. The room knows no HTTP server, no SQL, no Wasm, and no delivery: it queues in the store.
 
+mod context;
+mod device;
+mod dispatch;
+mod folder_create;
+mod folder_delete;
+mod folder_sync;
+mod folder_update;
+mod gate;
+mod get_item_estimate;
+mod hierarchy;
+mod hierarchy_state;
+mod move_items;
+mod ping;
+mod render;
 mod reply;
 mod service;
+mod sync;
 
 pub use reply::{Answer, Parked, Reply, Resume, Sink, SinkClosed, Why};
-pub use service::{Policy, Request, Service, Settings};
+pub use service::{Clock, Policy, Request, Service, Settings};

@@ -1,7 +1,10 @@
 //! What a command hands back to the server.
 
+use easel_protocol::RequestLine;
 use easel_store::Interest;
 use jiff::Timestamp;
+
+use crate::service::Waiting;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -83,7 +86,11 @@ pub struct Parked {
 
 /// What a parked request needs to go on; opaque outside of the commands.
 #[derive(Clone, Debug)]
-pub struct Resume(pub(crate) crate::service::Waiting);
+pub struct Resume {
+    pub(crate) line: Box<RequestLine>,
+    pub(crate) until: Timestamp,
+    pub(crate) waiting: Waiting,
+}
 
 /// Why a parked request goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,17 @@
 //! The way in.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use easel_plugin::DevicePlugin;
-use easel_protocol::RequestLine;
-use easel_store::{Store, User};
+use easel_plugin::{DevicePlugin, Profile};
+use easel_protocol::{Command, CommonStatus, RequestLine, Version};
+use easel_store::{Store, User, UserId};
 use jiff::Timestamp;
 
-use crate::{Answer, Reply, Resume, Sink, Why};
+use crate::context::{Context, owner};
+use crate::dispatch::dispatch;
+use crate::hierarchy::Ids;
+use crate::{Answer, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
 /// One request, after login.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +70,15 @@ pub struct Policy {
 
 /// Everything a command works with.
 pub struct Service {
-    /// Where everything is kept.
-    pub store: Arc<dyn Store>,
-    /// Who knows devices.
-    pub plugin: Arc<dyn DevicePlugin>,
-    /// What the operator decided.
-    pub settings: Settings,
+    store: Arc<dyn Store>,
+    plugin: Arc<dyn DevicePlugin>,
+    settings: Settings,
+    clock: Clock,
+    turns: Turns,
 }
+
+/// Tells the time; only the server has one that reads the system.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,24 +88,142 @@ impl std::fmt::Debug for Service {
 
 /// A request that waits, inside.
 #[derive(Clone, Debug)]
-pub(crate) enum Waiting {}
+pub(crate) enum Waiting {
+    Ping(ping::WaitingPing),
+    Sync(sync::wait::WaitingSync),
+}
 
 impl Service {
-    /// Answers a POST.
+    /// A service over a store, with whoever knows devices.
+    pub fn new(store: Arc<dyn Store>, plugin: Arc<dyn DevicePlugin>, settings: Settings, clock: Clock) -> Self {
+        Self { store, plugin, settings, clock, turns: Turns::default() }
+    }
+
+    /// Where everything is kept.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// What the operator decided.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn plugin(&self) -> &dyn DevicePlugin {
+        &*self.plugin
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.clock)().as_millisecond()
+    }
+
+    /// Answers a POST. `sink` takes answers that are too long to be held whole.
+    ///
+    /// Requests of one device take turns (K: G48): this blocks while another one of the same device is worked on.
     pub fn handle(&self, request: &Request<'_>, sink: &mut dyn Sink) -> Reply {
-        let _ = (request, sink);
-        Answer::code(501).into()
+        let turn = self.turns.of(request.user.id, &request.line.device_id);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.context(request) {
+            Ok(context) => dispatch(&context, request.body, sink),
+            Err(reply) => reply,
+        }
     }
 
     /// Goes on with a request that waited; it may wait again, with the same end.
     pub fn resume(&self, user: &User, resume: Resume, why: Why, now: Timestamp, sink: &mut dyn Sink) -> Reply {
-        let _ = (user, why, now, sink);
-        match resume.0 {}
+        let _ = sink;
+        let Resume { line, until, waiting } = resume;
+        let turn = self.turns.of(user.id, &line.device_id);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = Request { line: &line, user, user_agent: "", content_type: "", body: &[], now };
+        let context = match self.context(&request) {
+            Ok(context) => context,
+            Err(reply) => return reply,
+        };
+        // Meanwhile the policy may have changed, or a wipe been asked for.
+        if let Some(status) = gate::refusal(&context) {
+            return dispatch::refuse(context.command, context.version, status);
+        }
+        match waiting {
+            Waiting::Ping(waiting) => {
+                let reply = ping::resume(&context, waiting, until, why);
+                dispatch::told(&context, reply, |failure| ping::Response::from(failure).reply())
+            }
+            Waiting::Sync(waiting) => {
+                let reply = sync::wait::resume(&context, waiting, until, why);
+                dispatch::told(&context, reply, sync::failure)
+            }
+        }
     }
 
-    /// The version list for a device: the answer to OPTIONS.
-    pub fn versions(&self, user: &User, device: Option<(&str, &str)>) -> String {
-        let _ = (user, device);
-        easel_protocol::Version::ALL.map(|version| version.to_string()).join(",")
+    /// The versions a device may use: the answer to OPTIONS. `device` is id and type, where they are known.
+    pub fn versions(&self, user: &User, device: Option<(&str, &str)>) -> Vec<Version> {
+        let known = device.and_then(|(id, kind)| self.store.device(user.id, &device::normal_id(id), kind).ok()?);
+        let profile = known.map(|device| self.plugin.profile(&device.facts)).unwrap_or_default();
+        allowed(&profile)
+    }
+
+    /// The commands this server has: the answer to OPTIONS.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        Command::ALL.iter().copied().filter(|command| dispatch::serves(*command))
+    }
+
+    fn context<'a>(&'a self, request: &Request<'a>) -> Result<Context<'a>, Reply> {
+        let command = request.line.command;
+        let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
+        let device = match device::identify(&*self.store, &self.settings, request) {
+            Ok(Ok(device)) => device,
+            Ok(Err(status)) => return Err(dispatch::refuse(command, version, status)),
+            Err(error) => {
+                tracing::error!(user = request.user.id.0, %error, "the device could not be looked up");
+                return Err(dispatch::refuse(command, version, CommonStatus::ServerErrorRetryLater));
+            }
+        };
+        let profile = self.plugin.profile(&device.facts);
+        Ok(Context {
+            service: self,
+            user: request.user,
+            owner: owner(request.user),
+            device,
+            ids: Ids::of(&profile),
+            profile,
+            version,
+            command,
+            line: request.line,
+            content_type: request.content_type,
+            now: request.now,
+        })
+    }
+}
+
+/// The versions of a profile, oldest first.
+fn allowed(profile: &Profile) -> Vec<Version> {
+    let named = profile.texts("versions.versions");
+    let is_named = |version: &Version| named.is_empty() || named.contains(&version.to_string());
+    Version::ALL.into_iter().filter(is_named).collect()
+}
+
+/// One lock a device, so that its requests never overlap.
+#[derive(Default)]
+struct Turns {
+    locks: Mutex<HashMap<(UserId, String), Weak<Mutex<()>>>>,
+}
+
+/// Above so many, locks that nobody holds are swept.
+const SWEEP_ABOVE: usize = 1024;
+
+impl Turns {
+    fn of(&self, user: UserId, device: &str) -> Arc<Mutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (user, device::normal_id(device));
+        if let Some(lock) = locks.get(&place).and_then(Weak::upgrade) {
+            return lock;
+        }
+        if locks.len() >= SWEEP_ABOVE {
+            locks.retain(|_, lock| lock.strong_count() > 0);
+        }
+        let lock = Arc::new(Mutex::new(()));
+        locks.insert(place, Arc::downgrade(&lock));
+        lock
     }
 }

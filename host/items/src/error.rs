@@ -16,6 +16,9 @@ pub enum ItemError {
         /// What was found.
         reason: String,
     },
+    /// Part index bytes of another parser, or damaged ones: index the message again.
+    #[error("part index of version {0} cannot be read")]
+    OldIndex(u8),
     /// A part of the mail that is not there.
     #[error("the mail has no part {0}")]
     NoSuchPart(u32),
@@ -42,6 +45,31 @@ pub enum ItemError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ReadError(pub String);
+
+/// Why a message that a device sent cannot be submitted. MS-ASCMD 2.2.2 has the numbers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ComposeError {
+    /// Status 107: the bytes are no message.
+    #[error("the bytes are no message")]
+    NotMime,
+    /// Status 119.
+    #[error("the message has no recipient")]
+    NoRecipients,
+    /// Status 183 or 119: a recipient that no server could deliver to.
+    #[error("{0:?} is not an address")]
+    BadRecipient(String),
+    /// Status 115: more recipients than one message may have.
+    #[error("{count} recipients are more than {max}")]
+    TooManyRecipients {
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        max: usize,
+    },
+    /// The original could not be used.
+    #[error("the original message cannot be used")]
+    Original(#[source] ItemError),
+}
 
 impl PartialEq for ReadError {
     fn eq(&self, other: &Self) -> bool {

@@ -5,21 +5,29 @@
 //! HTTP and no clock. Start at [`View`], then [`properties`] and [`apply`]; mail has [`email`] of its own, because a
 //! mail is read in pieces and never rewritten.
 
+pub mod body;
 pub mod calendar;
+mod component;
 pub mod compose;
 pub mod contacts;
+#[cfg(test)]
+mod desk;
 pub mod email;
 mod error;
 pub mod lines;
 pub mod notes;
+pub mod recurrence;
+mod rtf;
+mod said;
 pub mod tasks;
+mod text_body;
 pub mod time_zone;
 mod view;
 
 use easel_protocol::{Class, Facts};
 use easel_wbxml::Element;
 
-pub use error::ItemError;
+pub use error::{ComposeError, ItemError, ReadError};
 pub use view::{Applied, BodyPartPreference, BodyPreference, BodyPreferences, BodyType, Edit, Ghosting, Owner, View};
 
 /// The properties of a stored event, contact, task or note, in the schema's order: the children of ApplicationData.

@@ -447,7 +447,7 @@ pub fn split_unescaped(text: &str, separator: char) -> Vec<&str> {
 }
 
 /// RFC 5545 3.1: no line longer than 75 octets, never cut inside a character.
-fn fold(line: &str, out: &mut String) {
+pub(crate) fn fold(line: &str, out: &mut String) {
     let mut room = FOLD_AT;
     for c in line.chars() {
         if c.len_utf8() > room {

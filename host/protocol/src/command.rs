@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Version;
+
 macro_rules! commands {
     ($($variant:ident = $code:literal,)*) => {
         /// A command of the protocol, by its published name.
@@ -57,6 +59,32 @@ impl Command {
         Self::ALL.iter().copied().find(|command| command.name().eq_ignore_ascii_case(name))
     }
 
+    /// Whether the command exists in that version. Settings and ItemOperations came with 12.0, Find with 16.1;
+    /// GetHierarchy and GetAttachment ended with 12.1.
+    pub fn exists_in(self, version: Version) -> bool {
+        match self {
+            Self::GetAttachment | Self::GetHierarchy => version <= Version::V12_1,
+            Self::ItemOperations | Self::Settings => version >= Version::V12_0,
+            Self::Find => version >= Version::V16_1,
+            Self::Sync
+            | Self::SendMail
+            | Self::SmartForward
+            | Self::SmartReply
+            | Self::FolderSync
+            | Self::FolderCreate
+            | Self::FolderDelete
+            | Self::FolderUpdate
+            | Self::MoveItems
+            | Self::GetItemEstimate
+            | Self::MeetingResponse
+            | Self::Search
+            | Self::Ping
+            | Self::Provision
+            | Self::ResolveRecipients
+            | Self::ValidateCert => true,
+        }
+    }
+
     /// The command of that code.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.iter().copied().find(|command| command.code() == code)
@@ -66,5 +94,31 @@ impl Command {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_found_by_its_name_and_by_its_code() {
+        for command in Command::ALL {
+            assert_eq!(Command::parse(command.name()), Some(*command));
+            assert_eq!(Command::parse(&command.name().to_lowercase()), Some(*command));
+            assert_eq!(Command::from_code(command.code()), Some(*command));
+        }
+        assert_eq!(Command::parse("Autodiscover"), None);
+        for dead in [6, 7, 8, 24, 255] {
+            assert_eq!(Command::from_code(dead), None);
+        }
+    }
+
+    #[test]
+    fn commands_come_and_go_with_versions() {
+        let of = |version| Command::ALL.iter().filter(move |command| command.exists_in(version)).count();
+        assert_eq!(Version::ALL.map(of), [18, 20, 20, 18, 18, 18, 19]);
+        assert!(Command::GetAttachment.exists_in(Version::V12_1) && !Command::GetAttachment.exists_in(Version::V14_0));
+        assert!(Command::Find.exists_in(Version::V16_1) && !Command::Find.exists_in(Version::V16_0));
     }
 }

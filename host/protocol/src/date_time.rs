@@ -34,11 +34,14 @@ pub fn compact(at: Timestamp) -> String {
 
 /// Reads either form, with or without milliseconds, and a date without a time (midnight). All are UTC.
 pub fn parse_date_time(text: &str) -> Result<Timestamp, DateTimeError> {
-    read(text.trim()).ok_or_else(|| DateTimeError(text.chars().take(40).collect()))
+    read(text.trim()).ok_or_else(|| DateTimeError(text.chars().take(LENGTH_MAX).collect()))
 }
 
+/// Longest text that is looked at: either form with nine digits of a second is shorter.
+const LENGTH_MAX: usize = 40;
+
 fn read(text: &str) -> Option<Timestamp> {
-    if !text.is_ascii() {
+    if !text.is_ascii() || text.len() > LENGTH_MAX {
         return None;
     }
     let (date, time) = text.split_once(['T', 't']).unwrap_or((text, ""));
@@ -79,7 +82,56 @@ fn digits(text: &str, separator: char, widths: &[usize]) -> Option<Vec<i32>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Milliseconds of the years 1 to 9999.
+    const MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_207_200_000;
+
+    fn at_milli(milli: i64) -> Timestamp {
+        Timestamp::from_millisecond(milli).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_punctuated_date_is_read_back_to_the_millisecond(milli in MILLIS) {
+            let text = punctuated(at_milli(milli));
+            prop_assert_eq!(text.len(), 24);
+            prop_assert_eq!(parse_date_time(&text), Ok(at_milli(milli)));
+        }
+
+        #[test]
+        fn a_compact_date_is_read_back_to_the_second(milli in MILLIS) {
+            let text = compact(at_milli(milli));
+            prop_assert_eq!(text.len(), 16);
+            prop_assert_eq!(parse_date_time(&text), Ok(at_milli(milli.div_euclid(1000) * 1000)));
+        }
+
+        #[test]
+        fn whatever_is_read_as_a_date_is_that_date_in_both_forms(
+            text in prop_oneof![any::<String>(), "[0-9]{8}(T[0-9]{6}Z?)?", "[0-9TZ:. -]{0,30}"],
+        ) {
+            if let Ok(at) = parse_date_time(&text) {
+                prop_assert_eq!(parse_date_time(&punctuated(at)), Ok(at));
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_is_too_long_for_a_date_is_not_looked_at() {
+        let zeros = |count: usize| format!("2000-12-25T08:35:00.{}Z", "0".repeat(count));
+        assert!(parse_date_time(&zeros(LENGTH_MAX - 21)).is_ok());
+        assert!(parse_date_time(&zeros(LENGTH_MAX - 20)).is_err());
+        assert_eq!(parse_date_time(&"-".repeat(1 << 20)).unwrap_err().0.len(), LENGTH_MAX);
+    }
+
+    #[test]
+    fn an_all_day_event_of_16_may_say_its_day_alone() {
+        for text in ["20261018", "2026-10-18", "20261018T000000Z", "2026-10-18T00:00:00.000Z"] {
+            assert_eq!(parse_date_time(text).map(compact).as_deref(), Ok("20261018T000000Z"), "{text}");
+        }
+    }
 
     #[test]
     fn both_forms_are_written_and_read() {

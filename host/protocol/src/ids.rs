@@ -86,6 +86,28 @@ impl fmt::Display for FileReference {
     }
 }
 
+/// Names an item that a search found. MS-ASCMD 2.2.3.105 "LongId"; the published limit is 256 characters, ours are at
+/// most 17.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LongId {
+    /// The item.
+    pub item: ServerId,
+}
+
+impl LongId {
+    /// Reads `e<item>`.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let item = text.strip_prefix('e').and_then(|item| ServerId::parse(&format!("a{item}")).ok());
+        item.map(|item| Self { item }).ok_or_else(|| IdError(text.chars().take(80).collect()))
+    }
+}
+
+impl fmt::Display for LongId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "e{:x}", self.item.number())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +120,20 @@ mod tests {
                 assert!(("a"..="f").contains(&letter) && digits.bytes().all(|b| b.is_ascii_hexdigit()), "{text}");
                 assert!(text.parse::<f64>().is_err(), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_long_id_is_read_back_and_is_no_other_id() {
+        for number in [1, 0x1e5, u64::MAX] {
+            let id = LongId { item: ServerId::new(number) };
+            let text = id.to_string();
+            assert_eq!(LongId::parse(&text), Ok(id));
+            assert!(text.len() <= 17 && text.parse::<f64>().is_err());
+            assert!(ServerId::parse(&text).is_err() && FileReference::parse(&text).is_err());
+        }
+        for other in ["", "e", "e01", "eA", "a1", "e1-2", "e11111111111111111"] {
+            assert!(LongId::parse(other).is_err(), "{other}");
         }
     }
 

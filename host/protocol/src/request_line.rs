@@ -1,6 +1,7 @@
 //! The request line: which command, from which device, in which version. MS-ASHTTP 2.2.1.1.1 "Request Line".
 //!
-//! Two forms say the same: the plain query of all versions and the base64 query of 12.1 and later.
+//! Two forms say the same: the plain query of all versions and the base64 query of 12.1 and later. A query with `Cmd=`
+//! is plain. One device uses both (K: G24).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::GeneralPurpose;
@@ -8,8 +9,12 @@ use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 
 use crate::{Command, Version};
 
-/// Longest device id kept, in characters; the published limit is 32, real devices send more.
+/// Longest query that is looked at, in bytes: every parameter at its longest, percent-encoded, is shorter.
+const QUERY_MAX: usize = 8192;
+/// Longest device id and device type kept, in characters; the published limit of the id is 32, real devices send more.
 const DEVICE_ID_MAX: usize = 64;
+/// Longest other value kept, in characters: the limit of a LongId, which no id of this server reaches.
+const VALUE_MAX: usize = 256;
 
 /// What the request line and the headers that belong to it say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +25,14 @@ pub struct RequestLine {
     pub command: Command,
     /// The version of this request; `None` when a plain query has no version header.
     pub version: Option<Version>,
-    /// The device's id, as sent; at most 64 printable characters.
+    /// The device's id, as sent; at most 64 printable characters. State hangs at its [`crate::normal_device_id`].
     pub device_id: String,
     /// The device's type; empty when the device sends none.
     pub device_type: String,
     /// The user named in the query, if any. The credentials decide who the user is.
     pub user: Option<String>,
-    /// The policy key; `None` when none was sent, `Some(0)` for the unprovisioned key.
+    /// The policy key; `None` when none was sent, `Some(0)` for the unprovisioned key and for one that no server of this
+    /// protocol gives, so that the device provisions itself anew.
     pub policy_key: Option<u32>,
     /// The Windows LCID of a base64 query.
     pub locale: Option<u16>,
@@ -66,8 +72,8 @@ struct Headers<'a> {
 /// Why a request line makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestLineError {
-    /// Neither form.
-    #[error("the query is neither Cmd=... nor base64")]
+    /// Neither form, or too long for either.
+    #[error("the query is neither Cmd=... nor base64, or over 8192 bytes")]
     Form,
     /// A command nobody knows.
     #[error("command {0:?}")]
@@ -78,7 +84,7 @@ pub enum RequestLineError {
     /// No device id, or one with characters that none has.
     #[error("device id {0:?}")]
     DeviceId(String),
-    /// A policy key that is no number.
+    /// A policy key of a base64 query that is neither empty nor four bytes.
     #[error("policy key {0:?}")]
     PolicyKey(String),
     /// A version this server does not speak.
@@ -86,9 +92,22 @@ pub enum RequestLineError {
     Version(#[from] crate::VersionError),
 }
 
+impl Headers<'_> {
+    fn policy_key(self) -> Option<u32> {
+        let text = self.policy_key.map(str::trim).filter(|text| !text.is_empty())?;
+        Some(text.parse().unwrap_or(0))
+    }
+
+    fn accept_multipart(self) -> bool {
+        self.accept_multipart.is_some_and(|text| text.trim().eq_ignore_ascii_case("T"))
+    }
+}
+
 impl RequestLine {
     /// Reads the query of a POST (what follows `?`, undecoded) with the headers MS-ASProtocolVersion, X-MS-PolicyKey
     /// and MS-ASAcceptMultiPart. Values in a base64 query go before the headers.
+    ///
+    /// Names are matched without regard to case and the first value that is not empty counts.
     pub fn parse(
         query: &str,
         version: Option<&str>,
@@ -96,10 +115,13 @@ impl RequestLine {
         accept_multipart: Option<&str>,
     ) -> Result<Self, RequestLineError> {
         let headers = Headers { version, policy_key, accept_multipart };
+        if query.is_empty() || query.len() > QUERY_MAX {
+            return Err(RequestLineError::Form);
+        }
         if query.split('&').any(|pair| pair.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("cmd="))) {
             plain(query, headers)
         } else {
-            base64(query)
+            base64(query, headers)
         }
     }
 }
@@ -110,39 +132,38 @@ fn plain(query: &str, headers: Headers<'_>) -> Result<RequestLine, RequestLineEr
             name.eq_ignore_ascii_case(wanted).then(|| percent_decode(value, true)).filter(|value| !value.is_empty())
         })
     };
+    let parameter = |wanted: &str| value(wanted).map(|value| printable(&value, VALUE_MAX));
     let name = value("Cmd").unwrap_or_default();
     let command = Command::parse(&name).ok_or_else(|| RequestLineError::Command(name.chars().take(40).collect()))?;
     let version = headers.version.filter(|text| !text.trim().is_empty()).map(Version::parse).transpose()?;
-    let policy_key = match headers.policy_key.map(str::trim).filter(|text| !text.is_empty()) {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| RequestLineError::PolicyKey(text.chars().take(40).collect()))?),
-    };
     Ok(RequestLine {
         form: QueryForm::Plain,
         command,
         version,
         device_id: device_id(value("DeviceId").unwrap_or_default())?,
-        device_type: text(value("DeviceType").unwrap_or_default()),
-        user: value("User"),
-        policy_key,
+        device_type: printable(&value("DeviceType").unwrap_or_default(), DEVICE_ID_MAX),
+        user: parameter("User"),
+        policy_key: headers.policy_key(),
         locale: None,
-        accept_multipart: headers.accept_multipart.is_some_and(|text| text.trim().eq_ignore_ascii_case("T")),
+        accept_multipart: headers.accept_multipart(),
         save_in_sent: value("SaveInSent").is_some_and(|text| text.eq_ignore_ascii_case("T")),
-        attachment_name: value("AttachmentName"),
-        collection_id: value("CollectionId"),
-        item_id: value("ItemId"),
-        long_id: value("LongId"),
-        occurrence: value("Occurrence"),
+        attachment_name: parameter("AttachmentName"),
+        collection_id: parameter("CollectionId"),
+        item_id: parameter("ItemId"),
+        long_id: parameter("LongId"),
+        occurrence: parameter("Occurrence"),
     })
 }
 
-/// Padding may be missing, and only `%xx` is decoded: `+` is a digit here.
-fn base64(query: &str) -> Result<RequestLine, RequestLineError> {
+/// Padding may be missing, and only `%xx` is decoded: `+` is a digit here, also where something on the way took it for a
+/// space, and so are the two digits of the URL-safe alphabet.
+fn base64(query: &str, headers: Headers<'_>) -> Result<RequestLine, RequestLineError> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
-    let bytes = engine.decode(percent_decode(query, false)).map_err(|_| RequestLineError::Form)?;
+    let digits = percent_decode(query, false).replace([' ', '-'], "+").replace('_', "/");
+    let bytes = engine.decode(digits).map_err(|_| RequestLineError::Form)?;
     let mut fields = Fields { rest: &bytes };
     let version = Version::from_byte(fields.byte("the version")?)?;
     let code = fields.byte("the command")?;
@@ -150,11 +171,11 @@ fn base64(query: &str) -> Result<RequestLine, RequestLineError> {
     let locale = u16::from_le_bytes([fields.byte("the locale")?, fields.byte("the locale")?]);
     let id = fields.value("the device id")?;
     let policy_key = match fields.value("the policy key")? {
-        [] => None,
+        [] => headers.policy_key(),
         [a, b, c, d] => Some(u32::from_le_bytes([*a, *b, *c, *d])),
         other => return Err(RequestLineError::PolicyKey(format!("{} bytes", other.len()))),
     };
-    let device_type = text(String::from_utf8_lossy(fields.value("the device type")?).into_owned());
+    let device_type = printable(&String::from_utf8_lossy(fields.value("the device type")?), DEVICE_ID_MAX);
     let mut line = RequestLine {
         form: QueryForm::Base64,
         command,
@@ -164,7 +185,7 @@ fn base64(query: &str) -> Result<RequestLine, RequestLineError> {
         user: None,
         policy_key,
         locale: Some(locale),
-        accept_multipart: false,
+        accept_multipart: headers.accept_multipart(),
         save_in_sent: false,
         attachment_name: None,
         collection_id: None,
@@ -175,7 +196,7 @@ fn base64(query: &str) -> Result<RequestLine, RequestLineError> {
     while !fields.rest.is_empty() {
         let tag = fields.byte("a parameter")?;
         let value = fields.value("a parameter")?;
-        let text = || Some(String::from_utf8_lossy(value).into_owned()).filter(|text| !text.is_empty());
+        let text = || Some(printable(&String::from_utf8_lossy(value), VALUE_MAX)).filter(|text| !text.is_empty());
         match tag {
             0 => line.attachment_name = text(),
             1 => line.collection_id = text(),
@@ -185,9 +206,10 @@ fn base64(query: &str) -> Result<RequestLine, RequestLineError> {
             7 => {
                 let flags = value.first().copied().unwrap_or(0);
                 line.save_in_sent = flags & 0x01 != 0;
-                line.accept_multipart = flags & 0x02 != 0;
+                line.accept_multipart |= flags & 0x02 != 0;
             }
             8 => line.user = text(),
+            // CollectionName and ParentId of early versions, and what nobody knows.
             _ => {}
         }
     }
@@ -207,11 +229,12 @@ fn device_id(id: String) -> Result<String, RequestLineError> {
     if fits { Ok(id) } else { Err(RequestLineError::DeviceId(id.chars().take(DEVICE_ID_MAX).collect())) }
 }
 
-fn text(text: String) -> String {
-    text.chars().filter(|c| !c.is_control()).take(DEVICE_ID_MAX).collect()
+/// The text without control characters, cut at `chars_max`.
+fn printable(text: &str, chars_max: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(chars_max).collect()
 }
 
-/// Decodes `%xx` leniently: a stray `%` stays as it is (K: T02).
+/// Decodes `%xx` leniently: a stray `%` stays as it is, and bytes that are not UTF-8 become U+FFFD (K: T02).
 fn percent_decode(text: &str, plus_is_space: bool) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -129,9 +129,38 @@ impl CommonStatus {
         self as u8
     }
 
-    /// How a device of `version` is told.
+    /// The first version that may see the number.
+    pub const fn since(self) -> Version {
+        match self.number() {
+            ..=163 => Version::V14_0,
+            164..=177 => Version::V14_1,
+            178.. => Version::V16_0,
+        }
+    }
+
+    /// What a version from 14.0 on is told in its place if it does not know the number yet.
+    ///
+    /// 103 makes the device give the request up, 110 makes it try again. One device too many is told as a blocked one:
+    /// its owner must speak to the administrator.
+    const fn before(self) -> Self {
+        if matches!(self, Self::MaximumDevicesReached) {
+            Self::DeviceBlocked
+        } else if matches!(self, Self::OneOrMoreExceptionsFailed) {
+            Self::ServerError
+        } else {
+            Self::InvalidXml
+        }
+    }
+
+    /// How a device of `version` is told: by a number that its version has, or by an HTTP code before 14.0.
     pub fn refusal(self, version: Version) -> Refusal {
-        if version.has_common_status() { Refusal::Status(self) } else { Refusal::Http(self.http()) }
+        if !version.has_common_status() {
+            Refusal::Http(self.http())
+        } else if version >= self.since() {
+            Refusal::Status(self)
+        } else {
+            Refusal::Status(self.before())
+        }
     }
 }
 
@@ -154,9 +183,42 @@ mod tests {
             for version in Version::ALL {
                 match status.refusal(version) {
                     Refusal::Http(code) => assert!(version < Version::V14_0 && (200..=507).contains(&code)),
-                    Refusal::Status(told) => assert!(version >= Version::V14_0 && told == *status),
+                    Refusal::Status(_) => assert!(version >= Version::V14_0),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn no_device_sees_a_number_younger_than_its_version() {
+        use CommonStatus as S;
+        for status in CommonStatus::ALL {
+            for version in Version::ALL.into_iter().filter(|version| version.has_common_status()) {
+                let Refusal::Status(told) = status.refusal(version) else { panic!("{status:?} in {version}") };
+                assert!(told.since() <= version, "{status:?} in {version}");
+                assert!(told == *status || status.since() > version, "{status:?} in {version}");
+            }
+        }
+        assert_eq!(S::DeviceInformationRequired.refusal(Version::V14_0), Refusal::Status(S::InvalidXml));
+        assert_eq!(S::DeviceInformationRequired.refusal(Version::V14_1), Refusal::Status(S::DeviceInformationRequired));
+        assert_eq!(S::MaximumDevicesReached.refusal(Version::V14_0), Refusal::Status(S::DeviceBlocked));
+        assert_eq!(S::InvalidRecipients.refusal(Version::V14_1), Refusal::Status(S::InvalidXml));
+        assert_eq!(S::OneOrMoreExceptionsFailed.refusal(Version::V14_1), Refusal::Status(S::ServerError));
+    }
+
+    #[test]
+    fn a_common_status_has_the_published_number() {
+        for (status, number, http) in [
+            (CommonStatus::InvalidWbxml, 102, 400),
+            (CommonStatus::ServerErrorRetryLater, 111, 503),
+            (CommonStatus::SyncStateNotFound, 132, 403),
+            (CommonStatus::CommandNotSupported, 137, 501),
+            (CommonStatus::DeviceNotProvisioned, 142, 449),
+            (CommonStatus::ItemNotFound, 150, 500),
+            (CommonStatus::MaximumDevicesReached, 177, 403),
+            (CommonStatus::OneOrMoreExceptionsFailed, 184, 200),
+        ] {
+            assert_eq!((status.number(), status.http()), (number, http), "{status:?}");
         }
     }
 }

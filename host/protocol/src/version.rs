@@ -33,6 +33,11 @@ impl Version {
     pub const ALL: [Self; 7] =
         [Self::V2_5, Self::V12_0, Self::V12_1, Self::V14_0, Self::V14_1, Self::V16_0, Self::V16_1];
 
+    /// The versions up to and with `ceiling`, oldest first.
+    pub fn up_to(ceiling: Self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |version| *version <= ceiling)
+    }
+
     /// Reads the header, as a number: `14` is 14.0 (K: P22).
     pub fn parse(text: &str) -> Result<Self, VersionError> {
         let text = text.trim();
@@ -42,7 +47,7 @@ impl Version {
         Self::ALL
             .into_iter()
             .find(|version| version.to_string().split_once('.') == Some((major, minor)))
-            .ok_or_else(|| VersionError(text.to_owned()))
+            .ok_or_else(|| VersionError(text.chars().take(40).collect()))
     }
 
     /// The version whose number, times ten, is `byte`: the first field of the base64 query. MS-ASHTTP 2.2.1.1.1.1.

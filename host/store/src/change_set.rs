@@ -75,7 +75,8 @@ pub enum Write {
         /// As in [`Write::ChangeContent`].
         seen: Modseq,
     },
-    /// An item goes to another folder of the same mailbox: it leaves here and enters there under a new id.
+    /// An item goes to another folder of the same mailbox: it leaves here and enters there under a new id. The author
+    /// is written only to the row of leaving: the device has not got the item in its new place.
     MoveItem {
         /// Which.
         id: ServerId,

@@ -225,7 +225,7 @@ impl Mailbox {
                 touched.folders.extend([stored.item.folder, to]);
                 stored.item.id = new_id;
                 stored.item.folder = to;
-                self.enter(stored, author)?;
+                self.enter(stored, None)?;
             }
             Write::PutCollection { device, collection, expect, state } => {
                 let place = (device, collection);

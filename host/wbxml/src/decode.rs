@@ -1,14 +1,14 @@
 //! Bytes to tree.
 //!
 //! WAP-192-WBXML as narrowed by MS-ASWBXML 2.1: tags, page switches, inline strings and opaque data. String tables and
-//! literal names are read too, because the format has them; entities, attributes, extensions and processing
+//! literal names are read too, because the format has them; entities (0x02), attributes, extensions and processing
 //! instructions are refused.
 
-use crate::{Element, Limits, Node, Tag};
+use crate::walk::{BuildError, Builder};
+use crate::{Element, Limits, Tag};
 
 const SWITCH_PAGE: u8 = 0x00;
 const END: u8 = 0x01;
-const ENTITY: u8 = 0x02;
 const STR_I: u8 = 0x03;
 const LITERAL: u8 = 0x04;
 const STR_T: u8 = 0x83;
@@ -43,14 +43,14 @@ pub enum DecodeError {
     /// More than one root, or bytes after it.
     #[error("data after the root element, at byte {0}")]
     TrailingData(usize),
-    /// More bytes than [`Limits::bytes_max`].
-    #[error("{0} bytes, over the limit")]
+    /// More bytes than [`Limits::bytes_max`], in the document or out of its string table.
+    #[error("{0} bytes, at or over the limit")]
     TooLong(usize),
     /// Deeper than [`Limits::depth_max`].
     #[error("deeper than {0} elements")]
     TooDeep(usize),
-    /// More elements than [`Limits::elements_max`].
-    #[error("more than {0} elements")]
+    /// More elements, or more pieces of data, than [`Limits::elements_max`].
+    #[error("more than {0} elements or pieces of data")]
     TooMany(usize),
     /// A token that no document of ours holds.
     #[error("token {token:#04X} at byte {at}")]
@@ -77,7 +77,7 @@ pub fn decode_within(bytes: &[u8], limits: Limits) -> Result<Element, DecodeErro
     }
     let mut reader = Reader { bytes, at: 0 };
     let strings = header(&mut reader)?;
-    Body { reader, strings, page: 0, limits, elements: 0 }.document()
+    Body { reader, strings, page: 0, limits, strings_left: limits.bytes_max }.document()
 }
 
 fn header<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
@@ -101,84 +101,78 @@ struct Body<'a> {
     strings: &'a [u8],
     page: u8,
     limits: Limits,
-    elements: usize,
+    /// How many more bytes string table references may yield.
+    strings_left: usize,
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
     fn document(mut self) -> Result<Element, DecodeError> {
-        let mut open: Vec<Element> = Vec::new();
+        let mut tree = Builder::new(self.limits);
         let root = loop {
             let at = self.reader.at;
             let token = self.reader.byte()?;
-            let closed = match token {
+            let built = match token {
                 SWITCH_PAGE => {
                     self.page = self.reader.byte()?;
-                    None
+                    Ok(())
                 }
-                END => Some(open.pop().ok_or(DecodeError::Token { token, at })?),
-                STR_I => {
-                    let text = text(self.reader.until_nul()?, at)?;
-                    append(&mut open, Node::Text(text), token, at)?;
-                    None
-                }
-                STR_T => {
-                    let text = self.string()?;
-                    append(&mut open, Node::Text(text), token, at)?;
-                    None
-                }
+                END => tree.close(),
+                STR_I => tree.text(text(self.reader.until_nul()?, at)?),
+                STR_T => tree.text(self.string()?),
                 OPAQUE => {
                     let length = self.reader.number()?;
-                    let bytes = self.reader.take(length)?.to_vec();
-                    append(&mut open, Node::Opaque(bytes), token, at)?;
-                    None
+                    tree.opaque(self.reader.take(length)?.to_vec())
                 }
-                _ => self.start(token, at, &mut open)?,
+                _ => self.start(token, at, &mut tree)?,
             };
-            let Some(element) = closed else { continue };
-            match open.last_mut() {
-                Some(parent) => parent.content.push(Node::Element(element)),
-                None => break element,
+            built.map_err(|error| self.refused(error, token, at))?;
+            if let Some(root) = tree.root() {
+                break root;
             }
         };
         self.trailing().map(|()| root)
     }
 
-    /// A start tag; the element if it has no content.
-    fn start(&mut self, token: u8, at: usize, open: &mut Vec<Element>) -> Result<Option<Element>, DecodeError> {
+    /// A start tag, closed at once if it has no content.
+    fn start(&mut self, token: u8, at: usize, tree: &mut Builder) -> Result<Result<(), BuildError>, DecodeError> {
         if token & HAS_ATTRIBUTES != 0 {
             return Err(DecodeError::Attributes(at));
         }
         let number = token & !HAS_CONTENT;
-        let tag = match number {
+        match number {
             // A literal name is no tag of any page: it survives as the one number no page uses.
-            LITERAL => {
-                self.string()?;
-                Tag::new(self.page, LITERAL)
-            }
-            0x05..=0x3F => Tag::new(self.page, number),
+            LITERAL => self.string().map(|_| ())?,
+            0x05..=0x3F => {}
             _ => return Err(DecodeError::Token { token, at }),
-        };
-        self.elements += 1;
-        if self.elements > self.limits.elements_max {
-            return Err(DecodeError::TooMany(self.limits.elements_max));
         }
-        if open.len() >= self.limits.depth_max {
-            return Err(DecodeError::TooDeep(self.limits.depth_max));
-        }
-        let element = Element::new(tag);
-        if token & HAS_CONTENT == 0 {
-            return Ok(Some(element));
-        }
-        open.push(element);
-        Ok(None)
+        let opened = tree.open(Tag::new(self.page, number));
+        Ok(if token & HAS_CONTENT == 0 { opened.and_then(|()| tree.close()) } else { opened })
     }
 
-    fn string(&mut self) -> Result<String, DecodeError> {
+    /// The string a reference points to.
+    fn string(&mut self) -> Result<&'a str, DecodeError> {
+        let at = self.reader.at;
         let offset = self.reader.number()?;
         let tail = usize::try_from(offset).ok().and_then(|from| self.strings.get(from..));
         let tail = tail.ok_or(DecodeError::StringTable(offset))?;
-        let end = tail.iter().position(|byte| *byte == 0).ok_or(DecodeError::StringTable(offset))?;
-        text(&tail[..end], self.reader.at)
+        // The budget bounds the search as well: a long string costs the same whether it is kept or not.
+        let tail = &tail[..tail.len().min(self.strings_left.saturating_add(1))];
+        let Some(end) = tail.iter().position(|byte| *byte == 0) else {
+            return Err(match self.strings_left < tail.len() {
+                true => DecodeError::TooLong(self.limits.bytes_max),
+                false => DecodeError::StringTable(offset),
+            });
+        };
+        self.strings_left -= end;
+        text(&tail[..end], at)
+    }
+
+    const fn refused(&self, error: BuildError, token: u8, at: usize) -> DecodeError {
+        match error {
+            BuildError::Outside => DecodeError::Token { token, at },
+            BuildError::TooDeep => DecodeError::TooDeep(self.limits.depth_max),
+            BuildError::TooMany => DecodeError::TooMany(self.limits.elements_max),
+        }
     }
 
     /// After the root only page switches may follow.
@@ -194,19 +188,8 @@ impl Body<'_> {
     }
 }
 
-fn append(open: &mut [Element], node: Node, token: u8, at: usize) -> Result<(), DecodeError> {
-    let parent = open.last_mut().ok_or(DecodeError::Token { token, at })?;
-    // An empty string is no content (K: G50), and text in two strings is one text.
-    match (node, parent.content.last_mut()) {
-        (Node::Text(text), _) if text.is_empty() => {}
-        (Node::Text(text), Some(Node::Text(before))) => before.push_str(&text),
-        (node, _) => parent.content.push(node),
-    }
-    Ok(())
-}
-
-fn text(bytes: &[u8], at: usize) -> Result<String, DecodeError> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| DecodeError::BadText(at))
+fn text(bytes: &[u8], at: usize) -> Result<&str, DecodeError> {
+    std::str::from_utf8(bytes).map_err(|_| DecodeError::BadText(at))
 }
 
 struct Reader<'a> {
@@ -221,20 +204,21 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    /// A multi-byte unsigned integer of at most 32 bits.
+    /// A multi-byte unsigned integer: 32 bits in at most five bytes.
     fn number(&mut self) -> Result<u32, DecodeError> {
         let start = self.at;
         let mut number = 0u32;
-        loop {
+        for _ in 0..5 {
             let byte = self.byte()?;
             if number > u32::MAX >> 7 {
-                return Err(DecodeError::NumberTooLarge(start));
+                break;
             }
             number = number << 7 | u32::from(byte & 0x7F);
             if byte & 0x80 == 0 {
                 return Ok(number);
             }
         }
+        Err(DecodeError::NumberTooLarge(start))
     }
 
     fn take(&mut self, length: u32) -> Result<&'a [u8], DecodeError> {
@@ -252,6 +236,3 @@ impl<'a> Reader<'a> {
         Ok(&rest[..end])
     }
 }
-
-// Named so that the table of tokens above is whole; an entity is refused like any other stray token.
-const _: u8 = ENTITY;

@@ -6,8 +6,8 @@ use crate::Tag;
 
 /// One element: a tag and what it holds.
 ///
-/// An element without content and one whose content ends at once are the same value (K: G50).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An element without content and one whose content ends at once are the same value (K: G50). Its `Debug` form is its
+/// XML. Nothing here recurses: a tree of any depth can be copied, compared, written and dropped.
 pub struct Element {
     /// The tag.
     pub tag: Tag,

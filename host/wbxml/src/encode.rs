@@ -4,6 +4,7 @@
 //! stands in memory whole. The form is the one every checked vector has: header `03 01 6A 00`, one STR_I for a text,
 //! a page switch only where the page changes, no content bit on an empty element.
 
+use crate::walk::{Step, Walk};
 use crate::{Element, Node, Tag};
 
 /// The header of every document: WBXML 1.3, unknown public id, UTF-8, no string table.
@@ -35,7 +36,7 @@ impl Encoder {
         Self { out: HEADER.to_vec(), page: 0 }
     }
 
-    /// Opens an element that will have content; [`Encoder::end`] closes it.
+    /// Opens an element that will have content; [`Encoder::end`] closes it. The token is one of `0x05..=0x3F`.
     pub fn start(&mut self, tag: Tag) {
         self.tag(tag, 0x40);
     }
@@ -49,10 +50,9 @@ impl Encoder {
     pub fn text(&mut self, text: &str) {
         self.out.push(0x03);
         self.out.reserve(text.len() + 1);
-        if text.bytes().any(|byte| byte < 0x20 || byte == 0xEF) {
-            let mut buffer = [0; 4];
-            for legal in text.chars().filter(|c| is_xml(*c)) {
-                self.out.extend_from_slice(legal.encode_utf8(&mut buffer).as_bytes());
+        if may_hold_illegal(text.as_bytes()) {
+            for legal in text.split(|c| !is_xml(c)) {
+                self.out.extend_from_slice(legal.as_bytes());
             }
         } else {
             self.out.extend_from_slice(text.as_bytes());
@@ -68,21 +68,37 @@ impl Encoder {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Writes an element with everything inside it.
-    pub fn element(&mut self, element: &Element) {
-        if element.content.is_empty() {
-            self.tag(element.tag, 0);
+    /// Writes `<Tag>text</Tag>`; empty text makes an empty element.
+    pub fn leaf(&mut self, tag: Tag, text: &str) {
+        if text.is_empty() {
+            self.tag(tag, 0);
             return;
         }
-        self.start(element.tag);
-        for node in &element.content {
-            match node {
-                Node::Element(child) => self.element(child),
-                Node::Opaque(bytes) => self.opaque(bytes),
-                Node::Text(text) => self.text(text),
+        self.start(tag);
+        self.text(text);
+        self.end();
+    }
+
+    /// Writes an element with everything inside it.
+    ///
+    /// Empty text and empty opaque data are no content. A literal name has no number, so an element of that kind,
+    /// which only decoding makes, is left out with its content.
+    pub fn element(&mut self, element: &Element) {
+        let mut walk = Walk::new(element);
+        while let Some(step) = walk.next() {
+            match step {
+                Step::Open(element) if !element.tag.is_writable() => walk.leave(),
+                Step::Open(element) if element.content.iter().all(is_blank) => {
+                    self.tag(element.tag, 0);
+                    walk.leave();
+                }
+                Step::Open(element) => self.start(element.tag),
+                Step::Text("") | Step::Opaque([]) => {}
+                Step::Text(text) => self.text(text),
+                Step::Opaque(bytes) => self.opaque(bytes),
+                Step::Close(_) => self.end(),
             }
         }
-        self.end();
     }
 
     /// How many bytes wait to be taken.
@@ -101,6 +117,7 @@ impl Encoder {
     }
 
     fn tag(&mut self, tag: Tag, content: u8) {
+        debug_assert!(tag.is_writable(), "{tag} has no token");
         if tag.page() != self.page {
             self.out.extend_from_slice(&[0x00, tag.page()]);
             self.page = tag.page();
@@ -117,7 +134,74 @@ impl Encoder {
     }
 }
 
+fn is_blank(node: &Node) -> bool {
+    match node {
+        Node::Element(child) => !child.tag.is_writable(),
+        Node::Opaque(bytes) => bytes.is_empty(),
+        Node::Text(text) => text.is_empty(),
+    }
+}
+
+/// Whether a closer look is needed: control characters are one byte, and U+FFFE and U+FFFF begin with EF BF.
+fn may_hold_illegal(text: &[u8]) -> bool {
+    text.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+        || text.windows(2).any(|pair| pair == [0xEF, 0xBF])
+}
+
 /// Whether XML 1.0 allows the character.
 pub(crate) const fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+    use crate::pages::{airsync, airsyncbase};
+
+    #[test]
+    fn the_page_lasts_across_pieces() {
+        let mut encoder = Encoder::new();
+        assert_eq!((encoder.len(), encoder.take()), (4, HEADER.to_vec()));
+        encoder.start(airsync::SYNC);
+        encoder.start(airsyncbase::BODY);
+        assert_eq!(encoder.take(), [0x45, 0x00, 17, 0x4A]);
+        assert!(encoder.is_empty());
+        encoder.leaf(airsyncbase::TYPE, "1");
+        encoder.leaf(airsyncbase::PREVIEW, "");
+        assert_eq!(encoder.take(), [0x46, 0x03, b'1', 0x00, 0x01, 0x18]);
+        encoder.end();
+        encoder.leaf(airsync::STATUS, "1");
+        encoder.end();
+        assert_eq!(encoder.take(), [0x01, 0x00, 0, 0x4E, 0x03, b'1', 0x00, 0x01, 0x01]);
+    }
+
+    #[test]
+    fn what_an_encoder_holds_does_not_grow_with_the_document() {
+        let item = Element::of(
+            airsync::ADD,
+            [Element::text(airsync::SERVER_ID, "a1"), Element::opaque(airsync::CLASS, [7; 300])],
+        );
+        let mut encoder = Encoder::new();
+        encoder.start(airsync::SYNC);
+        let mut wire = Vec::new();
+        let mut held = 0;
+        for _ in 0..1000 {
+            encoder.element(&item);
+            held = held.max(encoder.len());
+            wire.extend(encoder.take());
+        }
+        encoder.end();
+        wire.extend(encoder.take());
+        assert!(held < 400, "{held}");
+        assert_eq!(decode(&wire).map(|tree| tree.children().filter(|child| **child == item).count()), Ok(1000));
+    }
+
+    #[test]
+    fn content_that_is_empty_is_no_content() {
+        let blank = Element { tag: airsync::SYNC, content: vec![Node::Text(String::new()), Node::Opaque(Vec::new())] };
+        assert_eq!(encode(&blank)[4..], [0x05]);
+        assert_eq!(encode(&Element::opaque(airsync::SYNC, []))[4..], [0x05]);
+        assert_eq!(encode(&Element::text(airsync::SYNC, ""))[4..], [0x05]);
+    }
 }

@@ -3,11 +3,12 @@
 /// Bounds for one document. A document beyond one of them is refused, never cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of the whole document.
+    /// Bytes of the whole document, and of all text and data read from it: references into a string table can say more
+    /// than the document is long.
     pub bytes_max: usize,
     /// Elements inside elements, the root counted.
     pub depth_max: usize,
-    /// Elements in all.
+    /// Elements in all, and likewise the pieces of text and data between them.
     pub elements_max: usize,
 }
 

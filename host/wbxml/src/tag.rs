@@ -30,6 +30,11 @@ impl Tag {
         self.token
     }
 
+    /// Whether the token is one that a document can carry: `0x05..=0x3F`.
+    pub const fn is_writable(self) -> bool {
+        matches!(self.token, 0x05..=0x3F)
+    }
+
     /// The published name, `None` for a tag that no table knows.
     pub fn name(self) -> Option<&'static str> {
         self.row().map(|row| row.name)

@@ -1,0 +1,143 @@
+//! Everything a command works with, for one request.
+
+use std::borrow::Cow;
+
+use easel_items::Owner;
+use easel_plugin::{HookContext, Profile};
+use easel_protocol::{Class, Command, CommonStatus, Refusal, RequestLine, Version};
+use easel_store::{Device, Folder, Store, StoreError, User};
+use easel_wbxml::{Element, Tag};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::hierarchy::Ids;
+use crate::{Answer, Reply, Service};
+
+/// One request, with everything around it looked up.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) user: &'a User,
+    pub(crate) owner: Owner,
+    pub(crate) device: Device,
+    pub(crate) profile: Profile,
+    pub(crate) ids: Ids,
+    pub(crate) version: Version,
+    pub(crate) command: Command,
+    pub(crate) line: &'a RequestLine,
+    pub(crate) content_type: &'a str,
+    pub(crate) now: Timestamp,
+}
+
+impl Context<'_> {
+    pub(crate) fn store(&self) -> &dyn Store {
+        &**self.service.store()
+    }
+
+    /// The shortest and the longest heartbeat: the operator's bounds narrowed by the profile's.
+    pub(crate) fn heartbeat_secs(&self) -> (u32, u32) {
+        let (least, most) = self.service.settings().heartbeat_secs;
+        let profile = |name| u32::try_from(self.profile.number(name)).expect("the table bounds it");
+        let most = most.min(profile("push.heartbeat_max"));
+        (least.max(profile("push.heartbeat_min")).min(most), most)
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    pub(crate) fn hook(&self, folder: Option<&Folder>, class: Class, attempt: u8) -> HookContext<'_> {
+        HookContext {
+            facts: &self.device.facts,
+            version: self.version,
+            command: self.command,
+            zone: &self.user.zone,
+            folder: folder.map(|folder| (folder.id, folder.kind)),
+            class,
+            attempt,
+        }
+    }
+
+    /// A common mistake, told the way the version knows: `root` carries the Status from 14.0 on.
+    pub(crate) fn refuse(&self, status: CommonStatus, root: Tag, status_tag: Tag) -> Reply {
+        refuse(self.version, status, root, status_tag)
+    }
+}
+
+/// A common mistake, told the way the version knows.
+pub(crate) fn refuse(version: Version, status: CommonStatus, root: Tag, status_tag: Tag) -> Reply {
+    let answer = match status.refusal(version) {
+        Refusal::Http(code) => Answer::code(code),
+        Refusal::Status(status) => Answer::wbxml(&Element::of(root, [Element::number(status_tag, status.number())])),
+    };
+    answer.into()
+}
+
+/// The owner of a mailbox, as the items room wants it.
+pub(crate) fn owner(user: &User) -> Owner {
+    Owner {
+        name: user.display_name.clone(),
+        addresses: user.addresses.clone(),
+        zone: TimeZone::get(&user.zone).unwrap_or(TimeZone::UTC),
+    }
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The request makes no sense.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Our side failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a request makes no sense.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// An element that must be there is not.
+    #[error("{0} is missing")]
+    Missing(Tag),
+    /// An element whose value is none it can have.
+    #[error("{tag} cannot be {value:?}")]
+    Value {
+        /// The element.
+        tag: Tag,
+        /// What it says.
+        value: String,
+    },
+    /// More of something than one request may hold.
+    #[error("too many of {0}")]
+    TooMany(Tag),
+}
+
+/// The text of a child that must be there.
+pub(crate) fn required(element: &Element, tag: Tag) -> Result<Cow<'_, str>, RequestError> {
+    element.text_of(tag).ok_or(RequestError::Missing(tag))
+}
+
+/// The number of a child, `None` when it is absent or empty.
+pub(crate) fn number(element: &Element, tag: Tag) -> Result<Option<u32>, RequestError> {
+    let Some(text) = element.text_of(tag) else { return Ok(None) };
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    text.trim().parse().map(Some).map_err(|_| RequestError::Value { tag, value: text.chars().take(40).collect() })
+}
+
+/// A boolean child: absent is `default`, and an empty one is true (K: W12, T07, X06).
+pub(crate) fn flag(element: &Element, tag: Tag, default: bool) -> bool {
+    element.text_of(tag).map_or(default, |text| !matches!(text.trim(), "0" | "false"))
+}
+
+/// A small value, as the store keeps it.
+pub(crate) fn pack<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("plain values always serialise")
+}
+
+/// What [`pack`] made; `None` for what another version of this program made, which is as good as absent.
+pub(crate) fn unpack<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    postcard::from_bytes(bytes).ok()
+}

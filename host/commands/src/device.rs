@@ -1,0 +1,89 @@
+//! Which device asks: the partnership, found or made, and what is known of it.
+
+use easel_protocol::{CommonStatus, DeviceFacts, QueryForm};
+use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, User};
+
+use crate::{Request, Settings};
+
+/// Ids that programs use to try a login; they are answered and never stored (K: A01).
+const PROBES: [&str; 1] = ["validate"];
+
+/// `last_seen` is written at most this often.
+const SEEN_EVERY_MS: i64 = 3_600_000;
+
+/// Characters of a User-Agent kept.
+const USER_AGENT_MAX: usize = 512;
+
+/// The id in its normal spelling: the same phone appears in upper and lower case.
+pub(crate) fn normal_id(id: &str) -> String {
+    id.trim().to_ascii_lowercase()
+}
+
+/// Whether the device is one that is never stored.
+pub(crate) fn is_probe(device: &Device) -> bool {
+    device.key == DeviceKey(0)
+}
+
+/// The device of a request, refreshed by what the request tells; a new one is stored.
+pub(crate) fn identify(
+    store: &dyn Store,
+    settings: &Settings,
+    request: &Request<'_>,
+) -> Result<Result<Device, CommonStatus>, StoreError> {
+    let (id, kind) = (normal_id(&request.line.device_id), request.line.device_type.clone());
+    let now = request.now.as_millisecond();
+    if PROBES.contains(&id.as_str()) {
+        return Ok(Ok(new_device(request.user, id, kind, request, now)));
+    }
+    if let Some(mut device) = store.device(request.user.id, &id, &kind)? {
+        if device.blocked {
+            return Ok(Err(CommonStatus::DeviceBlocked));
+        }
+        let before = device.clone();
+        tell(&mut device.facts, request);
+        if now - device.last_seen >= SEEN_EVERY_MS {
+            device.last_seen = now;
+        }
+        if device != before {
+            device = store.put_device(&device)?;
+        }
+        return Ok(Ok(device));
+    }
+    if store.devices(request.user.id)?.len() >= settings.devices_max {
+        return Ok(Err(CommonStatus::MaximumDevicesReached));
+    }
+    let device = new_device(request.user, id.clone(), kind.clone(), request, now);
+    match store.put_device(&device) {
+        Ok(device) => Ok(Ok(device)),
+        // Two first requests at once: the other one made it.
+        Err(StoreError::Exists(_)) => Ok(Ok(store.device(request.user.id, &id, &kind)?.unwrap_or(device))),
+        Err(error) => Err(error),
+    }
+}
+
+fn new_device(user: &User, id: String, kind: String, request: &Request<'_>, now: i64) -> Device {
+    let mut facts = DeviceFacts { device_id: request.line.device_id.clone(), ..DeviceFacts::default() };
+    tell(&mut facts, request);
+    Device {
+        key: DeviceKey(0),
+        user: user.id,
+        id,
+        kind,
+        facts,
+        policy: PolicyState::default(),
+        blocked: false,
+        created: now,
+        last_seen: now,
+        versions_told: String::new(),
+    }
+}
+
+/// Many requests carry no User-Agent: what was told once stays.
+fn tell(facts: &mut DeviceFacts, request: &Request<'_>) {
+    facts.device_type.clone_from(&request.line.device_type);
+    if !request.user_agent.trim().is_empty() {
+        facts.user_agent = request.user_agent.trim().chars().take(USER_AGENT_MAX).collect();
+    }
+    facts.version = request.line.version.or(facts.version);
+    facts.base64_query = request.line.form == QueryForm::Base64;
+}

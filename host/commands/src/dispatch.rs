@@ -1,0 +1,166 @@
+//! From the command's name to the command: the table of contents of this room.
+
+use easel_protocol::{Command, CommonStatus, Version};
+use easel_wbxml::pages::{airsync, folder_hierarchy as fh, get_item_estimate, moves};
+use easel_wbxml::{Element, Tag};
+
+use crate::context::{Context, Failure, RequestError};
+use crate::{
+    Answer, Reply, Sink, folder_create, folder_delete, folder_sync, folder_update, gate, get_item_estimate as estimate,
+    move_items, ping, sync,
+};
+
+/// The root element of a command's answers and the element of its status; `None` for a command whose answers are no
+/// WBXML.
+pub(crate) const fn root(command: Command) -> Option<(Tag, Tag)> {
+    Some(match command {
+        Command::Sync => (airsync::SYNC, airsync::STATUS),
+        Command::FolderSync => (fh::FOLDER_SYNC, fh::STATUS),
+        Command::FolderCreate => (fh::FOLDER_CREATE, fh::STATUS),
+        Command::FolderDelete => (fh::FOLDER_DELETE, fh::STATUS),
+        Command::FolderUpdate => (fh::FOLDER_UPDATE, fh::STATUS),
+        Command::MoveItems => (moves::MOVE_ITEMS, moves::STATUS),
+        Command::GetItemEstimate => (get_item_estimate::GET_ITEM_ESTIMATE, get_item_estimate::STATUS),
+        Command::Ping => (easel_wbxml::pages::ping::PING, easel_wbxml::pages::ping::STATUS),
+        Command::GetAttachment
+        | Command::GetHierarchy
+        | Command::SendMail
+        | Command::SmartForward
+        | Command::SmartReply
+        | Command::MeetingResponse
+        | Command::Search
+        | Command::Settings
+        | Command::ItemOperations
+        | Command::Provision
+        | Command::ResolveRecipients
+        | Command::ValidateCert
+        | Command::Find => return None,
+    })
+}
+
+/// Whether this server has the command.
+pub(crate) const fn serves(command: Command) -> bool {
+    root(command).is_some()
+}
+
+/// Whether the command may come without a body.
+const fn may_be_empty(command: Command) -> bool {
+    matches!(command, Command::Sync | Command::Ping)
+}
+
+/// A common mistake, told in the command's own root from 14.0 on.
+pub(crate) fn refuse(command: Command, version: Version, status: CommonStatus) -> Reply {
+    match root(command) {
+        Some((root, tag)) => crate::context::refuse(version, status, root, tag),
+        None => Answer::code(status.http()).into(),
+    }
+}
+
+/// Runs the command of a request that came through login.
+pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], sink: &mut dyn Sink) -> Reply {
+    let _ = sink;
+    if let Some(status) = gate::refusal(context) {
+        return refuse(context.command, context.version, status);
+    }
+    let decoded = if body.is_empty() && may_be_empty(context.command) {
+        None
+    } else {
+        match easel_wbxml::decode(body) {
+            Ok(root) => Some(root),
+            Err(error) => {
+                tracing::info!(user = context.user.id.0, command = %context.command, %error, "bad WBXML");
+                return refuse(context.command, context.version, CommonStatus::InvalidWbxml);
+            }
+        }
+    };
+    if let (Some(found), Some((expected, _))) = (&decoded, root(context.command))
+        && found.tag != expected
+    {
+        return refuse(context.command, context.version, CommonStatus::InvalidXml);
+    }
+    run(context, decoded.as_ref())
+}
+
+fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
+    let empty = || Failure::from(RequestError::Missing(root(context.command).expect("a command with a root").0));
+    let with_body = |handle: &dyn Fn(&Element) -> Result<Reply, Failure>| match body {
+        Some(body) => handle(body),
+        None => Err(empty()),
+    };
+    let status_only = |status: u8| {
+        let (root, tag) = root(context.command).expect("a command with a root");
+        Reply::from(Answer::wbxml(&Element::of(root, [Element::number(tag, status)])))
+    };
+    match context.command {
+        Command::Sync => told(context, sync::handle(context, body), sync::failure),
+        Command::Ping => {
+            let request = body.map_or_else(|| Ok(ping::Request::default()), ping::Request::from_wbxml);
+            let reply = request.map_err(Failure::from).and_then(|request| ping::handle(context, request));
+            told(context, reply, |failure| ping::Response::from(failure).reply())
+        }
+        Command::FolderSync => {
+            let reply = with_body(&|body| {
+                let request = folder_sync::Request::from_wbxml(body)?;
+                Ok(Answer::wbxml(&folder_sync::handle(context, &request)?.to_wbxml(context)).into())
+            });
+            told(context, reply, |failure| status_only(folder_sync::Status::from(failure) as u8))
+        }
+        Command::FolderCreate => {
+            let reply = with_body(&|body| {
+                let request = folder_create::Request::from_wbxml(body)?;
+                Ok(Answer::wbxml(&folder_create::handle(context, &request)?.to_wbxml(context)).into())
+            });
+            told(context, reply, |failure| status_only(folder_create::Status::from(failure) as u8))
+        }
+        Command::FolderDelete => {
+            let reply = with_body(&|body| {
+                let request = folder_delete::Request::from_wbxml(body)?;
+                Ok(Answer::wbxml(&folder_delete::handle(context, &request)?.to_wbxml()).into())
+            });
+            told(context, reply, |failure| status_only(folder_delete::Status::from(failure) as u8))
+        }
+        Command::FolderUpdate => {
+            let reply = with_body(&|body| {
+                let request = folder_update::Request::from_wbxml(body)?;
+                Ok(Answer::wbxml(&folder_update::handle(context, &request)?.to_wbxml()).into())
+            });
+            told(context, reply, |failure| status_only(folder_update::Status::from(failure) as u8))
+        }
+        Command::GetItemEstimate => {
+            let reply = with_body(&|body| estimate::handle(context, &estimate::from_wbxml(body)?));
+            told(context, reply, |failure| estimate::failure(context, failure))
+        }
+        Command::MoveItems => {
+            let reply = with_body(&|body| move_items::handle(context, &move_items::from_wbxml(body)?));
+            told(context, reply, |failure| move_items::failure(context, failure))
+        }
+        Command::GetAttachment
+        | Command::GetHierarchy
+        | Command::SendMail
+        | Command::SmartForward
+        | Command::SmartReply
+        | Command::MeetingResponse
+        | Command::Search
+        | Command::Settings
+        | Command::ItemOperations
+        | Command::Provision
+        | Command::ResolveRecipients
+        | Command::ValidateCert
+        | Command::Find => refuse(context.command, context.version, CommonStatus::CommandNotSupported),
+    }
+}
+
+/// The reply, or the number that a failure becomes; here the cause is logged, once.
+pub(crate) fn told(context: &Context<'_>, reply: Result<Reply, Failure>, number: impl Fn(&Failure) -> Reply) -> Reply {
+    reply.unwrap_or_else(|failure| {
+        let (user, device, command) = (context.user.id.0, context.device.key.0, context.command);
+        match &failure {
+            Failure::Request(error) => tracing::info!(user, device, %command, %error, "a request is refused"),
+            Failure::Store(error) => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::error!(user, device, %command, %error, cause, "a request failed");
+            }
+        }
+        number(&failure)
+    })
+}

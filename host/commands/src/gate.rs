@@ -1,0 +1,34 @@
+//! The policy gate: what a device must do first. MS-ASPROV 3.1.5.1; `provision.md` has the order of the questions.
+
+use easel_protocol::{Command, CommonStatus};
+use easel_store::{Provisioning, Wipe};
+
+use crate::context::Context;
+
+/// Why a command may not run yet; `None` lets it pass.
+pub(crate) fn refusal(context: &Context<'_>) -> Option<CommonStatus> {
+    if context.command == Command::Provision {
+        return None;
+    }
+    let state = &context.device.policy;
+    if matches!(state.wipe, Wipe::AccountPending | Wipe::DevicePending) {
+        return Some(CommonStatus::RemoteWipeRequested);
+    }
+    let policy = &context.service.settings().policy;
+    let key = context.line.policy_key.unwrap_or(0);
+    // Devices send no key with Ping, and some none at all; only a key that is sent can be wrong there.
+    if !policy.required || (context.command == Command::Ping && key == 0) {
+        return None;
+    }
+    match &state.provisioning {
+        Provisioning::Applied { key: applied, policy: version, .. } if key == *applied => {
+            (*version != policy.version).then_some(CommonStatus::PolicyRefresh)
+        }
+        Provisioning::Applied { .. } | Provisioning::Offered { .. } | Provisioning::Unknown if key == 0 => {
+            Some(CommonStatus::DeviceNotProvisioned)
+        }
+        Provisioning::Applied { .. } | Provisioning::Offered { .. } | Provisioning::Unknown => {
+            Some(CommonStatus::InvalidPolicyKey)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The list of folders a device was sent last, and the one before.
+
+use std::collections::BTreeMap;
+
+use easel_protocol::{CollectionId, SyncKey};
+use easel_store::{DeviceKey, Modseq, Snapshot, StoreError, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::context::{pack, unpack};
+use crate::hierarchy::FolderView;
+
+const NAME: &str = "hierarchy";
+
+/// What a device knows of the tree.
+///
+/// ```text
+///   key 0 --> step 1 --key 1--> step 2 --key 2--> ...
+///               ^ key of the step before again: the answer was lost; the same difference, the same new key
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HierarchyState {
+    pub(crate) generation: u32,
+    pub(crate) step: u64,
+    /// What the device knew at the key before the current one.
+    pub(crate) before: Vec<FolderView>,
+    /// What it knows at the current key.
+    pub(crate) after: Vec<FolderView>,
+    /// The tree and the profile were looked at up to here.
+    pub(crate) seen: Modseq,
+}
+
+/// Which of its keys a device has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyAge {
+    Current,
+    Previous,
+    Unknown,
+}
+
+impl HierarchyState {
+    pub(crate) fn read(snapshot: &dyn Snapshot, device: DeviceKey) -> Result<Option<Self>, StoreError> {
+        Ok(snapshot.device_value(device, NAME)?.and_then(|bytes| unpack(&bytes)))
+    }
+
+    pub(crate) fn write(&self, device: DeviceKey) -> Write {
+        Write::PutDeviceValue { device, name: NAME, value: Some(pack(self)) }
+    }
+
+    pub(crate) const fn key(&self) -> SyncKey {
+        SyncKey::Issued { generation: self.generation, step: self.step }
+    }
+
+    pub(crate) fn age(&self, key: SyncKey) -> KeyAge {
+        if key == self.key() {
+            KeyAge::Current
+        } else if self.step > 1 && key == (SyncKey::Issued { generation: self.generation, step: self.step - 1 }) {
+            KeyAge::Previous
+        } else {
+            KeyAge::Unknown
+        }
+    }
+
+    /// The device learns `list`.
+    pub(crate) fn advance(&mut self, list: Vec<FolderView>) {
+        self.before = std::mem::replace(&mut self.after, list);
+        self.step += 1;
+    }
+}
+
+/// One difference between two lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FolderChange {
+    Add(FolderView),
+    Delete(CollectionId),
+    Update(FolderView),
+}
+
+/// What turns `old` into `new`: updates, then additions parents first, then deletions children first.
+pub(crate) fn difference(old: &[FolderView], new: &[FolderView]) -> Vec<FolderChange> {
+    let known: BTreeMap<CollectionId, &FolderView> = old.iter().map(|folder| (folder.id, folder)).collect();
+    let mut changes = Vec::new();
+    for folder in new {
+        match known.get(&folder.id) {
+            Some(before) if before.looks_like(folder) => {}
+            Some(_) => changes.push(FolderChange::Update(folder.clone())),
+            None => changes.push(FolderChange::Add(folder.clone())),
+        }
+    }
+    let gone = old.iter().rev().filter(|folder| !new.iter().any(|other| other.id == folder.id));
+    changes.extend(gone.map(|folder| FolderChange::Delete(folder.id)));
+    changes
+}

@@ -1,0 +1,143 @@
+//! Items on their way to a device: stored object, view, plugin.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use easel_items::email::{self, Index, Raw};
+use easel_items::{BodyPreferences, ItemError, ReadError, View};
+use easel_plugin::{Direction, Verdict};
+use easel_protocol::{Class, Groups};
+use easel_store::{BlobId, Content, Folder, Item, Mail, Snapshot, StoreError};
+use easel_wbxml::Element;
+
+use crate::context::{Context, Failure};
+
+/// The bytes of a stored mail, read in pieces.
+pub(crate) struct StoredMail<'a> {
+    snapshot: &'a dyn Snapshot,
+    blob: BlobId,
+    size: u64,
+}
+
+impl<'a> StoredMail<'a> {
+    pub(crate) fn new(snapshot: &'a dyn Snapshot, mail: &Mail) -> Self {
+        Self { snapshot, blob: mail.blob, size: mail.size }
+    }
+}
+
+impl Raw for StoredMail<'_> {
+    fn len(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+        self.snapshot.blob(self.blob, range).map_err(|error| ReadError(error.to_string()))
+    }
+}
+
+/// The part index of a stored mail; one that an older parser made is made again.
+pub(crate) fn index(mail: &Mail, raw: &StoredMail<'_>) -> Result<Index, ItemError> {
+    match Index::from_bytes(&mail.index) {
+        Err(ItemError::OldIndex(_)) => {
+            let bytes = raw.read(0..raw.len()).map_err(Arc::new)?;
+            let received =
+                jiff::Timestamp::from_millisecond(mail.record.received).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            Ok(email::index(&bytes, received).index)
+        }
+        index => index,
+    }
+}
+
+impl<'a> Context<'a> {
+    /// How this request looks at items.
+    pub(crate) fn view<'v>(&'v self, body: &'v BodyPreferences) -> View<'v> {
+        View { version: self.version, owner: &self.owner, body, now: self.now }
+    }
+
+    /// The properties of an item for this device; `None` when it is not to have it.
+    ///
+    /// An item that cannot be converted is left out and logged: it must not stop the ones behind it.
+    pub(crate) fn properties(
+        &self,
+        snapshot: &dyn Snapshot,
+        folder: &Folder,
+        item: &Item,
+        body: &BodyPreferences,
+    ) -> Result<Option<Vec<Element>>, Failure> {
+        let Some(class) = folder.kind.class() else { return Ok(None) };
+        let view = self.view(body);
+        let properties = match &item.content {
+            Content::Mail(mail) => {
+                let raw = StoredMail::new(snapshot, mail);
+                index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view))
+            }
+            Content::Object(content) => easel_items::properties(class, content, &view),
+        };
+        match properties {
+            Ok(properties) => Ok(self.ask_plugin(folder, class, properties)),
+            Err(ItemError::Read(error)) => Err(StoreError::backend("reading a mail", error.to_string()).into()),
+            Err(error) => {
+                tracing::warn!(user = self.user.id.0, item = item.id.number(), %error, "an item is left out");
+                Ok(None)
+            }
+        }
+    }
+
+    /// What a device that has the item is told of a change; `None` when it is not to have it any more, and nothing
+    /// inside when its version has no words for the change.
+    pub(crate) fn changed_properties(
+        &self,
+        snapshot: &dyn Snapshot,
+        folder: &Folder,
+        item: &Item,
+        body: &BodyPreferences,
+        groups: Groups,
+    ) -> Result<Option<Vec<Element>>, Failure> {
+        match &item.content {
+            Content::Mail(mail) if !groups.has(Groups::CONTENT) => {
+                let changed = email::changed(groups, &mail.record, &self.view(body));
+                Ok(self.ask_plugin(folder, Class::Email, changed))
+            }
+            Content::Mail(_) | Content::Object(_) => self.properties(snapshot, folder, item, body),
+        }
+    }
+
+    fn ask_plugin(&self, folder: &Folder, class: Class, properties: Vec<Element>) -> Option<Vec<Element>> {
+        edited(self, Some(folder), Direction::Outgoing, class, properties)
+    }
+}
+
+/// What the plugin makes of an item; `None` when it withholds it. An item without any property the plugin subscribed
+/// to never reaches it.
+pub(crate) fn edited(
+    context: &Context<'_>,
+    folder: Option<&Folder>,
+    direction: Direction,
+    class: Class,
+    mut properties: Vec<Element>,
+) -> Option<Vec<Element>> {
+    let plugin = context.service.plugin();
+    let subscribed = plugin.subscribed(&context.device.facts, direction, class);
+    if subscribed.is_empty() {
+        return Some(properties);
+    }
+    let shown: Vec<Element> =
+        properties.iter().filter(|property| subscribed.contains(&property.tag)).cloned().collect();
+    if shown.is_empty() {
+        return Some(properties);
+    }
+    match plugin.item(&context.hook(folder, class, 0), direction, &shown) {
+        Verdict::Keep => Some(properties),
+        Verdict::Withhold => None,
+        Verdict::Edit(edits) => {
+            // Only what was subscribed may be edited; an edited property stays in its place.
+            for edit in edits.into_iter().filter(|edit| subscribed.contains(&edit.tag)) {
+                match properties.iter_mut().find(|property| property.tag == edit.tag) {
+                    Some(property) => *property = edit,
+                    None => properties.push(edit),
+                }
+            }
+            Some(properties)
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! Sync: items go both ways, collection by collection.
+//!
+//! MS-ASCMD 2.2.1.21 "Sync"; tags on code page 0, AirSync.
+//!
+//! One request is one step. The device names, for each collection, the key of what it has; its commands are carried
+//! out ([`client`]), what changed on the server is sent ([`server`]), and the changes, their outcomes, the cursors and
+//! the new keys are committed together. A key that is repeated means that the answer was lost: the same range is read
+//! again with the content of today, commands that were carried out are answered and not done again, and the new key is
+//! the same (K: G01). Key `0` starts over. When there is nothing to say the answer is empty from 12.1 on (K: G03), or
+//! is held back until there is, if the device asked for that.
+
+pub(crate) mod client;
+pub(crate) mod options;
+pub(crate) mod request;
+pub(crate) mod server;
+pub(crate) mod wait;
+
+use easel_items::Ghosting;
+use easel_protocol::{Class, CollectionId, SyncKey, Version};
+use easel_store::{ChangeSet, CollectionState, Cursor, Cursors, Missing, Snapshot, StoreError, Write};
+use easel_wbxml::Element;
+use easel_wbxml::pages::airsync;
+
+use self::client::{Client, Edits};
+use self::options::{OptionsError, Sticky};
+use self::request::{Collection, Command, Request};
+use self::server::{Sent, Server};
+use crate::context::{Context, Failure, pack, unpack};
+use crate::hierarchy::{self, FolderView};
+use crate::{Answer, Reply};
+
+/// WindowSize when the device names none. MS-ASCMD 2.2.3.199 "WindowSize".
+const WINDOW_DEFAULT: u32 = 100;
+/// The most entries of an answer.
+const WINDOW_MAX: u32 = 512;
+/// How often the work is done again when somebody else changed what it rests on.
+const ATTEMPTS: usize = 3;
+
+/// MS-ASCMD 2.2.3.177.17 "Status (Sync)", for a collection or the whole answer; item status is
+/// [`client::ItemStatus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    /// Done.
+    Success = 1,
+    /// The key is not one of ours: the device starts the collection over.
+    InvalidSyncKey = 3,
+    /// The request breaks a rule; the device must not send it again.
+    ProtocolError = 4,
+    /// Our side failed; the device tries again.
+    ServerError = 5,
+    /// There is no such folder (2.5 and 12.0).
+    NotFound = 8,
+    /// The tree of folders changed: the device runs FolderSync.
+    HierarchyChanged = 12,
+    /// The remembered request is not there: the device sends everything.
+    Incomplete = 13,
+    /// The time to wait is out of range; Limit says what is in it.
+    WaitOutOfRange = 14,
+    /// Too many collections; Limit says how many may be.
+    TooManyCollections = 15,
+    /// The answer could not be finished; the device tries again.
+    Retry = 16,
+}
+
+impl From<&Failure> for Status {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Request(_) => Self::ProtocolError,
+            Failure::Store(StoreError::Stale) => Self::Retry,
+            Failure::Store(_) => Self::ServerError,
+        }
+    }
+}
+
+/// An answer that is only a status.
+pub(crate) fn refused(status: Status) -> Reply {
+    Answer::wbxml(&Element::of(airsync::SYNC, [Element::number(airsync::STATUS, status as u8)])).into()
+}
+
+/// An answer that is a status and what would have been in range.
+pub(crate) fn limited(status: Status, limit: u32) -> Reply {
+    let children = [Element::number(airsync::STATUS, status as u8), Element::number(airsync::LIMIT, limit)];
+    Answer::wbxml(&Element::of(airsync::SYNC, children)).into()
+}
+
+/// Answers a request; `None` for the body means that the device sent none.
+pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>) -> Result<Reply, Failure> {
+    let request = root.map(Request::from_wbxml).transpose()?;
+    let step = match wait::complete(context, request)? {
+        Ok(step) => step,
+        Err(reply) => return Ok(reply),
+    };
+    if step.collections.len() > context.service.settings().collections_max {
+        let most = u32::try_from(context.service.settings().collections_max).unwrap_or(u32::MAX);
+        return Ok(limited(Status::TooManyCollections, most));
+    }
+    let outcome = attempt(context, &step)?;
+    match outcome {
+        Outcome::Refused(reply) => Ok(reply),
+        Outcome::News(answers) => Ok(written(context, &answers)),
+        Outcome::Nothing(answers) => match step.wait_secs {
+            Some(secs) if context.version >= Version::V12_1 => Ok(wait::park(context, &step, secs)),
+            Some(_) | None => Ok(nothing(context, &answers)),
+        },
+    }
+}
+
+/// One step to be taken.
+#[derive(Debug, Default)]
+pub(crate) struct Step<'a> {
+    pub(crate) collections: Vec<Collection<'a>>,
+    pub(crate) window: Option<u32>,
+    pub(crate) wait_secs: Option<u32>,
+}
+
+/// What a step came to.
+pub(crate) enum Outcome {
+    /// There is something to say.
+    News(Vec<CollectionAnswer>),
+    /// There is not.
+    Nothing(Vec<CollectionAnswer>),
+    /// The whole request is refused.
+    Refused(Reply),
+}
+
+/// What is said of one collection.
+#[derive(Debug)]
+pub(crate) struct CollectionAnswer {
+    id: String,
+    class: Option<Class>,
+    key: String,
+    status: Status,
+    responses: Vec<Element>,
+    more: bool,
+    entries: Vec<Element>,
+    /// Whether the device must hear of it.
+    news: bool,
+}
+
+/// Does the work on a snapshot and commits it; again when somebody else was quicker.
+pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>) -> Result<Outcome, Failure> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let snapshot = context.store().snapshot(context.user.id)?;
+        let mut work = Work::new(context, &*snapshot)?;
+        let outcome = work.run(step)?;
+        let writes = work.writes();
+        drop(snapshot);
+        if matches!(outcome, Outcome::Refused(_)) || writes.is_empty() {
+            return Ok(outcome);
+        }
+        let mut set = ChangeSet::by(context.user.id, context.device.key);
+        set.writes = writes;
+        match context.store().commit(set) {
+            Ok(_) => return Ok(outcome),
+            Err(StoreError::Stale | StoreError::NotFound(Missing::Item)) if tries < ATTEMPTS => {}
+            Err(StoreError::NotFound(Missing::Item)) => return Err(StoreError::Stale.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// One attempt at a step.
+struct Work<'a> {
+    context: &'a Context<'a>,
+    snapshot: &'a dyn Snapshot,
+    folders: Vec<FolderView>,
+    edits: Edits,
+    states: Vec<Write>,
+}
+
+impl<'a> Work<'a> {
+    fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
+        let folders = hierarchy::view(snapshot, &context.profile, context.version)?;
+        Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new() })
+    }
+
+    fn writes(&mut self) -> Vec<Write> {
+        let mut writes = std::mem::take(&mut self.edits).into_writes(self.snapshot.modseq());
+        writes.append(&mut self.states);
+        writes
+    }
+
+    fn run(&mut self, step: &Step<'_>) -> Result<Outcome, Failure> {
+        let profile_max = self.context.profile.number("sync.window_max");
+        let profile_max = usize::try_from(profile_max).expect("the table bounds it");
+        let mut room = window(step.window, WINDOW_MAX).min(profile_max);
+        let mut answers = Vec::new();
+        for collection in &step.collections {
+            let Some(view) = self.folder(collection) else {
+                if self.context.version >= Version::V12_1 {
+                    return Ok(Outcome::Refused(refused(Status::HierarchyChanged)));
+                }
+                answers.push(failed(collection, Status::NotFound));
+                continue;
+            };
+            let room_here = room.min(window(collection.window, WINDOW_DEFAULT));
+            let (answer, used) = match self.collection(collection, &view, room_here)? {
+                Ok(done) => done,
+                Err(OptionsError::Malformed) => (failed(collection, Status::ProtocolError), 0),
+                Err(OptionsError::Common(status)) if self.context.version >= Version::V14_0 => {
+                    return Ok(Outcome::Refused(self.context.refuse(status, airsync::SYNC, airsync::STATUS)));
+                }
+                Err(OptionsError::Common(_)) => (failed(collection, Status::ProtocolError), 0),
+            };
+            room -= used.min(room);
+            answers.push(answer);
+        }
+        let news = answers.iter().any(|answer| answer.news);
+        Ok(if news { Outcome::News(answers) } else { Outcome::Nothing(answers) })
+    }
+
+    /// The folder a collection names; in 2.5 the class alone names its default folder.
+    fn folder(&self, collection: &Collection<'_>) -> Option<FolderView> {
+        let found = match (&collection.id, collection.class) {
+            (Some(id), _) => {
+                let id = self.context.ids.parse_folder(id).ok()?;
+                self.folders.iter().find(|folder| folder.id == id)
+            }
+            (None, Some(class)) => {
+                let kind = easel_protocol::FolderType::default_for(class);
+                self.folders.iter().find(|folder| folder.kind == kind)
+            }
+            (None, None) => None,
+        };
+        found.cloned()
+    }
+
+    fn collection(
+        &mut self,
+        collection: &Collection<'_>,
+        view: &FolderView,
+        room: usize,
+    ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+        let class = view.class().expect("only folders with a class are in the view");
+        let state = self.snapshot.collection(self.context.device.key, view.id)?;
+        match (collection.key, state) {
+            (Some(SyncKey::Initial), state) => self.start(collection, view, class, state),
+            (Some(key), Some(state)) if key == state.key() || state.is_previous(key) => {
+                // A cursor from before the oldest row of the log says nothing any more.
+                if state.needs_log_after().is_some_and(|w| self.snapshot.log_floor().is_ok_and(|floor| w < floor)) {
+                    return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
+                }
+                self.go_on(collection, view, class, state, room)
+            }
+            (_, _) => Ok(Ok((failed(collection, Status::InvalidSyncKey), 0))),
+        }
+    }
+
+    /// Key 0: forget what the device held, remember its options, send a key and nothing else. Commands that come along
+    /// are not carried out: the device sends them again (K: G47, I12).
+    fn start(
+        &mut self,
+        collection: &Collection<'_>,
+        view: &FolderView,
+        class: Class,
+        old: Option<CollectionState>,
+    ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+        if collection.get_changes == Some(true) {
+            return Ok(Err(OptionsError::Malformed));
+        }
+        let mut sticky = Sticky::default();
+        if let Err(error) = sticky.replace(&collection.options, class) {
+            return Ok(Err(error));
+        }
+        match (class, collection.supported) {
+            (Class::Notes, Some(_)) => return Ok(Err(OptionsError::Malformed)),
+            (Class::Calendar, _) if self.context.version >= Version::V16_0 => sticky.ghosting = Ghosting::All,
+            (Class::Calendar | Class::Contacts, Some(supported)) => sticky.ghosting = ghosting(supported),
+            (Class::Calendar | Class::Contacts | Class::Email | Class::Notes | Class::Sms | Class::Tasks, _) => {}
+        }
+        let present = self.snapshot.modseq();
+        let state = CollectionState {
+            generation: rand::random(),
+            step: 1,
+            before: Cursors::new(),
+            after: view.folders.iter().map(|folder| (*folder, Cursor::starting(present))).collect(),
+            outcomes: Vec::new(),
+            options: pack(&sticky),
+        };
+        let answer = CollectionAnswer {
+            id: self.context.ids.folder(view.id),
+            class: Some(class),
+            key: state.key().to_string(),
+            status: Status::Success,
+            responses: Vec::new(),
+            more: false,
+            entries: Vec::new(),
+            news: true,
+        };
+        self.keep(view.id, old.as_ref(), state);
+        Ok(Ok((answer, 0)))
+    }
+
+    fn go_on(
+        &mut self,
+        collection: &Collection<'_>,
+        view: &FolderView,
+        class: Class,
+        old: CollectionState,
+        room: usize,
+    ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+        let repeated = collection.key != Some(old.key());
+        let mut sticky: Sticky = unpack(&old.options).unwrap_or_default();
+        if let Err(error) = sticky.replace(&collection.options, class) {
+            return Ok(Err(error));
+        }
+        let held = if repeated { &old.before } else { &old.after };
+        let mut edits = std::mem::take(&mut self.edits);
+        let mut client = Client {
+            context: self.context,
+            snapshot: self.snapshot,
+            view,
+            class,
+            sticky: &sticky,
+            deletes_as_moves: collection.deletes_as_moves,
+            cursors: held,
+            outcomes: if repeated { old.outcomes.clone() } else { Vec::new() },
+            responses: Vec::new(),
+            send: Vec::new(),
+        };
+        for command in &collection.commands {
+            client.run(command, &mut edits)?;
+        }
+        let Client { outcomes, responses, send, .. } = client;
+        self.edits = edits;
+        let sent = self.send(collection, view, &sticky, &old, (repeated, room), &send)?;
+        let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
+        let news = repeated || changes || !sent.entries.is_empty() || sent.more;
+        let advances = !repeated && (changes || !sent.entries.is_empty());
+        let state = CollectionState {
+            generation: old.generation,
+            step: old.step + u64::from(advances),
+            before: if advances { old.after.clone() } else { old.before.clone() },
+            after: sent.cursors,
+            outcomes: if advances || repeated { outcomes } else { old.outcomes.clone() },
+            options: pack(&sticky),
+        };
+        let answer = CollectionAnswer {
+            id: self.context.ids.folder(view.id),
+            class: Some(class),
+            key: state.key().to_string(),
+            status: Status::Success,
+            news: news || !responses.is_empty(),
+            responses,
+            more: sent.more,
+            entries: sent.entries,
+        };
+        if state != old {
+            self.keep(view.id, Some(&old), state);
+        }
+        Ok(Ok((answer, sent.planned)))
+    }
+
+    fn send(
+        &self,
+        collection: &Collection<'_>,
+        view: &FolderView,
+        sticky: &Sticky,
+        old: &CollectionState,
+        (repeated, room): (bool, usize),
+        winners: &[easel_protocol::ServerId],
+    ) -> Result<Sent, Failure> {
+        let profile = &self.context.profile;
+        let answer_within = profile.number("sync.answer_within_s");
+        let server = Server {
+            context: self.context,
+            snapshot: self.snapshot,
+            view,
+            sticky,
+            edits: &self.edits,
+            deadline: (answer_within > 0).then(|| self.context.now_ms() + answer_within * 1000),
+        };
+        let fetches = collection.commands.iter().any(|command| matches!(command, Command::Fetch { .. }));
+        let quiet = (fetches && profile.flag("sync.fetch_excludes_changes"))
+            || (!collection.commands.is_empty() && profile.flag("sync.changes_after_ack"))
+            || !collection.get_changes.unwrap_or(true);
+        let mut sent = if repeated {
+            server.again(&old.before, &old.after)?
+        } else if quiet {
+            Sent { cursors: old.after.clone(), ..Sent::default() }
+        } else {
+            server.next(&old.after, room)?
+        };
+        for item in winners {
+            let id = self.context.ids.item(*item);
+            let there =
+                sent.entries.iter().any(|entry| entry.text_of(airsync::SERVER_ID).is_some_and(|text| text == id));
+            if !there {
+                sent.entries.extend(server.winner(*item)?);
+            }
+        }
+        Ok(sent)
+    }
+
+    fn keep(&mut self, collection: CollectionId, old: Option<&CollectionState>, state: CollectionState) {
+        self.states.push(Write::PutCollection {
+            device: self.context.device.key,
+            collection,
+            expect: old.map(CollectionState::key),
+            state: Some(state),
+        });
+    }
+}
+
+/// What waits in a collection for a device, at most `most`: what Ping and GetItemEstimate ask; `None` when the device
+/// has no state there.
+pub(crate) fn waiting(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    view: &FolderView,
+    filter: Option<u8>,
+    most: usize,
+) -> Result<Option<(CollectionState, usize)>, Failure> {
+    let Some(state) = snapshot.collection(context.device.key, view.id)? else { return Ok(None) };
+    let mut sticky: Sticky = unpack(&state.options).unwrap_or_default();
+    sticky.filter = filter.unwrap_or(sticky.filter);
+    let edits = Edits::default();
+    let server = Server { context, snapshot, view, sticky: &sticky, edits: &edits, deadline: None };
+    let count = server.waiting(&state.after, most)?;
+    Ok(Some((state, count)))
+}
+
+/// The entries an answer may hold. MS-ASCMD 2.2.3.199 "WindowSize": 0 and all above 512 mean 512.
+fn window(asked: Option<u32>, default: u32) -> usize {
+    let window = match asked.unwrap_or(default) {
+        0 => WINDOW_MAX,
+        asked => asked.min(WINDOW_MAX),
+    };
+    usize::try_from(window).expect("at most 512")
+}
+
+fn ghosting(supported: &Element) -> Ghosting {
+    if supported.is_empty() {
+        return Ghosting::All;
+    }
+    Ghosting::Except(supported.children().map(|child| (child.tag.page(), child.tag.token())).collect())
+}
+
+fn failed(collection: &Collection<'_>, status: Status) -> CollectionAnswer {
+    let key = match (status, collection.key) {
+        (Status::InvalidSyncKey, _) | (_, None) => SyncKey::Initial,
+        (_, Some(key)) => key,
+    };
+    CollectionAnswer {
+        id: collection.id.clone().unwrap_or_default(),
+        class: collection.class,
+        key: key.to_string(),
+        status,
+        responses: Vec::new(),
+        more: false,
+        entries: Vec::new(),
+        news: true,
+    }
+}
+
+/// Nothing to say: nothing at all from 12.1 on, the keys once more before (K: G03).
+pub(crate) fn nothing(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
+    let empty = match context.profile.text("sync.empty_sync").as_str() {
+        "full" => false,
+        "zero_byte" => true,
+        _ => context.version >= Version::V12_1,
+    };
+    // An empty Collections crashes devices (K: I11).
+    if empty || answers.is_empty() { Answer::empty().into() } else { written(context, answers) }
+}
+
+/// The answer, collections without news left out where the version allows it.
+fn written(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
+    let news = answers.iter().any(|answer| answer.news);
+    let told = answers.iter().filter(|answer| answer.news || !news || context.version < Version::V12_1);
+    let collections = told.map(|answer| answer.to_wbxml(context.version));
+    Answer::wbxml(&Element::of(airsync::SYNC, [Element::of(airsync::COLLECTIONS, collections)])).into()
+}
+
+impl CollectionAnswer {
+    /// Class up to 12.0 and not after (K: G02); Responses before Commands (K: P03), both only with content (K: G05).
+    fn to_wbxml(&self, version: Version) -> Element {
+        let mut element = Element::new(airsync::COLLECTION);
+        if let Some(class) = self.class.filter(|_| version <= Version::V12_0) {
+            element.push(Element::text(airsync::CLASS, class.name()));
+        }
+        element.push(Element::text(airsync::SYNC_KEY, self.key.clone()));
+        if !self.id.is_empty() {
+            element.push(Element::text(airsync::COLLECTION_ID, self.id.clone()));
+        }
+        element.push(Element::number(airsync::STATUS, self.status as u8));
+        if !self.responses.is_empty() {
+            element.push(Element::of(airsync::RESPONSES, self.responses.iter().cloned()));
+        }
+        if self.more {
+            element.push(Element::new(airsync::MORE_AVAILABLE));
+        }
+        if !self.entries.is_empty() {
+            element.push(Element::of(airsync::COMMANDS, self.entries.iter().cloned()));
+        }
+        element
+    }
+}
+
+/// A request that cannot be obeyed, told at the level it belongs to.
+pub(crate) fn failure(failure: &Failure) -> Reply {
+    refused(Status::from(failure))
+}

@@ -1,0 +1,441 @@
+//! What the device changed: its commands, one after the other, into writes and answers.
+//!
+//! MS-ASCMD 2.2.3.32 "Commands". Nothing is written here: every command adds to an [`Edits`], which becomes one change
+//! set together with the new key. A command that was carried out in a lost answer is recognised and answered again.
+
+use std::collections::BTreeMap;
+
+use easel_items::{Applied, Edit, Ghosting, ItemError, email};
+use easel_plugin::Direction;
+use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
+use easel_store::{
+    Content, Cursors, DeviceKey, Folder, Item, LogKind, Modseq, NewContent, Outcome, OutcomeToken, Snapshot,
+    StoreError, Write,
+};
+use easel_wbxml::pages::{airsync, airsyncbase};
+use easel_wbxml::{Element, encode};
+use sha2::{Digest as _, Sha256};
+
+use super::options::Sticky;
+use super::request::Command;
+use crate::context::{Context, Failure};
+use crate::hierarchy::FolderView;
+use crate::render::edited;
+
+/// Item status. MS-ASCMD 2.2.3.177.17 "Status (Sync)".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ItemStatus {
+    /// Done.
+    Success = 1,
+    /// The item breaks a rule of its class.
+    Conversion = 6,
+    /// The server's change stays; it is sent in the same answer (K: A36).
+    Conflict = 7,
+    /// There is no such item.
+    NotFound = 8,
+}
+
+/// What the commands of one request change, over all its collections.
+#[derive(Debug, Default)]
+pub(crate) struct Edits {
+    writes: Vec<Write>,
+    /// Items changed in this request, as they will be.
+    items: BTreeMap<ServerId, Edited>,
+}
+
+/// An item as this request leaves it.
+#[derive(Debug)]
+enum Edited {
+    Content(String, Facts),
+    Gone,
+    Record(MailRecord, Groups),
+}
+
+impl Edits {
+    /// Whether the device itself removed the item in this request.
+    pub(crate) fn removes(&self, item: ServerId) -> bool {
+        matches!(self.items.get(&item), Some(Edited::Gone))
+    }
+
+    /// The item as this request leaves it.
+    pub(crate) fn over(&self, mut item: Item) -> Item {
+        match (self.items.get(&item.id), &mut item.content) {
+            (Some(Edited::Content(text, facts)), content) => {
+                *content = Content::Object(text.clone());
+                item.facts = facts.clone();
+            }
+            (Some(Edited::Record(record, _)), Content::Mail(mail)) => mail.record = record.clone(),
+            (Some(Edited::Gone | Edited::Record(..)) | None, _) => {}
+        }
+        item
+    }
+
+    /// The writes, resting on the mailbox as at `seen`.
+    pub(crate) fn into_writes(mut self, seen: Modseq) -> Vec<Write> {
+        for (id, edited) in self.items {
+            match edited {
+                Edited::Content(content, facts) => {
+                    self.writes.push(Write::ChangeContent { id, content, facts, seen });
+                }
+                Edited::Record(record, groups) => self.writes.push(Write::ChangeRecord { id, record, groups, seen }),
+                Edited::Gone => {}
+            }
+        }
+        self.writes
+    }
+}
+
+/// One collection while its commands run.
+pub(crate) struct Client<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) snapshot: &'a dyn Snapshot,
+    pub(crate) view: &'a FolderView,
+    pub(crate) class: Class,
+    pub(crate) sticky: &'a Sticky,
+    pub(crate) deletes_as_moves: bool,
+    /// What the device holds when it sends this.
+    pub(crate) cursors: &'a Cursors,
+    /// Outcomes of the step whose answer was lost, and, afterwards, of this one too.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// What goes into Responses.
+    pub(crate) responses: Vec<Element>,
+    /// Items whose server state is to be sent because it won.
+    pub(crate) send: Vec<ServerId>,
+}
+
+impl Client<'_> {
+    /// Carries out one command.
+    pub(crate) fn run(&mut self, command: &Command<'_>, edits: &mut Edits) -> Result<(), Failure> {
+        match command {
+            Command::Add { class, client_id, data } => self.add(*class, client_id, data, edits),
+            Command::Change { id, instance, data } => {
+                let token = token(b'C', id, instance.as_deref(), Some(data));
+                self.once(token, id, instance.as_deref(), airsync::CHANGE, |client| {
+                    client.change(id, instance.as_deref(), data, edits)
+                })
+            }
+            Command::Delete { id, instance } => {
+                let token = token(b'D', id, instance.as_deref(), None);
+                self.once(token, id, instance.as_deref(), airsync::DELETE, |client| {
+                    client.delete(id, instance.as_deref(), edits)
+                })
+            }
+            Command::Fetch { id } => self.fetch(id, edits),
+        }
+    }
+
+    fn repeated(&self, token: &OutcomeToken) -> Option<Outcome> {
+        self.outcomes.iter().find(|outcome| outcome.token == *token).cloned()
+    }
+
+    fn add(&mut self, class: Option<Class>, client_id: &str, data: &Element, edits: &mut Edits) -> Result<(), Failure> {
+        let token = OutcomeToken::ClientId(client_id.to_owned());
+        let outcome = match self.repeated(&token) {
+            Some(outcome) => outcome,
+            None => {
+                let (status, item, answer) = match self.added(class, data, edits)? {
+                    Ok((item, answer)) => (ItemStatus::Success, Some(item), answer),
+                    Err(status) => (status, None, Vec::new()),
+                };
+                let answer = if answer.is_empty() {
+                    Vec::new()
+                } else {
+                    encode(&Element::of(airsync::APPLICATION_DATA, answer))
+                };
+                let outcome = Outcome { token, item, status: status as u8, answer };
+                self.outcomes.push(outcome.clone());
+                outcome
+            }
+        };
+        let mut response = Element::new(airsync::ADD);
+        response.push(Element::text(airsync::CLIENT_ID, client_id));
+        if let Some(item) = outcome.item {
+            response.push(Element::text(airsync::SERVER_ID, self.context.ids.item(item)));
+        }
+        response.push(Element::number(airsync::STATUS, outcome.status));
+        if let Ok(answer) = easel_wbxml::decode(&outcome.answer) {
+            response.push(answer);
+        }
+        self.responses.push(response);
+        Ok(())
+    }
+
+    fn added(
+        &mut self,
+        class: Option<Class>,
+        data: &Element,
+        edits: &mut Edits,
+    ) -> Result<Result<(ServerId, Vec<Element>), ItemStatus>, Failure> {
+        // Mail comes by sending, drafts are read-only, and text messages are not kept (K: G46, V17).
+        if self.class == Class::Email || class.is_some_and(|class| class != self.class) {
+            return Ok(Err(ItemStatus::Conversion));
+        }
+        let folder = self.view.folders[0];
+        let Some(data) = self.incoming(folder, data)? else { return Ok(Err(ItemStatus::Conversion)) };
+        let view = self.context.view(&self.sticky.body);
+        let none = Ghosting::None;
+        let edit = Edit {
+            data: &data,
+            ghosting: &none,
+            base: None,
+            shown: &self.sticky.body,
+            instance: None,
+            delete_instance: false,
+        };
+        let applied = match easel_items::apply(self.class, None, &edit, &view) {
+            Ok(applied) => applied,
+            Err(error) => return Ok(Err(self.refused(&error))),
+        };
+        let Applied { content: Some(content), facts, answer, .. } = applied else {
+            return Ok(Err(ItemStatus::Conversion));
+        };
+        let id = self.context.store().reserve_items(self.context.user.id, 1)?;
+        edits.writes.push(Write::AddItem { id, folder, content: NewContent::Object(content), facts });
+        Ok(Ok((id, answer)))
+    }
+
+    /// A Change or Delete: done once, answered only when it failed or has something to tell.
+    fn once(
+        &mut self,
+        token: OutcomeToken,
+        id: &str,
+        instance: Option<&str>,
+        tag: easel_wbxml::Tag,
+        act: impl FnOnce(&mut Self) -> Result<Result<Vec<Element>, ItemStatus>, Failure>,
+    ) -> Result<(), Failure> {
+        let outcome = match self.repeated(&token) {
+            Some(outcome) => outcome,
+            None => {
+                let (status, answer) = match act(self)? {
+                    Ok(answer) if answer.is_empty() => (ItemStatus::Success, Vec::new()),
+                    Ok(answer) => (ItemStatus::Success, encode(&Element::of(airsync::APPLICATION_DATA, answer))),
+                    Err(status) => (status, Vec::new()),
+                };
+                let outcome = Outcome { token, item: None, status: status as u8, answer };
+                self.outcomes.push(outcome.clone());
+                outcome
+            }
+        };
+        let answer = easel_wbxml::decode(&outcome.answer).ok();
+        let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
+        if outcome.status != ItemStatus::Success as u8 || tells {
+            let mut response = Element::of(tag, [Element::text(airsync::SERVER_ID, id)]);
+            response
+                .content
+                .extend(instance.map(|at| easel_wbxml::Node::Element(Element::text(airsyncbase::INSTANCE_ID, at))));
+            response.push(Element::number(airsync::STATUS, outcome.status));
+            self.responses.push(response.with_some(answer));
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        id: &str,
+        instance: Option<&str>,
+        data: &Element,
+        edits: &mut Edits,
+    ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
+        let Some(item) = self.item(id, edits)? else { return Ok(Err(ItemStatus::NotFound)) };
+        let Some(data) = self.incoming(item.folder, data)? else { return Ok(Err(ItemStatus::Conversion)) };
+        match &item.content {
+            Content::Mail(_) => self.change_mail(&item, &data, edits),
+            Content::Object(_) => self.change_object(&item, instance, &data, false, edits),
+        }
+    }
+
+    fn change_mail(
+        &mut self,
+        item: &Item,
+        data: &Element,
+        edits: &mut Edits,
+    ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
+        let Content::Mail(mail) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
+        let view = self.context.view(&self.sticky.body);
+        match email::apply(&mail.record, data, &view, &item.facts.subject) {
+            Ok((record, groups)) => {
+                if !groups.is_empty() {
+                    let before = match edits.items.get(&item.id) {
+                        Some(Edited::Record(_, groups)) => *groups,
+                        Some(Edited::Content(..) | Edited::Gone) | None => Groups::NONE,
+                    };
+                    edits.items.insert(item.id, Edited::Record(record, groups.and(before)));
+                }
+                Ok(Ok(Vec::new()))
+            }
+            Err(error) => Ok(Err(self.refused(&error))),
+        }
+    }
+
+    fn change_object(
+        &mut self,
+        item: &Item,
+        instance: Option<&str>,
+        data: &Element,
+        delete_instance: bool,
+        edits: &mut Edits,
+    ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
+        let Content::Object(content) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
+        let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
+        let conflict = item.changed > seen && changed_by_others(self.snapshot, item, seen, self.context.device.key)?;
+        if conflict && !self.client_wins() {
+            self.send.push(item.id);
+            return Ok(Err(ItemStatus::Conflict));
+        }
+        let base = if conflict { self.snapshot.content_at(item.id, seen)? } else { None };
+        let instance = match instance.map(parse_date_time) {
+            None => None,
+            Some(Ok(instance)) => Some(instance),
+            Some(Err(_)) => return Ok(Err(ItemStatus::Conversion)),
+        };
+        let all = Ghosting::All;
+        let edit = Edit {
+            data,
+            ghosting: match self.context.profile.text("sync.ghosting").as_str() {
+                "all-ghosted" => &all,
+                "none" => &Ghosting::None,
+                _ => &self.sticky.ghosting,
+            },
+            base: base.as_deref(),
+            shown: &self.sticky.body,
+            instance,
+            delete_instance,
+        };
+        match easel_items::apply(self.class, Some(content), &edit, &self.context.view(&self.sticky.body)) {
+            Ok(Applied { content: Some(content), facts, changed, answer }) => {
+                if changed {
+                    edits.items.insert(item.id, Edited::Content(content, facts));
+                }
+                Ok(Ok(answer))
+            }
+            Ok(Applied { content: None, .. }) => {
+                edits.writes.push(Write::RemoveItem { id: item.id });
+                edits.items.insert(item.id, Edited::Gone);
+                Ok(Ok(Vec::new()))
+            }
+            Err(error) => Ok(Err(self.refused(&error))),
+        }
+    }
+
+    fn client_wins(&self) -> bool {
+        match self.context.profile.text("sync.conflict").as_str() {
+            "client" => true,
+            "server" => false,
+            _ => self.sticky.client_wins,
+        }
+    }
+
+    fn delete(
+        &mut self,
+        id: &str,
+        instance: Option<&str>,
+        edits: &mut Edits,
+    ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
+        let Some(item) = self.item(id, edits)? else { return Ok(Err(ItemStatus::NotFound)) };
+        if instance.is_some() {
+            let nothing = Element::new(airsync::APPLICATION_DATA);
+            return self.change_object(&item, instance, &nothing, true, edits);
+        }
+        match self.trash(&item)? {
+            Some(trash) => {
+                let new_id = self.context.store().reserve_items(self.context.user.id, 1)?;
+                edits.writes.push(Write::MoveItem { id: item.id, to: trash, new_id });
+            }
+            None => edits.writes.push(Write::RemoveItem { id: item.id }),
+        }
+        // What was changed before in the same request goes with it.
+        edits.items.insert(item.id, Edited::Gone);
+        Ok(Ok(Vec::new()))
+    }
+
+    /// Where a deleted mail goes; `None` when it is to be removed.
+    fn trash(&self, item: &Item) -> Result<Option<CollectionId>, StoreError> {
+        if self.class != Class::Email || !self.deletes_as_moves {
+            return Ok(None);
+        }
+        let folders = self.snapshot.folders()?;
+        let trash = folders.iter().find(|folder| folder.kind == FolderType::DeletedItems).map(|folder| folder.id);
+        Ok(trash.filter(|trash| *trash != item.folder))
+    }
+
+    fn fetch(&mut self, id: &str, edits: &Edits) -> Result<(), Failure> {
+        let mut response = Element::of(airsync::FETCH, [Element::text(airsync::SERVER_ID, id)]);
+        let item = if self.class == Class::Email { self.item(id, edits)? } else { None };
+        let folder = item.as_ref().map(|item| self.snapshot.folder(item.folder)).transpose()?.flatten();
+        let properties = match (&item, &folder) {
+            (Some(item), Some(folder)) => self.context.properties(self.snapshot, folder, item, &self.sticky.body)?,
+            (None | Some(_), _) => None,
+        };
+        match properties {
+            Some(properties) => {
+                response.push(Element::number(airsync::STATUS, ItemStatus::Success as u8));
+                response.push(Element::of(airsync::APPLICATION_DATA, properties));
+            }
+            None => response.push(Element::number(airsync::STATUS, ItemStatus::NotFound as u8)),
+        }
+        self.responses.push(response);
+        Ok(())
+    }
+
+    /// The item a device names, as this request has left it so far; only one of this collection.
+    fn item(&self, id: &str, edits: &Edits) -> Result<Option<Item>, StoreError> {
+        let Ok(id) = self.context.ids.parse_item(id) else { return Ok(None) };
+        if edits.removes(id) {
+            return Ok(None);
+        }
+        let item = self.snapshot.item(id)?.filter(|item| self.view.folders.contains(&item.folder));
+        Ok(item.map(|item| edits.over(item)))
+    }
+
+    /// What the device sent, after the plugin saw it; `None` when the plugin refuses it.
+    fn incoming(&self, folder: CollectionId, data: &Element) -> Result<Option<Element>, StoreError> {
+        let folder: Option<Folder> = self.snapshot.folder(folder)?;
+        let properties: Vec<Element> = data.children().cloned().collect();
+        let edited = edited(self.context, folder.as_ref(), Direction::Incoming, self.class, properties);
+        Ok(edited.map(|properties| Element::of(airsync::APPLICATION_DATA, properties)))
+    }
+
+    fn refused(&self, error: &ItemError) -> ItemStatus {
+        tracing::info!(user = self.context.user.id.0, device = self.context.device.key.0, %error, "an item is refused");
+        ItemStatus::Conversion
+    }
+}
+
+/// Whether somebody else than the device changed the content after `seen`.
+fn changed_by_others(
+    snapshot: &dyn Snapshot,
+    item: &Item,
+    seen: Modseq,
+    device: DeviceKey,
+) -> Result<bool, StoreError> {
+    let mut after = seen;
+    loop {
+        let rows = snapshot.log(item.folder, after, 256)?;
+        let by_others = |row: &easel_store::LogRow| {
+            row.item == item.id
+                && row.author != Some(device)
+                && row.kind == LogKind::Changed
+                && row.groups.has(Groups::CONTENT)
+        };
+        if rows.iter().any(by_others) {
+            return Ok(true);
+        }
+        match rows.last() {
+            Some(last) if rows.len() == 256 => after = last.modseq,
+            Some(_) | None => return Ok(false),
+        }
+    }
+}
+
+fn token(kind: u8, id: &str, instance: Option<&str>, data: Option<&Element>) -> OutcomeToken {
+    let mut hash = Sha256::new();
+    hash.update([kind]);
+    for text in [id, instance.unwrap_or_default()] {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.update(data.map(encode).unwrap_or_default());
+    let digest = hash.finalize();
+    OutcomeToken::Hash(digest[..16].try_into().expect("a digest has 32 bytes"))
+}

@@ -1,0 +1,218 @@
+//! What the server has for the device: the entries of Commands.
+
+use std::collections::BTreeMap;
+
+use easel_protocol::{CollectionId, Groups, ServerId};
+use easel_store::cursor::{self, Op, OpKind, Plan};
+use easel_store::{Cursor, Cursors, Folder, Snapshot, StoreError};
+use easel_wbxml::Element;
+use easel_wbxml::pages::airsync;
+
+use super::client::Edits;
+use super::options::Sticky;
+use crate::context::{Context, Failure};
+use crate::hierarchy::FolderView;
+
+/// What is sent of a collection, and what the device holds then.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) entries: Vec<Element>,
+    pub(crate) cursors: Cursors,
+    pub(crate) more: bool,
+    /// Whether anything was planned, also if it could not be sent.
+    pub(crate) planned: usize,
+}
+
+/// One collection while its entries are made.
+pub(crate) struct Server<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) snapshot: &'a dyn Snapshot,
+    pub(crate) view: &'a FolderView,
+    pub(crate) sticky: &'a Sticky,
+    pub(crate) edits: &'a Edits,
+    /// When the answer must be on its way, milliseconds since 1970.
+    pub(crate) deadline: Option<i64>,
+}
+
+impl Server<'_> {
+    /// The next entries, at most `room`.
+    pub(crate) fn next(&self, from: &Cursors, room: usize) -> Result<Sent, Failure> {
+        let mut sent = Sent { cursors: from.clone(), ..Sent::default() };
+        let mut made = Made::default();
+        for folder in &self.view.folders {
+            let start = self.start(from, *folder);
+            let left = room.saturating_sub(sent.planned);
+            let (plan, entries) = self.folder(*folder, &start, left, &mut made)?;
+            sent.more |= plan.more;
+            sent.planned += plan.ops.len();
+            sent.entries.extend(entries);
+            sent.cursors.insert(*folder, plan.cursor);
+        }
+        Ok(sent)
+    }
+
+    /// The entries of an answer that was lost, once more.
+    pub(crate) fn again(&self, before: &Cursors, after: &Cursors) -> Result<Sent, Failure> {
+        let mut sent = Sent { cursors: after.clone(), ..Sent::default() };
+        let mut made = Made::default();
+        for folder in &self.view.folders {
+            let (from, to) = (self.start(before, *folder), self.start(after, *folder));
+            let mut plan = cursor::replay(self.snapshot, *folder, &from, &to, self.context.device.key)?;
+            let entries = self.entries(*folder, &mut plan, &mut made)?;
+            sent.planned += plan.ops.len();
+            sent.entries.extend(entries);
+            let rest = self.plan(*folder, &plan.cursor, 1)?;
+            sent.more |= rest.more || !rest.ops.is_empty();
+            sent.cursors.insert(*folder, plan.cursor);
+        }
+        Ok(sent)
+    }
+
+    /// How many entries wait, at most `most`; what Ping and GetItemEstimate ask.
+    pub(crate) fn waiting(&self, from: &Cursors, most: usize) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for folder in &self.view.folders {
+            let left = most - count;
+            if left == 0 {
+                break;
+            }
+            count += self.plan(*folder, &self.start(from, *folder), left)?.ops.len().min(left);
+        }
+        Ok(count)
+    }
+
+    /// The entry for an item whose server state won over the device's change (K: A36).
+    pub(crate) fn winner(&self, item: ServerId) -> Result<Option<Element>, Failure> {
+        let Some(found) = self.snapshot.item(item)? else { return Ok(None) };
+        let Some(folder) = self.snapshot.folder(found.folder)? else { return Ok(None) };
+        let op = Op { item, kind: OpKind::Change(Groups::CONTENT) };
+        Ok(match self.entry(&folder, op)? {
+            Entry::Is(element) => Some(element),
+            Entry::Nothing | Entry::Withheld => None,
+        })
+    }
+
+    /// A folder that joined the collection later starts from nothing.
+    fn start(&self, cursors: &Cursors, folder: CollectionId) -> Cursor {
+        cursors.get(&folder).cloned().unwrap_or_else(|| Cursor::starting(self.snapshot.modseq()))
+    }
+
+    fn plan(&self, folder: CollectionId, from: &Cursor, room: usize) -> Result<Plan, StoreError> {
+        let class = self.view.class().expect("a collection has a class");
+        let cutoff = self.sticky.cutoff(class, self.context.now);
+        cursor::plan(self.snapshot, folder, from, self.context.device.key, cutoff, room)
+    }
+
+    fn folder(
+        &self,
+        folder: CollectionId,
+        from: &Cursor,
+        room: usize,
+        made: &mut Made,
+    ) -> Result<(Plan, Vec<Element>), Failure> {
+        let mut from = from.clone();
+        let mut room = room;
+        loop {
+            let mut plan = self.plan(folder, &from, room)?;
+            let planned = plan.ops.len();
+            let entries = self.entries(folder, &mut plan, made)?;
+            // Time ran out on the way: only as much as is made already, in an answer that says there is more.
+            if made.out_of_time && made.done > 0 && made.done < planned {
+                room = made.done;
+                made.done = planned;
+                continue;
+            }
+            // Not a single one could be sent: more must not be promised without an entry (K: G17).
+            if entries.is_empty() && plan.more && planned > 0 {
+                from = plan.cursor;
+                continue;
+            }
+            if plan.overflow {
+                let (user, folder) = (self.context.user.id.0, folder.number());
+                tracing::warn!(user, folder, "too many items are withheld from a device to remember them all");
+            }
+            return Ok((plan, entries));
+        }
+    }
+
+    fn entries(&self, folder: CollectionId, plan: &mut Plan, made: &mut Made) -> Result<Vec<Element>, Failure> {
+        let Some(folder) = self.snapshot.folder(folder)? else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        made.done = 0;
+        for op in plan.ops.clone() {
+            // What the device removed in this very request is not mentioned again.
+            if self.edits.removes(op.item) {
+                continue;
+            }
+            if made.done > 0 && self.deadline.is_some_and(|deadline| self.context.service.now_ms() >= deadline) {
+                made.out_of_time = true;
+                break;
+            }
+            // A plan made anew for want of time finds its entries here, unless one is another now.
+            if made.kept.get(&op.item).is_none_or(|(kind, _)| *kind != op.kind) {
+                made.kept.insert(op.item, (op.kind, self.entry(&folder, op)?));
+            }
+            match &made.kept[&op.item].1 {
+                Entry::Is(element) => entries.push(element.clone()),
+                Entry::Nothing => {}
+                Entry::Withheld => {
+                    plan.withhold(op.item);
+                    if matches!(op.kind, OpKind::Change(_)) {
+                        entries.push(self.gone(airsync::SOFT_DELETE, op.item));
+                    }
+                }
+            }
+            made.done += 1;
+        }
+        Ok(entries)
+    }
+
+    fn entry(&self, folder: &Folder, op: Op) -> Result<Entry, Failure> {
+        let (tag, groups) = match op.kind {
+            OpKind::Add => (airsync::ADD, None),
+            OpKind::Change(groups) => (airsync::CHANGE, Some(groups)),
+            OpKind::Delete => return Ok(Entry::Is(self.gone(airsync::DELETE, op.item))),
+            OpKind::SoftDelete => return Ok(Entry::Is(self.gone(airsync::SOFT_DELETE, op.item))),
+        };
+        let Some(item) = self.snapshot.item(op.item)? else { return Ok(Entry::Withheld) };
+        let item = self.edits.over(item);
+        let body = &self.sticky.body;
+        let properties = match groups {
+            None => self.context.properties(self.snapshot, folder, &item, body)?,
+            Some(groups) => self.context.changed_properties(self.snapshot, folder, &item, body, groups)?,
+        };
+        Ok(match properties {
+            None => Entry::Withheld,
+            Some(properties) if properties.is_empty() && groups.is_some() => Entry::Nothing,
+            Some(properties) => Entry::Is(Element::of(
+                tag,
+                [
+                    Element::text(airsync::SERVER_ID, self.context.ids.item(op.item)),
+                    Element::of(airsync::APPLICATION_DATA, properties),
+                ],
+            )),
+        })
+    }
+
+    fn gone(&self, tag: easel_wbxml::Tag, item: ServerId) -> Element {
+        Element::of(tag, [Element::text(airsync::SERVER_ID, self.context.ids.item(item))])
+    }
+}
+
+/// What became of an entry.
+#[derive(Debug)]
+enum Entry {
+    Is(Element),
+    /// The device's version has no words for the change.
+    Nothing,
+    /// The item cannot be, or is not to be, on the device.
+    Withheld,
+}
+
+/// What is made of an answer so far.
+#[derive(Debug, Default)]
+struct Made {
+    kept: BTreeMap<ServerId, (OpKind, Entry)>,
+    done: usize,
+    out_of_time: bool,
+}

@@ -1,0 +1,181 @@
+//! A vCard as a tree: reading one, the places a value can stand in, the parts of a line.
+
+use std::collections::HashMap;
+
+use crate::ItemError;
+use crate::lines::{Component, Entry, Line, escape, parse, split_unescaped, unescape};
+
+/// Bytes of one card, photo included.
+pub(crate) const CARD_MAX: usize = 16 << 20;
+
+/// RFC 2426 or RFC 6350.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    V3,
+    V4,
+}
+
+/// Where a text can stand in a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The first line of that name.
+    Line(&'static str),
+    /// The first line of that name with that TYPE.
+    Typed(&'static str, &'static str),
+    /// The first line of that name whose group has an X-ABLABEL of that text.
+    Labelled(&'static str, &'static str),
+}
+
+/// Reads the one card of a text. A group has no counterpart in the class and is refused.
+pub(crate) fn read(content: &str) -> Result<Component, ItemError> {
+    let bad = |reason: &str| ItemError::BadObject { format: "vCard", reason: reason.to_owned() };
+    if content.len() > CARD_MAX {
+        return Err(bad("larger than 16 MiB"));
+    }
+    let upgraded = super::import::upgrade(content);
+    let mut cards = parse(&upgraded, "vCard")?.into_iter().filter(|component| component.name == "VCARD");
+    let card = cards.next().ok_or_else(|| bad("no BEGIN:VCARD"))?;
+    if cards.next().is_some() {
+        return Err(bad("more than one card"));
+    }
+    if is_group(&card) { Err(bad("a group of contacts, which the class has no form for")) } else { Ok(card) }
+}
+
+fn is_group(card: &Component) -> bool {
+    let kinds = card.lines().filter(|line| matches!(line.name.as_str(), "KIND" | "X-ADDRESSBOOKSERVER-KIND"));
+    kinds.into_iter().any(|line| line.value.trim().eq_ignore_ascii_case("group"))
+}
+
+/// The card's own version; 3.0 where it says nothing that is known.
+pub(crate) fn form(card: &Component) -> Form {
+    match card.line("VERSION").map(|line| line.value.trim()) {
+        Some("4.0") => Form::V4,
+        Some(_) | None => Form::V3,
+    }
+}
+
+/// The labels of Apple's groups, by group: `_$!<Spouse>!$_` is `spouse`.
+pub(crate) fn labels(card: &Component) -> HashMap<String, String> {
+    let lines = card.all("X-ABLABEL").filter_map(|line| Some((line.group.as_ref()?, line.plain())));
+    let plain = |label: String| label.trim_start_matches("_$!<").trim_end_matches(">!$_").to_ascii_lowercase();
+    lines.map(|(group, label)| (group.to_ascii_lowercase(), plain(label))).collect()
+}
+
+/// The label of a line's group.
+pub(crate) fn label<'a>(line: &Line, labels: &'a HashMap<String, String>) -> Option<&'a str> {
+    labels.get(&line.group.as_ref()?.to_ascii_lowercase()).map(String::as_str)
+}
+
+/// The types of a line in small letters, a quoted list taken apart.
+pub(crate) fn types(line: &Line) -> impl Iterator<Item = String> + '_ {
+    line.param_values("TYPE").flat_map(|value| value.split(',')).map(|kind| kind.trim().to_ascii_lowercase())
+}
+
+/// The entry of the first place that holds a text.
+pub(crate) fn find(card: &Component, labels: &HashMap<String, String>, places: &[Place]) -> Option<usize> {
+    places.iter().find_map(|place| {
+        card.entries.iter().position(|entry| match entry {
+            Entry::Line(line) => stands_in(line, labels, *place) && !line.value.trim().is_empty(),
+            Entry::Component(_) => false,
+        })
+    })
+}
+
+/// Whether a line is such a place. A relation that points to another card is none: it holds no name.
+pub(crate) fn stands_in(line: &Line, labels: &HashMap<String, String>, place: Place) -> bool {
+    match place {
+        Place::Line(name) => line.name == name,
+        Place::Typed(name, kind) => {
+            line.name == name && types(line).any(|other| other == kind) && !points_elsewhere(line)
+        }
+        Place::Labelled(name, wanted) => line.name == name && label(line, labels) == Some(wanted),
+    }
+}
+
+fn points_elsewhere(line: &Line) -> bool {
+    let value = line.value.trim_start();
+    let address = ["urn:", "http:", "https:", "mailto:", "data:"];
+    !line.has_param("VALUE", "text")
+        && address.iter().any(|scheme| value.get(..scheme.len()).is_some_and(|v| v.eq_ignore_ascii_case(scheme)))
+}
+
+/// The line at an entry.
+pub(crate) fn line_at(card: &Component, at: usize) -> &Line {
+    match &card.entries[at] {
+        Entry::Line(line) => line,
+        Entry::Component(_) => unreachable!("entries are only remembered for lines"),
+    }
+}
+
+/// The line at an entry, to be changed.
+pub(crate) fn line_at_mut(card: &mut Component, at: usize) -> &mut Line {
+    match &mut card.entries[at] {
+        Entry::Line(line) => line,
+        Entry::Component(_) => unreachable!("entries are only remembered for lines"),
+    }
+}
+
+/// Removes a line, and the label of its group once nothing else is in it.
+pub(crate) fn remove_at(card: &mut Component, at: usize) {
+    let Entry::Line(line) = card.entries.remove(at) else { return };
+    let Some(group) = line.group else { return };
+    let in_group = |line: &Line| line.group.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(&group));
+    if !card.lines().any(|line| in_group(line) && line.name != "X-ABLABEL") {
+        card.entries.retain(|entry| !matches!(entry, Entry::Line(line) if in_group(line)));
+    }
+}
+
+/// Sets or removes the text of the first of `places` that is there; a new text goes to `new`.
+pub(crate) fn set_text(card: &mut Component, places: &[Place], new: Place, text: Option<&str>) {
+    let labels = labels(card);
+    match (text, find(card, &labels, places)) {
+        (Some(text), Some(at)) => line_at_mut(card, at).set_value(escape(text)),
+        (Some(text), None) => {
+            // An empty line of the place would hide the new one.
+            remove_all(card, places);
+            card.push(new_line(new, text));
+        }
+        (None, _) => remove_all(card, places),
+    }
+}
+
+/// Removes every line that stands in one of `places`.
+pub(crate) fn remove_all(card: &mut Component, places: &[Place]) {
+    let labels = labels(card);
+    let stands = |entry: &Entry| match entry {
+        Entry::Line(line) => places.iter().any(|place| stands_in(line, &labels, *place)),
+        Entry::Component(_) => false,
+    };
+    if labels.is_empty() {
+        card.entries.retain(|entry| !stands(entry));
+        return;
+    }
+    while let Some(at) = card.entries.iter().position(stands) {
+        remove_at(card, at);
+    }
+}
+
+/// A new line for a place.
+pub(crate) fn new_line(place: Place, text: &str) -> Line {
+    match place {
+        Place::Line(name) | Place::Labelled(name, _) => Line::text(name, text),
+        // RFC 6350 6.6.6: without VALUE a relation is a URI.
+        Place::Typed("RELATED", kind) => Line::text("RELATED", text).with("TYPE", kind).with("VALUE", "text"),
+        Place::Typed(name, kind) => Line::text(name, text).with("TYPE", kind),
+    }
+}
+
+/// One part of a structured value, escapes resolved; empty where there is none.
+pub(crate) fn part(line: &Line, at: usize) -> String {
+    split_unescaped(&line.value, ';').get(at).map(|part| unescape(part)).unwrap_or_default()
+}
+
+/// Replaces one part of a structured value; the other parts keep their bytes.
+pub(crate) fn set_part(line: &mut Line, at: usize, least: usize, text: &str) {
+    let mut parts: Vec<String> = split_unescaped(&line.value, ';').into_iter().map(str::to_owned).collect();
+    parts.resize(parts.len().max(least).max(at + 1), String::new());
+    if unescape(&parts[at]) != text {
+        parts[at] = escape(text);
+        line.set_value(parts.join(";"));
+    }
+}

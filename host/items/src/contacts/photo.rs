@@ -1,0 +1,224 @@
+//! Photos: PHOTO of a card to and from Picture.
+//!
+//! MS-ASCNTC 2.2.2.56 "Picture" holds at most 48 KB of base64. What is larger in the card goes out scaled down, as
+//! JPEG; what is larger coming in is refused. A photo that lies elsewhere (an http URL) is not fetched. The bytes of a
+//! photo are hostile: sizes are known before pixels are made, and memory is capped.
+
+use std::io::Cursor;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use easel_wbxml::Element;
+use easel_wbxml::pages::contacts::PICTURE;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader, Limits};
+
+use super::card::{Form, form};
+use crate::lines::{Component, Line};
+use crate::{Edit, ItemError};
+
+/// Characters of base64 in a Picture.
+pub(crate) const BASE64_MAX: usize = 48 * 1024;
+/// Bytes that make this much base64.
+const BYTES_MAX: usize = BASE64_MAX / 4 * 3;
+/// Bytes of a stored photo that is looked at.
+const STORED_MAX: usize = 12 << 20;
+/// Pixels along an edge of a photo that is decoded.
+const EDGE_MAX: u32 = 12_000;
+/// Bytes of memory for decoding.
+const MEMORY_MAX: u64 = 192 << 20;
+/// Pixels along an edge of a photo scaled down, and its JPEG qualities; the first pair that fits is sent.
+const STEPS: [(u32, u8); 6] = [(480, 85), (480, 70), (360, 70), (240, 70), (160, 60), (96, 50)];
+
+/// Line breaks are gone and padding is as it may.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The element; none without a photo that can be sent.
+pub(crate) fn element(card: &Component) -> Option<Element> {
+    let (_, bytes) = stored(card)?;
+    let sent = fitting(bytes)?;
+    Some(Element::text(PICTURE, LENIENT.encode(sent)))
+}
+
+/// Type and bytes of the photo a card holds, unscaled.
+pub(crate) fn stored(card: &Component) -> Option<(String, Vec<u8>)> {
+    card.all("PHOTO").find_map(|line| {
+        let value = line.value.trim();
+        let data = match value.split_once(':') {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("data") => {
+                rest.split_once(',').filter(|(kind, _)| kind.ends_with(";base64"))?.1
+            }
+            // An address elsewhere.
+            Some(_) => return None,
+            None => value,
+        };
+        let bytes = decode(data, STORED_MAX)?;
+        Some((mime(&bytes)?.to_owned(), bytes))
+    })
+}
+
+fn decode(base64: &str, most: usize) -> Option<Vec<u8>> {
+    if base64.len() / 4 * 3 > most {
+        return None;
+    }
+    let packed: Vec<u8> = base64.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'\\').collect();
+    LENIENT.decode(packed).ok().filter(|bytes| !bytes.is_empty())
+}
+
+/// What a photo is, by its first bytes; what a card claims is not believed.
+fn mime(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [b'B', b'M', ..] => Some("image/bmp"),
+        _ => None,
+    }
+}
+
+/// The photo as it is where it fits and phones know its kind, else a smaller JPEG of it.
+pub(crate) fn fitting(bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let known = matches!(mime(&bytes), Some("image/jpeg" | "image/png" | "image/gif" | "image/bmp"));
+    if known && bytes.len() <= BYTES_MAX { Some(bytes) } else { scaled(&bytes) }
+}
+
+fn scaled(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(EDGE_MAX);
+    limits.max_image_height = Some(EDGE_MAX);
+    limits.max_alloc = Some(MEMORY_MAX);
+    reader.limits(limits);
+    let image = reader.decode().ok()?;
+    let edge = STEPS[0].0;
+    let small = if image.width() > edge || image.height() > edge { image.thumbnail(edge, edge) } else { image };
+    let opaque = DynamicImage::ImageRgb8(small.to_rgb8());
+    STEPS.iter().find_map(|(edge, quality)| {
+        let fits = opaque.width() <= *edge && opaque.height() <= *edge;
+        let step = if fits { opaque.clone() } else { opaque.resize(*edge, *edge, FilterType::Triangle) };
+        let mut jpeg = Vec::new();
+        step.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, *quality)).ok()?;
+        (jpeg.len() <= BYTES_MAX).then_some(jpeg)
+    })
+}
+
+/// Merges the Picture a device sent: absent keeps, empty removes, the one it was shown says nothing.
+pub(crate) fn apply(card: &mut Component, edit: &Edit<'_>, known: Option<&Component>) -> Result<(), ItemError> {
+    let Some(sent) = edit.data.child(PICTURE) else { return Ok(()) };
+    let text: String = sent.value().split_ascii_whitespace().collect();
+    if text.is_empty() {
+        // A photo that was never shown, because it lies elsewhere or is broken, is not removed by this.
+        if known.and_then(element).is_some() {
+            card.remove("PHOTO");
+        }
+        return Ok(());
+    }
+    let rule = |reason| ItemError::Rule { element: "Picture", reason };
+    if text.len() > BASE64_MAX {
+        return Err(rule("longer than 48 KB of base64"));
+    }
+    let bytes = decode(&text, BYTES_MAX).ok_or_else(|| rule("not base64"))?;
+    let shown = known.and_then(stored).and_then(|(_, bytes)| fitting(bytes));
+    if shown.as_ref() != Some(&bytes) {
+        let line = new_line(&bytes, form(card));
+        card.remove("PHOTO");
+        card.push(line);
+    }
+    Ok(())
+}
+
+/// RFC 2426 3.1.4 has binary, RFC 6350 6.2.4 a data URI.
+fn new_line(bytes: &[u8], form: Form) -> Line {
+    let mime = mime(bytes).unwrap_or("image/jpeg");
+    let data = LENIENT.encode(bytes);
+    match form {
+        Form::V3 => {
+            let kind = mime.trim_start_matches("image/").to_ascii_uppercase();
+            Line::new("PHOTO", data).with("ENCODING", "b").with("TYPE", kind)
+        }
+        Form::V4 => Line::new("PHOTO", format!("data:{mime};base64,{data}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(edge: u32) -> Vec<u8> {
+        let mut state = 7_u32;
+        let image = image::RgbImage::from_fn(edge, edge, |_, _| {
+            image::Rgb(std::array::from_fn(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            }))
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::ImageRgb8(image).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    fn card(photo: Line) -> Component {
+        let mut card = Component::new("VCARD");
+        card.push(photo);
+        card
+    }
+
+    #[test]
+    fn a_photo_that_fits_goes_out_as_it_is_in_every_form() {
+        let bytes = noise(8);
+        for line in [
+            new_line(&bytes, Form::V3),
+            new_line(&bytes, Form::V4),
+            Line::new("PHOTO", LENIENT.encode(&bytes)).with("ENCODING", "BASE64").with("TYPE", "JPEG"),
+        ] {
+            let card = card(line);
+            assert_eq!(stored(&card).unwrap(), ("image/png".to_owned(), bytes.clone()));
+            assert_eq!(element(&card).unwrap().value(), LENIENT.encode(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_larger_photo_goes_out_as_a_jpeg_that_fits() {
+        let card = card(new_line(&noise(700), Form::V4));
+        let text = element(&card).unwrap().value().into_owned();
+        assert!(text.len() <= BASE64_MAX, "{}", text.len());
+        assert!(LENIENT.decode(text).unwrap().starts_with(&[0xFF, 0xD8, 0xFF]));
+    }
+
+    #[test]
+    fn a_photo_of_exactly_48_kb_passes_and_one_byte_more_does_not() {
+        let mut bytes = noise(4);
+        bytes.resize(BYTES_MAX, 0);
+        assert_eq!(LENIENT.encode(&bytes).len(), BASE64_MAX);
+        assert_eq!(fitting(bytes.clone()).as_ref(), Some(&bytes));
+        bytes.push(0);
+        assert!(fitting(bytes).is_some_and(|small| small.starts_with(&[0xFF, 0xD8])));
+    }
+
+    #[test]
+    fn what_is_elsewhere_or_no_picture_is_no_photo() {
+        for value in ["https://example.org/me.jpg", "data:image/jpeg;base64,", "AAAA", "%%%", "", "data:text/plain,x"] {
+            assert_eq!(stored(&card(Line::new("PHOTO", value))), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_claims_to_be_huge_is_left_out_unpainted() {
+        let mut bomb = noise(2);
+        bomb.splice(16..24, [0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
+        bomb.resize(BYTES_MAX + 1, 0);
+        assert_eq!(fitting(bomb), None);
+        let mut torn = noise(300);
+        torn.truncate(BYTES_MAX + 100);
+        assert_eq!(fitting(torn), None);
+        assert_eq!(decode(&"A".repeat(STORED_MAX * 2), STORED_MAX), None);
+    }
+}

@@ -1,0 +1,344 @@
+//! The occurrences of a rule, within a bound. RFC 5545 3.3.10 "Recurrence Rule", 3.8.5.3.
+//!
+//! Everything happens on the clock of the series; a moment is made of an occurrence by whoever knows the zone. The
+//! work is bounded in steps, so that `FREQ=SECONDLY`, a rule that never matches and an absurd interval all return.
+
+use std::collections::VecDeque;
+
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::TimeZone;
+
+use super::{Day, Freq, Rule};
+
+/// Work allowed for one iteration; a looked-at day or moment costs 1, a year 20.
+const STEPS_MAX: u32 = 100_000;
+/// Times in one day that a rule may name.
+const TIMES_MAX: usize = 1_440;
+
+/// Iterates over the occurrences of a rule, oldest first.
+#[derive(Clone, Debug)]
+pub struct Occurrences<'a> {
+    rule: &'a Rule,
+    start: DateTime,
+    until: Option<DateTime>,
+    left: Option<u32>,
+    steps: u32,
+    /// Periods passed.
+    period: i64,
+    ready: VecDeque<DateTime>,
+    ended: Ended,
+    set: DaySet,
+    times: Vec<Time>,
+}
+
+/// Whether and why it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    No,
+    /// The rule has no more.
+    Complete,
+    /// The bound was reached.
+    GaveUp,
+}
+
+/// Which days of a period are meant: the rule's parts with what they leave to the start.
+#[derive(Clone, Debug)]
+struct DaySet {
+    months: Vec<i16>,
+    month_days: Vec<i16>,
+    days: Vec<Day>,
+}
+
+impl Rule {
+    /// The occurrences of a series that starts at `start` on the clock of `zone`.
+    pub fn occurrences(&self, start: DateTime, zone: &TimeZone) -> Occurrences<'_> {
+        let times = times(self, start.time());
+        let impossible = !self.is_gregorian() || times.len() > TIMES_MAX;
+        Occurrences {
+            rule: self,
+            start,
+            until: self.until.map(|until| until.on_clock(zone)),
+            left: self.count,
+            steps: 0,
+            period: 0,
+            ready: VecDeque::new(),
+            ended: if impossible { Ended::GaveUp } else { Ended::No },
+            set: DaySet::of(self, start),
+            times,
+        }
+    }
+}
+
+impl Occurrences<'_> {
+    /// After the end: whether the rule has no more occurrences, rather than the bound having been reached.
+    pub fn is_complete(&self) -> bool {
+        self.ended == Ended::Complete
+    }
+
+    /// The occurrences of the next period, or `None` behind the last year there is.
+    fn next_period(&mut self) -> Option<Vec<DateTime>> {
+        let step = self.period.checked_mul(i64::from(self.rule.interval))?;
+        self.period += 1;
+        let first = self.start.date();
+        let mut found = match self.rule.freq {
+            Freq::Yearly => {
+                self.steps += 19;
+                let year =
+                    i16::try_from(i64::from(first.year()).checked_add(step)?).ok().filter(|year| *year < 9_999)?;
+                self.days(Date::new(year, 1, 1).ok()?, Date::new(year + 1, 1, 1).ok()?)
+            }
+            Freq::Monthly => {
+                self.steps += 1;
+                let months = (i64::from(first.year()) * 12 + i64::from(first.month()) - 1).checked_add(step)?;
+                let year = i16::try_from(months.div_euclid(12)).ok().filter(|year| *year < 9_999)?;
+                let month = Date::new(year, i8::try_from(months.rem_euclid(12) + 1).ok()?, 1).ok()?;
+                self.days(month, month.checked_add(1.month()).ok()?)
+            }
+            Freq::Weekly => {
+                let back = first.weekday().since(self.rule.week_start());
+                let week = later(first, step.checked_mul(7)?.checked_sub(i64::from(back))?)?;
+                self.days(week, later(week, 7)?)
+            }
+            Freq::Daily => {
+                let day = later(first, step)?;
+                self.days(day, later(day, 1)?)
+            }
+            Freq::Hourly | Freq::Minutely | Freq::Secondly => self.moments(step)?,
+        };
+        if !self.rule.by_set_pos.is_empty() {
+            found = at_positions(&found, &self.rule.by_set_pos);
+        }
+        Some(found)
+    }
+
+    /// Every occurrence on the days from `from` to before `to`.
+    fn days(&self, from: Date, to: Date) -> Vec<DateTime> {
+        let mut found = Vec::new();
+        let mut day = from;
+        while day < to {
+            if self.set.has(self.rule, day) {
+                found.extend(self.times.iter().map(|time| day.to_datetime(*time)));
+            }
+            let Ok(next) = day.tomorrow() else { break };
+            day = next;
+        }
+        found
+    }
+
+    /// The occurrences of one hour, minute or second.
+    fn moments(&self, step: i64) -> Option<Vec<DateTime>> {
+        let rule = self.rule;
+        let seconds = match rule.freq {
+            Freq::Hourly => 3_600,
+            Freq::Minutely => 60,
+            Freq::Secondly | Freq::Daily | Freq::Weekly | Freq::Monthly | Freq::Yearly => 1,
+        };
+        let at = self.start.checked_add(jiff::SignedDuration::from_secs(step.checked_mul(seconds)?)).ok()?;
+        let allowed = |list: &[i16], value: i8| list.is_empty() || list.contains(&i16::from(value));
+        let minutes = rule.freq == Freq::Hourly || allowed(&rule.by_minute, at.minute());
+        let second = rule.freq != Freq::Secondly || allowed(&rule.by_second, at.second());
+        if !(self.set.has(rule, at.date()) && allowed(&rule.by_hour, at.hour()) && minutes && second) {
+            return Some(Vec::new());
+        }
+        let own = |list: &[i16], value: i8| if list.is_empty() { vec![i16::from(value)] } else { list.to_vec() };
+        let minutes =
+            if rule.freq == Freq::Hourly { own(&rule.by_minute, at.minute()) } else { vec![i16::from(at.minute())] };
+        let seconds =
+            if rule.freq == Freq::Secondly { vec![i16::from(at.second())] } else { own(&rule.by_second, at.second()) };
+        let times = all_times(&[i16::from(at.hour())], &minutes, &seconds);
+        Some(times.into_iter().map(|time| at.date().to_datetime(time)).collect())
+    }
+
+    fn fill(&mut self) {
+        while self.ready.is_empty() && self.ended == Ended::No {
+            if self.period_is_past_the_end() {
+                self.ended = Ended::Complete;
+                return;
+            }
+            if self.steps >= STEPS_MAX {
+                self.ended = Ended::GaveUp;
+                return;
+            }
+            self.steps += 1;
+            let Some(found) = self.next_period() else {
+                self.ended = Ended::GaveUp;
+                return;
+            };
+            self.steps += u32::try_from(found.len()).unwrap_or(STEPS_MAX);
+            let start = self.start;
+            self.ready.extend(found.into_iter().filter(|at| *at >= start));
+        }
+    }
+}
+
+impl Iterator for Occurrences<'_> {
+    type Item = DateTime;
+
+    fn next(&mut self) -> Option<DateTime> {
+        if self.left == Some(0) && self.ended == Ended::No {
+            self.ended = Ended::Complete;
+        }
+        if self.ended == Ended::No {
+            self.fill();
+        }
+        if self.ended != Ended::No {
+            return None;
+        }
+        let next = self.ready.pop_front()?;
+        if self.until.is_some_and(|until| next > until) {
+            self.ended = Ended::Complete;
+            return None;
+        }
+        self.left = self.left.map(|left| left - 1);
+        Some(next)
+    }
+}
+
+impl Occurrences<'_> {
+    /// Whether everything to come lies behind UNTIL, so that a rule without a match ends there.
+    fn period_is_past_the_end(&self) -> bool {
+        let Some(until) = self.until else { return false };
+        let days = match self.rule.freq {
+            Freq::Yearly => 365,
+            Freq::Monthly => 28,
+            Freq::Weekly => 7,
+            Freq::Daily => 1,
+            Freq::Hourly | Freq::Minutely | Freq::Secondly => return false,
+        };
+        let passed = self.period.saturating_sub(2).saturating_mul(i64::from(self.rule.interval)).saturating_mul(days);
+        later(self.start.date(), passed).is_none_or(|reached| reached > until.date())
+    }
+}
+
+impl DaySet {
+    /// RFC 5545 3.3.10: what is not given comes from the start.
+    fn of(rule: &Rule, start: DateTime) -> Self {
+        let mut set =
+            Self { months: rule.by_month.clone(), month_days: rule.by_month_day.clone(), days: rule.by_day.clone() };
+        let open = rule.by_month_day.is_empty()
+            && rule.by_day.is_empty()
+            && rule.by_year_day.is_empty()
+            && rule.by_week_no.is_empty();
+        if open {
+            match rule.freq {
+                Freq::Yearly => {
+                    set.month_days.push(i16::from(start.day()));
+                    if set.months.is_empty() {
+                        set.months.push(i16::from(start.month()));
+                    }
+                }
+                Freq::Monthly => set.month_days.push(i16::from(start.day())),
+                Freq::Weekly => set.days.push(Day { nth: 0, weekday: start.weekday() }),
+                Freq::Daily | Freq::Hourly | Freq::Minutely | Freq::Secondly => {}
+            }
+        } else if rule.freq == Freq::Yearly
+            && !rule.by_week_no.is_empty()
+            && rule.by_day.is_empty()
+            && rule.by_month_day.is_empty()
+            && rule.by_year_day.is_empty()
+        {
+            set.days.push(Day { nth: 0, weekday: start.weekday() });
+        }
+        set
+    }
+
+    fn has(&self, rule: &Rule, day: Date) -> bool {
+        let from_either_end = |list: &[i16], number: i16, of: i16| {
+            list.is_empty() || list.contains(&number) || list.contains(&(number - of - 1))
+        };
+        (self.months.is_empty() || self.months.contains(&i16::from(day.month())))
+            && from_either_end(&self.month_days, i16::from(day.day()), i16::from(day.days_in_month()))
+            && from_either_end(&rule.by_year_day, day.day_of_year(), day.days_in_year())
+            && (self.days.is_empty() || self.days.iter().any(|wanted| self.is_that_day(rule, *wanted, day)))
+            && (rule.by_week_no.is_empty() || in_week(rule, day))
+    }
+
+    fn is_that_day(&self, rule: &Rule, wanted: Day, day: Date) -> bool {
+        if wanted.weekday != day.weekday() {
+            return false;
+        }
+        if wanted.nth == 0 || rule.freq < Freq::Monthly {
+            return true;
+        }
+        let (number, length) = if rule.freq == Freq::Monthly || !self.months.is_empty() {
+            (i16::from(day.day()), i16::from(day.days_in_month()))
+        } else {
+            (day.day_of_year(), day.days_in_year())
+        };
+        let from_start = (number + 6) / 7;
+        let from_end = -((length - number) / 7 + 1);
+        wanted.nth == from_start || wanted.nth == from_end
+    }
+}
+
+/// Whether a day lies in one of the weeks of BYWEEKNO; week 1 is the first with four days in the year.
+fn in_week(rule: &Rule, day: Date) -> bool {
+    let first = first_week(day.year(), rule.week_start());
+    let next = first_week(day.year().saturating_add(1).min(9_998), rule.week_start());
+    let before = first_week((day.year() - 1).max(-9_998), rule.week_start());
+    let (start, end) = if day < first {
+        (before, first)
+    } else if day >= next {
+        (next, later(next, 364).unwrap_or(next))
+    } else {
+        (first, next)
+    };
+    let days = |from: Date, to: Date| i16::try_from(to.duration_since(from).as_hours() / 24).unwrap_or(0);
+    let number = days(start, day) / 7 + 1;
+    let weeks = days(start, end) / 7;
+    // Only days of the year itself belong to its set.
+    start.saturating_add(3.days()).year() == day.year()
+        && (rule.by_week_no.contains(&number) || rule.by_week_no.contains(&(number - weeks - 1)))
+}
+
+fn first_week(year: i16, week_start: Weekday) -> Date {
+    let fourth = Date::constant(year, 1, 4);
+    fourth.saturating_sub(i64::from(fourth.weekday().since(week_start)).days())
+}
+
+fn later(date: Date, days: i64) -> Option<Date> {
+    if days.abs() > 8_000_000 {
+        return None;
+    }
+    date.checked_add(days.days()).ok()
+}
+
+fn times(rule: &Rule, start: Time) -> Vec<Time> {
+    let own = |list: &[i16], value: i8| if list.is_empty() { vec![i16::from(value)] } else { list.to_vec() };
+    all_times(
+        &own(&rule.by_hour, start.hour()),
+        &own(&rule.by_minute, start.minute()),
+        &own(&rule.by_second, start.second()),
+    )
+}
+
+/// At most one more than the bound, so that the caller sees that it is passed.
+fn all_times(hours: &[i16], minutes: &[i16], seconds: &[i16]) -> Vec<Time> {
+    let small = |number: &i16| i8::try_from(*number).unwrap_or(0);
+    let mut times = Vec::new();
+    for hour in hours {
+        for minute in minutes {
+            for second in seconds {
+                if times.len() > TIMES_MAX {
+                    return times;
+                }
+                times.extend(Time::new(small(hour), small(minute), small(second).min(59), 0).ok());
+            }
+        }
+    }
+    times.sort_unstable();
+    times.dedup();
+    times
+}
+
+fn at_positions(found: &[DateTime], positions: &[i16]) -> Vec<DateTime> {
+    let at = |position: &i16| {
+        let index = usize::from(position.unsigned_abs());
+        if *position > 0 { found.get(index - 1) } else { found.len().checked_sub(index).and_then(|at| found.get(at)) }
+    };
+    let mut chosen: Vec<DateTime> = positions.iter().filter_map(at).copied().collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
+}

@@ -1,0 +1,202 @@
+//! When a task starts and is due, and how both are told.
+//!
+//! MS-ASTASK writes every date twice: UtcStartDate is a moment, StartDate the numbers on the owner's clock with a Z
+//! behind them. A midnight on that clock is a day without a time, which is what most tasks mean.
+
+use std::collections::HashMap;
+
+use easel_protocol::{compact, parse_date_time, punctuated};
+use easel_wbxml::{Element, Tag};
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use crate::lines::{Component, Line};
+use crate::said::{Said, Sent};
+use crate::time_zone;
+
+/// Zones looked up for one task.
+const ZONES_MAX: usize = 20;
+
+/// A day, or a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Day(Date),
+    At(Timestamp),
+}
+
+/// The clocks a task is read on.
+#[derive(Debug)]
+pub(super) struct Clocks {
+    /// The owner's zone.
+    pub(super) owner: TimeZone,
+    named: HashMap<String, TimeZone>,
+}
+
+impl Clocks {
+    /// The zones that the lines of `component` name.
+    pub(super) fn of(calendar: &Component, component: &Component, owner: &TimeZone) -> Self {
+        let ids = component.lines().filter_map(|line| line.param("TZID")).take(ZONES_MAX);
+        let zones = calendar.components().filter(|inner| inner.name == "VTIMEZONE");
+        let defined: HashMap<String, &Component> =
+            zones.filter_map(|zone| Some((zone.line("TZID")?.value.clone(), zone))).collect();
+        let found = |id: &str| Some((id.to_owned(), time_zone::resolve(id, defined.get(id).copied())?.zone));
+        Self { owner: owner.clone(), named: ids.filter_map(found).collect() }
+    }
+
+    /// The moment of a date line.
+    pub(super) fn moment(&self, line: &Line) -> Option<Moment> {
+        let value = line.value.trim();
+        if value.len() == 8 {
+            return value.parse().ok().map(Moment::Day);
+        }
+        if value.ends_with(['Z', 'z']) {
+            return parse_date_time(value).ok().map(Moment::At);
+        }
+        let local: DateTime = value.parse().ok()?;
+        local.to_zoned(self.zone(line).clone()).ok().map(|at| Moment::At(at.timestamp()))
+    }
+
+    /// The zone a line's numbers are read in.
+    fn zone(&self, line: &Line) -> &TimeZone {
+        line.param("TZID").and_then(|id| self.named.get(id)).unwrap_or(&self.owner)
+    }
+
+    /// The moment itself; that of a day is its midnight on the owner's clock.
+    pub(super) fn instant(&self, moment: Moment) -> Option<Timestamp> {
+        match moment {
+            Moment::Day(date) => date.to_zoned(self.owner.clone()).ok().map(|at| at.timestamp()),
+            Moment::At(at) => Some(at),
+        }
+    }
+
+    /// The numbers on the owner's clock.
+    pub(super) fn local(&self, moment: Moment) -> DateTime {
+        match moment {
+            Moment::Day(date) => date.to_datetime(Time::midnight()),
+            Moment::At(at) => self.owner.to_datetime(at),
+        }
+    }
+
+    /// A moment, as a day where it is midnight on the owner's clock.
+    pub(super) fn of_instant(&self, at: Timestamp) -> Moment {
+        let local = self.owner.to_datetime(at);
+        if local.time() == Time::midnight() { Moment::Day(local.date()) } else { Moment::At(at) }
+    }
+
+    /// Numbers on the owner's clock, as a day where they are midnight.
+    pub(super) fn of_local(&self, local: DateTime) -> Option<Moment> {
+        if local.time() == Time::midnight() {
+            return Some(Moment::Day(local.date()));
+        }
+        local.to_zoned(self.owner.clone()).ok().map(|at| Moment::At(at.timestamp()))
+    }
+}
+
+/// Numbers written with a Z that does not mean UTC.
+pub(super) fn numerals(local: DateTime) -> Option<String> {
+    local.to_zoned(TimeZone::UTC).ok().map(|at| punctuated(at.timestamp()))
+}
+
+/// Numbers read from such a text.
+pub(super) fn local_of(text: &str) -> Option<DateTime> {
+    parse_date_time(text).ok().map(|at| TimeZone::UTC.to_datetime(at))
+}
+
+/// A date text in the one form that is compared.
+pub(super) fn canonical(text: &str) -> Option<String> {
+    parse_date_time(text).ok().map(punctuated)
+}
+
+/// When it starts.
+pub(super) fn start(task: &Component, clocks: &Clocks) -> Option<Moment> {
+    clocks.moment(task.line("DTSTART")?)
+}
+
+/// When it is due: DUE, or DTSTART and DURATION.
+pub(super) fn due(task: &Component, clocks: &Clocks) -> Option<Moment> {
+    if let Some(line) = task.line("DUE") {
+        return clocks.moment(line);
+    }
+    let span: Span = task.line("DURATION")?.value.trim().parse().ok()?;
+    match start(task, clocks)? {
+        Moment::Day(date) => Some(Moment::Day(date.checked_add(span).ok()?)),
+        Moment::At(at) => {
+            let begun = at.to_zoned(clocks.owner.clone());
+            begun.checked_add(span).ok().map(|end| Moment::At(end.timestamp()))
+        }
+    }
+}
+
+/// The pair of elements of a date: the moment, then the numbers.
+pub(super) fn elements(moment: Option<Moment>, clocks: &Clocks, [utc, local]: [Tag; 2]) -> Vec<Element> {
+    let told = moment.and_then(|moment| Some((clocks.instant(moment)?, numerals(clocks.local(moment))?)));
+    told.map_or_else(Vec::new, |(at, numbers)| vec![Element::text(utc, punctuated(at)), Element::text(local, numbers)])
+}
+
+/// What was said of a date: `None` nothing, `Some(None)` that there is none. One element of the pair is enough.
+pub(super) fn said(data: &Element, sent: &Sent<'_>, clocks: &Clocks, [utc, local]: [Tag; 2]) -> Option<Option<Moment>> {
+    let said = [sent.of(utc, canonical), sent.of(local, canonical)];
+    let given = |tag: Tag| data.text_of(tag).and_then(|text| local_of(&text));
+    let [moment, numbers] = [given(utc), given(local)];
+    if moment.is_none() && numbers.is_none() {
+        return said.contains(&Said::Clear).then_some(None);
+    }
+    let is_new = |said: &Said| matches!(said, Said::Set(_));
+    if !said.iter().any(is_new) {
+        return None;
+    }
+    let at = moment.and_then(|utc| utc.to_zoned(TimeZone::UTC).ok()).map(|at| at.timestamp());
+    // Only the moment was changed: the numbers are old.
+    let numbers = numbers.filter(|_| at.is_none() || is_new(&said[1]));
+    let chosen = match (numbers, at) {
+        (Some(numbers), Some(at)) if numbers.time() != Time::midnight() => Some(clocks.of_instant(at)),
+        (Some(numbers), _) => clocks.of_local(numbers),
+        (None, Some(at)) => Some(clocks.of_instant(at)),
+        (None, None) => None,
+    };
+    chosen.map(Some)
+}
+
+/// Writes a date into its line, on the clock that the line has been on; `None` removes it.
+pub(super) fn set(task: &mut Component, name: &str, moment: Option<Moment>, clocks: &Clocks) {
+    let Some(moment) = moment else { return task.remove(name) };
+    if task.line(name).is_none() {
+        task.push(Line::new(name, ""));
+    }
+    let line = task.line_mut(name).expect("a line was just added");
+    match moment {
+        Moment::Day(date) => {
+            line.set_param("TZID", None);
+            line.set_param("VALUE", Some("DATE"));
+            line.set_value(date.strftime("%Y%m%d").to_string());
+        }
+        Moment::At(at) => {
+            let value = line.value.trim();
+            let on_clock = value.len() > 8 && !value.ends_with(['Z', 'z']);
+            let zone = on_clock.then(|| clocks.zone(line).clone());
+            line.set_param("VALUE", None);
+            match zone {
+                Some(zone) => line.set_value(zone.to_datetime(at).strftime("%Y%m%dT%H%M%S").to_string()),
+                None => {
+                    line.set_param("TZID", None);
+                    line.set_value(compact(at));
+                }
+            }
+        }
+    }
+}
+
+/// RFC 5545 3.8.2.3: DUE is a day where DTSTART is one, and a moment where that is one.
+pub(super) fn agree(task: &mut Component, clocks: &Clocks) {
+    let day = |name: &str| task.line(name).is_some_and(|line| line.value.trim().len() == 8);
+    let both = task.line("DTSTART").is_some() && task.line("DUE").is_some();
+    if !both || day("DTSTART") == day("DUE") {
+        return;
+    }
+    let name = if day("DTSTART") { "DTSTART" } else { "DUE" };
+    let moment = task.line(name).and_then(|line| clocks.moment(line)).and_then(|moment| clocks.instant(moment));
+    if let Some(at) = moment {
+        set(task, name, Some(Moment::At(at)), clocks);
+    }
+}

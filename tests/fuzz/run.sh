@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Fuzzes one target after the other, each for a number of seconds, beginning with the checked vectors.
+#
+#   tests/fuzz/run.sh [SECONDS [TARGET...]]        60 seconds and every target unless told otherwise
+#
+# Needs a nightly compiler, cargo-fuzz and xxd: rustup toolchain install nightly, cargo install cargo-fuzz.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+seconds=${1:-60}
+shift || true
+if [ $# -eq 0 ]; then
+    set -- wbxml_decode xml_read request_line nouns
+fi
+
+mkdir -p corpus/wbxml_decode corpus/xml_read corpus/request_line corpus/nouns
+for vector in ../fixtures/spec/vectors/*.hex; do
+    name=$(basename "$vector" .hex)
+    xxd -r -p "$vector" >"corpus/wbxml_decode/$name"
+    cp "${vector%.hex}.xml" "corpus/xml_read/$name"
+done
+tail -n +2 ../fixtures/spec/vectors/decoder-edge-cases.tsv | while IFS=$'\t' read -r name hex _; do
+    xxd -r -p <<<"$hex" >"corpus/wbxml_decode/edge-$name"
+done
+printf 'jAAJBAp2MTQwRGV2aWNlAApTbWFydFBob25l' >corpus/request_line/base64
+printf 'Cmd=Sync&User=a%%40b&DeviceId=d1&DeviceType=t&SaveInSent=T\n14.1\n7\nT' >corpus/request_line/plain
+for noun in a1f c1f-2 e1f b0a1b2c3d1 2000-12-25T08:35:00.000Z 20001225T083500Z 16.1 6E696E6530313233414243444546; do
+    printf '%s' "$noun" >"corpus/nouns/$noun"
+done
+
+for target in "$@"; do
+    echo "== $target for $seconds seconds"
+    cargo +nightly fuzz run --fuzz-dir . "$target" -- -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=1024 \
+        -print_final_stats=1
+done
