@@ -28,7 +28,7 @@ use crate::trace::Trace;
 pub(crate) use error::HttpError;
 
 /// The commands that OPTIONS names. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
-const COMMANDS: [Command; 16] = [
+const COMMANDS: [Command; 17] = [
     Command::Sync,
     Command::SendMail,
     Command::SmartForward,
@@ -45,6 +45,7 @@ const COMMANDS: [Command; 16] = [
     Command::Settings,
     Command::Ping,
     Command::ItemOperations,
+    Command::Provision,
 ];
 
 const METHODS: &str = "OPTIONS,POST";
@@ -293,9 +294,14 @@ mod tests {
         ] {
             assert!(is_endpoint(path), "{path}");
         }
-        for path in
-            ["/", "", "/Microsoft-Server-ActiveSync2", "/Microsoft-Server-ActiveSync/x", "/default.eas", "/\u{e9}/default.eas"]
-        {
+        for path in [
+            "/",
+            "",
+            "/Microsoft-Server-ActiveSync2",
+            "/Microsoft-Server-ActiveSync/x",
+            "/default.eas",
+            "/\u{e9}/default.eas",
+        ] {
             assert!(!is_endpoint(path), "{path}");
         }
     }

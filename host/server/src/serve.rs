@@ -139,8 +139,7 @@ fn shared(
         addresses: Addresses::new(limits.address_allowed(connections)),
         bodies: Arc::new(Semaphore::new(limits.bodies_bytes / 1024)),
         challenge: format!("Basic realm=\"{realm}\""),
-        server_version: HeaderValue::from_str(&options.server_version)
-            .unwrap_or(HeaderValue::from_static("15.1.0.0")),
+        server_version: HeaderValue::from_str(&options.server_version).unwrap_or(HeaderValue::from_static("15.1.0.0")),
         limits,
     })
 }
@@ -200,6 +199,11 @@ impl Running {
         &self.addresses
     }
 
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.shared.addresses.connections()
+    }
+
     /// How many requests wait outside of hyper.
     pub fn parked(&self) -> usize {
         self.shared.standing.parked()
@@ -217,7 +221,7 @@ impl Running {
         let everybody = Arc::clone(&self.shared.connections).acquire_many_owned(self.shared.connections_max);
         let left = match tokio::time::timeout(grace, everybody).await {
             Ok(_) => 0,
-            Err(_) => self.shared.connected(),
+            Err(_) => self.connections(),
         };
         self.shared.shutdown.enter(Phase::Cut);
         left

@@ -1,0 +1,10 @@
+//! The server over real sockets and real TLS, with a script in the place of the commands, or the commands themselves.
+
+mod house;
+mod http;
+mod limits;
+mod login;
+mod park;
+mod service;
+mod shutdown;
+mod tls;
