@@ -97,7 +97,7 @@ pub(crate) struct SmartHost {
 /// How the connection to the smart host is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SmartHostTls {
-    /// Not at all; loopback only.
+    /// Not at all: only for a host on this machine.
     None,
     /// STARTTLS, required.
     Starttls,
@@ -303,7 +303,7 @@ impl SmartHost {
             && tls == SmartHostTls::None
             && !values::is_loopback_host(host)
         {
-            section.warn("tls", format!("mail goes to {host} unencrypted"), "use \"starttls\" or \"tls\"");
+            section.wrong("tls", format!("mail would go to {host} unencrypted"), "write \"starttls\" or \"tls\"");
         }
         section.finish();
         let (host, port) = address?;
