@@ -213,9 +213,10 @@ pub(super) fn text(raw: &dyn Raw, part: &Part, enough: Option<usize>) -> Result<
     // Two bytes of UTF-16 can become one of UTF-8; no other charset shrinks as much.
     let factor = if matches!(named, Charset::Known(encoding) if encoding == UTF_8) { 1 } else { 2 };
     let (bytes, whole) = bytes(raw, part, enough.map(|enough| enough.saturating_mul(factor).saturating_add(8)))?;
-    let named = match named {
-        Charset::Unknown if part.is_html() => charset(crate::body::charset_within(&bytes).as_deref()),
-        other => other,
+    let named = if matches!(named, Charset::Unknown) && part.is_html() {
+        charset(crate::body::charset_within(&bytes).as_deref())
+    } else {
+        named
     };
     let mut text = match named {
         Charset::Known(encoding) => {

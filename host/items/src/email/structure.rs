@@ -175,6 +175,7 @@ impl Walker<'_> {
             .len()
             .checked_sub(2)
             .is_some_and(|parent| self.nodes[self.open[parent].node].content.is("multipart", "digest"));
+        let whole = self.nodes.len() < PARTS_MAX;
         let node = &mut self.nodes[number];
         node.header.end = end;
         node.body = body..body;
@@ -192,11 +193,9 @@ impl Walker<'_> {
                     self.open.last_mut().expect("just looked at").boundary = Some(boundary);
                 }
             }
-            ("message", "rfc822" | "global") if node.content.transfer == Transfer::Identity => {
-                if self.nodes.len() < PARTS_MAX {
-                    self.nodes[number].holds = Holds::Message;
-                    self.begin(body);
-                }
+            ("message", "rfc822" | "global") if whole && node.content.transfer == Transfer::Identity => {
+                node.holds = Holds::Message;
+                self.begin(body);
             }
             _ => {}
         }

@@ -1,0 +1,171 @@
+//! The clock of a series, and the moments that devices know its occurrences by.
+//!
+//! A device re-applies the clock time of the first occurrence in the zone of the blob (MS-ASCAL 2.2.2.44 "Timezone").
+//! Where blob and zone disagree, as for a series older than today's rules, every moment of a series is therefore made
+//! with the rules of the blob, so that the clock time stays right.
+
+use easel_protocol::Version;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::stored::{Form, Span, Stored, When, date_of, instant};
+use crate::lines::Component;
+use crate::recurrence::{Rule, Until};
+use crate::time_zone::{NamedZone, Rules, encode};
+use crate::{ItemError, View};
+
+/// The clock of an event or series.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    /// The zone of the object.
+    pub(super) zone: TimeZone,
+    /// The zone that the device computes in.
+    wire: TimeZone,
+    all_day: bool,
+    /// From 16.0 a day is a date, whatever the zone.
+    dates: bool,
+    /// The Timezone element's text.
+    pub(super) blob: Option<String>,
+}
+
+impl Clock {
+    pub(super) fn of(span: &Span, rule: Option<&Rule>, view: &View<'_>) -> Self {
+        let zone = span.start.zone(&view.owner.zone);
+        let all_day = span.start.is_date();
+        let start = span.start.instant(&view.owner.zone);
+        let rules = Rules::of(&zone, rule.map_or(start, |rule| era(start, rule, &zone, view.now)));
+        let wire = if rule.is_some() || all_day { rules.to_zone() } else { zone.clone() };
+        let dates = all_day && view.version >= Version::V16_0;
+        Self { zone, wire, all_day, dates, blob: (!dates).then(|| encode(&rules)) }
+    }
+
+    /// The clock of a device that sent this zone.
+    pub(super) fn of_device(named: &NamedZone, wire: TimeZone, all_day: bool, view: &View<'_>) -> Self {
+        let dates = all_day && view.version >= Version::V16_0;
+        Self { zone: named.zone.clone(), wire, all_day, dates, blob: None }
+    }
+
+    /// The moment by which a device knows a time of this clock.
+    pub(super) fn say(&self, local: DateTime) -> Timestamp {
+        match (self.dates, self.all_day) {
+            (true, _) => instant(&TimeZone::UTC, local.date().to_datetime(Time::midnight())),
+            (false, true) => instant(&self.wire, local.date().to_datetime(Time::midnight())),
+            (false, false) => instant(&self.wire, local),
+        }
+    }
+
+    /// The time of this clock that a device means. K: G42: of a series of days it is always a date.
+    pub(super) fn hear(&self, at: Timestamp) -> DateTime {
+        if self.all_day { date_of(at, &self.wire).to_datetime(Time::midnight()) } else { self.wire.to_datetime(at) }
+    }
+
+    /// Where a rule ends, as the object says it.
+    pub(super) fn hear_until(&self, at: Timestamp, start: &When) -> Until {
+        match &start.form {
+            Form::Date => Until::Date(date_of(at, &self.wire)),
+            Form::Floating => Until::Local(self.wire.to_datetime(at)),
+            Form::Utc | Form::Zoned(_) => Until::Utc(at),
+        }
+    }
+
+    /// The time on this clock of a date in the object that may be written otherwise.
+    pub(super) fn of_when(&self, when: &When) -> DateTime {
+        if self.all_day {
+            return when.local.date().to_datetime(Time::midnight());
+        }
+        match when.form {
+            Form::Utc | Form::Zoned(_) => self.zone.to_datetime(when.instant(&self.zone)),
+            Form::Date | Form::Floating => when.local,
+        }
+    }
+}
+
+/// The moment whose rules a series is told by: now, while it runs.
+fn era(start: Timestamp, rule: &Rule, zone: &TimeZone, now: Timestamp) -> Timestamp {
+    let end = rule.until.map_or(Timestamp::MAX, |until| instant(zone, until.on_clock(zone)));
+    now.min(end).max(start)
+}
+
+/// The occurrences of a series that are looked at, by the time on its clock.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    pub(super) span: Span,
+    pub(super) clock: Clock,
+    pub(super) rule: Rule,
+    /// Taken out.
+    pub(super) gone: Vec<DateTime>,
+}
+
+impl Series {
+    /// The series of an object, `None` for a single event.
+    pub(super) fn of(stored: &Stored, view: &View<'_>) -> Result<Option<Self>, ItemError> {
+        let event = stored.main();
+        let Some(rule) = Stored::rules(event)? else { return Ok(None) };
+        let span = stored.span(event, &view.owner.zone)?;
+        let clock = Clock::of(&span, Some(&rule), view);
+        let mut gone: Vec<DateTime> = Vec::new();
+        for when in stored.dates(event, "EXDATE") {
+            let mut local = clock.of_when(&when);
+            // A date takes out the occurrence of that day.
+            if when.is_date() && !span.start.is_date() {
+                local = when.local.date().to_datetime(span.start.local.time());
+            }
+            gone.push(local);
+        }
+        gone.sort_unstable();
+        gone.dedup();
+        Ok(Some(Self { span, clock, rule, gone }))
+    }
+
+    /// The original time of an override.
+    pub(super) fn original(&self, stored: &Stored, event: &Component) -> Option<DateTime> {
+        let when = stored.when(event.line("RECURRENCE-ID")?)?;
+        if when.is_date() && !self.span.start.is_date() {
+            return Some(when.local.date().to_datetime(self.span.start.local.time()));
+        }
+        Some(self.clock.of_when(&when))
+    }
+
+    /// Those of `wanted` (sorted) that are occurrences of the rule, deleted ones too.
+    pub(super) fn occurring(&self, wanted: &[DateTime]) -> Vec<DateTime> {
+        let Some(last) = wanted.last() else { return Vec::new() };
+        let mut occurrences = self.rule.occurrences(self.span.start.local, &self.clock.zone);
+        let mut found = Vec::new();
+        for at in occurrences.by_ref() {
+            if at > *last {
+                return found;
+            }
+            if wanted.binary_search(&at).is_ok() {
+                found.push(at);
+            }
+        }
+        // Beyond the bound nothing is known: then all are taken for what they say.
+        if occurrences.is_complete() { found } else { wanted.to_vec() }
+    }
+
+    /// The occurrence that a device means: at that time, else the one of that day.
+    pub(super) fn meant(&self, at: Timestamp) -> Option<DateTime> {
+        let local = self.clock.hear(at);
+        if self.occurring(&[local]).contains(&local) {
+            return Some(local);
+        }
+        let mut day = None;
+        for at in self.rule.occurrences(self.span.start.local, &self.clock.zone) {
+            match at.date().cmp(&local.date()) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => {
+                    if day.replace(at).is_some() {
+                        return None;
+                    }
+                }
+                std::cmp::Ordering::Greater => break,
+            }
+        }
+        day
+    }
+
+    pub(super) fn length(&self) -> SignedDuration {
+        self.span.length
+    }
+}

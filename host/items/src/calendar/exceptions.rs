@@ -1,0 +1,268 @@
+//! Single occurrences of a series, as devices send them. MS-ASCAL 2.2.2.19 "Exception"; from 16.0 MS-ASAIRS 2.2.2.25
+//! "InstanceId".
+
+use easel_protocol::Version;
+use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c};
+use easel_wbxml::{Element, Tag};
+use jiff::civil::DateTime;
+
+use super::clock::{Clock, Series};
+use super::stored::{Form, Span, Stored, When, later};
+use super::{merge, times};
+use crate::lines::{Component, Entry};
+use crate::{Edit, ItemError, View};
+
+/// MS-ASCAL 2.2.2.20 "Exceptions".
+const EXCEPTIONS_MAX: usize = 1_000;
+/// Lines that belong to the series.
+const SERIES_LINES: &[&str] = &["RRULE", "RDATE", "EXDATE", "EXRULE"];
+/// What devices leave out of an exception without meaning that it is inherited (K: G38).
+const SILENT: &[Tag] = &[c::ATTENDEES, c::MEETING_STATUS, c::DT_STAMP, c::APPOINTMENT_REPLY_TIME, b::BODY, c::BODY];
+
+/// What a device said of a series as a whole, before and with its edit.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    /// What it was shown.
+    pub(super) shown: &'a Element,
+    /// What it sent.
+    pub(super) sent: &'a Element,
+}
+
+/// `over` laid over `under`: its children replace those of the same tag.
+fn overlay(under: &Element, over: &Element) -> Element {
+    let rest = under.children().filter(|child| over.child(child.tag).is_none());
+    Element::of(airsync::APPLICATION_DATA, rest.chain(over.children()).cloned())
+}
+
+/// The moment by which a device names an occurrence.
+fn key(exception: &Element) -> Option<jiff::Timestamp> {
+    times::moment(exception, c::EXCEPTION_START_TIME).or_else(|| times::moment(exception, b::INSTANCE_ID))
+}
+
+fn find(exceptions: Option<&Element>, at: jiff::Timestamp) -> Option<&Element> {
+    exceptions?.all(c::EXCEPTION).find(|exception| key(exception) == Some(at))
+}
+
+/// Merges the exceptions of an edit of the whole series. What the device did not mention stays (MS-ASCAL 2.2.2.20), and
+/// follows the series in what it inherits.
+pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, view: &View<'_>) -> Result<(), ItemError> {
+    let Some(series) = Series::of(stored, view)? else { return Ok(()) };
+    let shown = known.shown.child(c::EXCEPTIONS);
+    let sent = known.sent.child(c::EXCEPTIONS);
+    let mut mentioned = Vec::new();
+    for exception in sent.into_iter().flat_map(|sent| sent.all(c::EXCEPTION)).take(EXCEPTIONS_MAX) {
+        let Some(at) = key(exception) else { continue };
+        let before = find(shown, at);
+        // K: I29 in part. An occurrence that the series does not have cannot be kept.
+        let Some(original) = series.meant(at) else { continue };
+        mentioned.push(original);
+        if times::boolean(exception, c::DELETED, "Deleted")? == Some(true) {
+            if before != Some(exception) {
+                delete(stored, &series, original);
+            }
+            continue;
+        }
+        if before != Some(exception) || inherits_a_change(known) {
+            edit_occurrence(stored, &series, original, &Occurrence { known, sent: exception, before }, edit, view)?;
+        }
+    }
+    if inherits_a_change(known) {
+        let rest: Vec<DateTime> = stored
+            .overrides()
+            .filter_map(|event| series.original(stored, event))
+            .filter(|at| !mentioned.contains(at))
+            .collect();
+        for original in rest {
+            if let Some(before) = find(shown, series.clock.say(original)) {
+                let occurrence = Occurrence { known, sent: before, before: Some(before) };
+                edit_occurrence(stored, &series, original, &occurrence, edit, view)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the device changed something of the series that its occurrences could inherit.
+fn inherits_a_change(known: &Known<'_>) -> bool {
+    let own = |tag: Tag| {
+        matches!(tag, c::EXCEPTIONS | c::RECURRENCE | c::TIMEZONE | c::START_TIME | c::END_TIME | c::DT_STAMP)
+    };
+    known.sent.children().any(|child| !own(child.tag) && known.shown.child(child.tag) != Some(child))
+        || known.shown.children().any(|child| !own(child.tag) && known.sent.child(child.tag).is_none())
+}
+
+/// What a device said of one occurrence.
+#[derive(Debug)]
+pub(super) struct Occurrence<'a> {
+    pub(super) known: &'a Known<'a>,
+    pub(super) sent: &'a Element,
+    pub(super) before: Option<&'a Element>,
+}
+
+/// Takes an occurrence out.
+pub(super) fn delete(stored: &mut Stored, series: &Series, original: DateTime) {
+    while let Some(at) = place_of(stored, series, original) {
+        stored.root.entries.remove(at);
+    }
+    if !series.gone.contains(&original) {
+        let line = When::like(original, &series.span.start).line("EXDATE");
+        stored.main_mut().push(line);
+    }
+}
+
+/// Where the override of an occurrence stands.
+fn place_of(stored: &Stored, series: &Series, original: DateTime) -> Option<usize> {
+    let is_it = |at: &usize| {
+        stored.event_at(*at).is_some_and(|event| {
+            event.line("RECURRENCE-ID").is_some() && series.original(stored, event) == Some(original)
+        })
+    };
+    stored.event_indices().find(is_it)
+}
+
+/// Changes one occurrence, making it one of its own where it was like the others.
+pub(super) fn edit_occurrence(
+    stored: &mut Stored,
+    series: &Series,
+    original: DateTime,
+    occurrence: &Occurrence<'_>,
+    edit: &Edit<'_>,
+    view: &View<'_>,
+) -> Result<(), ItemError> {
+    let named = series.clock.say(original);
+    let ends = later(named, series.length());
+    let plain = Element::of(
+        c::EXCEPTION,
+        [
+            Element::text(c::START_TIME, easel_protocol::compact(named)),
+            Element::text(c::END_TIME, easel_protocol::compact(ends)),
+        ],
+    );
+    let of_series = |data: &Element| {
+        let children =
+            data.children().filter(|child| !matches!(child.tag, c::EXCEPTIONS | c::RECURRENCE | c::TIMEZONE));
+        let bare = Element::of(airsync::APPLICATION_DATA, children.cloned());
+        overlay(&bare, &plain)
+    };
+    let empty = Element::new(c::EXCEPTION);
+    let before = occurrence.before.unwrap_or(&empty);
+    let shown = overlay(&of_series(occurrence.known.shown), before);
+    let sent = if edit.instance.is_some() {
+        overlay(&shown, occurrence.sent)
+    } else {
+        let series_sent = overlay(occurrence.known.shown, occurrence.known.sent);
+        let silent = before.children().filter(|child| SILENT.contains(&child.tag)).cloned();
+        let silent = Element::of(c::EXCEPTION, silent);
+        overlay(&overlay(&of_series(&series_sent), &silent), occurrence.sent)
+    };
+    let all_day = times::boolean(&sent, c::ALL_DAY_EVENT, "AllDayEvent")?.unwrap_or(false);
+    if view.version >= Version::V16_0 && all_day != series.span.start.is_date() {
+        return Err(ItemError::Rule { element: "AllDayEvent", reason: "an occurrence is as long as its series" });
+    }
+    let place = place_of(stored, series, original);
+    if place.is_none() && sent == shown && !series.gone.contains(&original) {
+        return Ok(());
+    }
+    let mut event = match place.and_then(|at| stored.event_at(at)) {
+        Some(event) => event.clone(),
+        None => fresh(stored, series, original, view),
+    };
+    let span = stored.span(&event, &view.owner.zone)?;
+    let clock = Clock::of(&span, None, view);
+    let change = times::changed(&span, clock, &sent, &shown, false, view)?;
+    let span = unmoved(&sent, named, original, series, change.span);
+    times::put(&mut event, stored, &span, &view.owner.zone);
+    merge::fields(
+        &mut event,
+        stored,
+        &span,
+        &merge::Said { sent: &sent, shown: &shown, occurrence: true },
+        edit,
+        view,
+    )?;
+    if place.and_then(|at| stored.event_at(at)) != Some(&event) {
+        merge::restamp(&mut event, &sent, &shown, view);
+    }
+    put_back(stored, place, event);
+    undelete(stored, series, original);
+    Ok(())
+}
+
+/// A start that equals the occurrence's name is its own time, whatever the rules of the blob make of it.
+fn unmoved(sent: &Element, named: jiff::Timestamp, original: DateTime, series: &Series, span: Span) -> Span {
+    let same = times::moment(sent, c::START_TIME) == Some(named) && span.start.form == series.span.start.form;
+    if same { Span { start: When::like(original, &series.span.start), ..span } } else { span }
+}
+
+/// A copy of the series for one occurrence.
+fn fresh(stored: &Stored, series: &Series, original: DateTime, view: &View<'_>) -> Component {
+    let mut event = stored.main().clone();
+    for name in SERIES_LINES {
+        event.remove(name);
+    }
+    let start = When::like(original, &series.span.start);
+    let after_uid = event.entries.iter().position(|entry| matches!(entry, Entry::Line(line) if line.name == "UID"));
+    event.entries.insert(after_uid.map_or(0, |at| at + 1), Entry::Line(start.line("RECURRENCE-ID")));
+    let span = Span { start, length: series.length() };
+    times::put(&mut event, stored, &span, &view.owner.zone);
+    event
+}
+
+fn put_back(stored: &mut Stored, place: Option<usize>, event: Component) {
+    match place.and_then(|at| stored.event_at_mut(at)) {
+        Some(there) => *there = event,
+        None => {
+            let last = stored.event_indices().last().map_or(stored.root.entries.len(), |at| at + 1);
+            stored.root.entries.insert(last, Entry::Component(event));
+        }
+    }
+}
+
+/// An occurrence that is there again is no longer taken out.
+fn undelete(stored: &mut Stored, series: &Series, original: DateTime) {
+    if !series.gone.contains(&original) {
+        return;
+    }
+    let frozen = stored.clone();
+    let is_it = |when: &When| {
+        if when.is_date() && !series.span.start.is_date() {
+            when.local.date() == original.date()
+        } else {
+            series.clock.of_when(when) == original
+        }
+    };
+    times::map_dates(stored.main_mut(), &frozen, "EXDATE", |when| (!is_it(when)).then(|| when.clone()));
+}
+
+/// Forgets every exception: from 16.0 a series with another pattern or time begins anew.
+pub(super) fn drop_all(stored: &mut Stored) {
+    let main = stored.main().clone();
+    stored.root.entries.retain(|entry| match entry {
+        Entry::Component(event) => event.name != "VEVENT" || event.line("RECURRENCE-ID").is_none() || *event == main,
+        Entry::Line(_) => true,
+    });
+    stored.main_mut().remove("EXDATE");
+}
+
+/// Moves the names of the exceptions along with the time of day of the series.
+pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
+    let (old, new) = (from.start.local.time(), to.start.local.time());
+    if from.start.is_date() || to.start.is_date() || (old == new && from.start.form == to.start.form) {
+        return;
+    }
+    let frozen = stored.clone();
+    let moved = |when: &When| match &when.form {
+        Form::Date => when.clone(),
+        _ if when.local.time() == old && when.form == from.start.form => {
+            When { local: times::at_time(when.local, new), form: to.start.form.clone() }
+        }
+        Form::Floating | Form::Utc | Form::Zoned(_) => when.clone(),
+    };
+    times::map_dates(stored.main_mut(), &frozen, "EXDATE", |when| Some(moved(when)));
+    let places: Vec<usize> = stored.event_indices().collect();
+    for at in places {
+        if let Some(event) = stored.event_at_mut(at) {
+            times::map_dates(event, &frozen, "RECURRENCE-ID", |when| Some(moved(when)));
+        }
+    }
+}
