@@ -26,8 +26,7 @@ use crate::{Applied, Edit, ItemError, View, component};
 pub use gal::{GalFields, gal_fields};
 pub use import::split;
 
-const LEGACY: Legacy =
-    Legacy { body: c::BODY, size: c::BODY_SIZE, truncated: c::BODY_TRUNCATED, rtf: c::COMPRESSED_RTF };
+const LEGACY: Legacy = Legacy { tags: [c::BODY, c::BODY_SIZE, c::BODY_TRUNCATED], rtf: c::COMPRESSED_RTF };
 /// Bytes of notes that a search finds.
 const SEARCHED_MAX: usize = 64 * 1024;
 
@@ -36,7 +35,7 @@ pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemEr
     let card = card::read(content)?;
     let mut elements = fields::shown(&card);
     let lists = elements.iter().position(|element| matches!(element.tag, c::CHILDREN | c::CATEGORIES));
-    let rest = note(&card).elements(view, Some(&LEGACY)).into_iter().chain(photo::element(&card));
+    let rest = note(&card).elements(view, Some(&LEGACY))?.into_iter().chain(photo::element(&card));
     let at = lists.unwrap_or(elements.len());
     elements.splice(at..at, rest);
     elements.retain_mut(|element| carried(element, view));

@@ -24,7 +24,7 @@ pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemEr
     let calendar = component::read(content, JOURNAL)?;
     let journal = journal(&calendar);
     let mut elements: Vec<Element> = text_element(n::SUBJECT, &subject(journal)).into_iter().collect();
-    elements.extend(component::body(journal).elements(view, None));
+    elements.extend(component::body(journal).elements(view, None)?);
     elements.push(Element::text(n::MESSAGE_CLASS, message_class(journal)));
     elements.push(Element::text(n::LAST_MODIFIED_DATE, last_modified(journal)));
     elements.extend(component::categories_element(journal, n::CATEGORIES, n::CATEGORY));

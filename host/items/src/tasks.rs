@@ -18,8 +18,7 @@ use crate::{Applied, Edit, ItemError, View, component};
 use dates::Clocks;
 
 const TODO: &str = "VTODO";
-const LEGACY: Legacy =
-    Legacy { body: t::BODY, size: t::BODY_SIZE, truncated: t::BODY_TRUNCATED, rtf: t::COMPRESSED_RTF };
+const LEGACY: Legacy = Legacy { tags: [t::BODY, t::BODY_SIZE, t::BODY_TRUNCATED], rtf: t::COMPRESSED_RTF };
 const STARTS: [Tag; 2] = [t::UTC_START_DATE, t::START_DATE];
 const DUE: [Tag; 2] = [t::UTC_DUE_DATE, t::DUE_DATE];
 /// Importance that PRIORITY has no number for.
@@ -36,7 +35,7 @@ pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemEr
     let clocks = Clocks::of(&calendar, task, &view.owner.zone);
     let mut elements = shown(task, &clocks);
     let subject = usize::from(elements.first().is_some_and(|first| first.tag == t::SUBJECT));
-    elements.splice(subject..subject, component::body(task).elements(view, Some(&LEGACY)));
+    elements.splice(subject..subject, component::body(task).elements(view, Some(&LEGACY))?);
     let lists = elements.iter().position(|element| element.tag == t::CATEGORIES).unwrap_or(elements.len());
     elements.splice(lists..lists, recurrence::element(task, &clocks, view));
     elements.retain_mut(|element| carried(element, view));

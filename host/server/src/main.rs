@@ -1,2 +1,18 @@
-//! .
-fn main() {}
+//! The binary `easel`: the server, and everything an administrator does with it.
+//!
+//! [`cli`] reads the command line; a verb either talks through [`admin`] to whoever owns the data directory, or, for
+//! `serve`, lets [`wire_up`] put the rooms together.
+
+mod admin;
+mod cli;
+mod config;
+mod export;
+mod import;
+mod logging;
+mod wire_up;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

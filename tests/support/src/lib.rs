@@ -1,1 +1,15 @@
-//! .
+//! A phone made of code: it speaks the protocol as a real one does, keeps what it was sent, and complains about
+//! everything that would confuse a real one.
+//!
+//! [`Phone`] is the phone, [`Transport`] what it speaks through: [`Socket`] is real TLS over a real socket; a test of
+//! the commands hands over a function. [`Identity`] is what it says it is.
+
+mod identity;
+mod phone;
+mod socket;
+mod transport;
+
+pub use identity::Identity;
+pub use phone::{Collection, Folder, Phone, Sent, Synced, change, item_text};
+pub use socket::Socket;
+pub use transport::{HttpRequest, HttpResponse, Transport};

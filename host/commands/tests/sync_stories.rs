@@ -1,0 +1,259 @@
+//! Sync as a phone sees it, one story a test.
+
+mod desk;
+
+use desk::{Desk, raw_mail};
+use easel_protocol::{FolderType, Version};
+use easel_store::Store as _;
+use easel_test_support::{Identity, Sent, item_text};
+use easel_wbxml::Element;
+use easel_wbxml::pages::{airsync, contacts, email};
+
+const INBOX: u64 = 1;
+const CONTACTS: u64 = 7;
+
+fn all() -> [Identity; 4] {
+    [Identity::nokia_n97(), Identity::iphone_3gs(), Identity::android(), Identity::iphone_today()]
+}
+
+fn read(id: &str, value: bool) -> Element {
+    Element::of(
+        airsync::CHANGE,
+        [
+            Element::text(airsync::SERVER_ID, id),
+            Element::of(airsync::APPLICATION_DATA, [Element::boolean(email::READ, value)]),
+        ],
+    )
+}
+
+#[test]
+fn every_version_goes_from_first_contact_to_first_mail() {
+    let desk = Desk::new();
+    for number in 0..3 {
+        desk.deliver(INBOX, &raw_mail(&format!("mail{number}")));
+    }
+    for identity in all() {
+        let version = identity.version;
+        let mut phone = desk.phone(identity);
+        phone.options().unwrap();
+        assert_eq!(phone.version, version);
+        let folders = if version >= Version::V14_0 { 9 } else { 8 };
+        assert_eq!(phone.folder_sync().unwrap(), folders);
+        let inbox = phone.folder(FolderType::Inbox).unwrap();
+        assert_eq!(phone.sync_folder(&inbox, 2).unwrap(), 3);
+        let mut subjects: Vec<_> = phone.items(&inbox).values().map(|item| item_text(item, email::SUBJECT)).collect();
+        subjects.sort();
+        assert_eq!(subjects, ["mail0", "mail1", "mail2"]);
+        let quiet = phone.sync(&[Sent::ask(&inbox)]).unwrap();
+        assert_eq!((quiet.empty, quiet.entries), (version >= Version::V12_1, 0), "K: G02, G03 in {version}");
+    }
+}
+
+#[test]
+fn g01_a_lost_answer_is_sent_again_with_the_same_key() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    phone.sync_folder(&inbox, 10).unwrap();
+    desk.deliver(INBOX, &raw_mail("one"));
+    let before = phone.collections.clone();
+    let first = phone.sync(&[Sent::ask(&inbox)]).unwrap();
+    phone.collections = before;
+    let second = phone.sync(&[Sent::ask(&inbox)]).unwrap();
+    assert_eq!(first.collections, second.collections);
+    assert_eq!(phone.items(&inbox).len(), 1);
+    assert!(phone.sync(&[Sent::ask(&inbox)]).unwrap().empty);
+}
+
+#[test]
+fn g01_commands_of_a_lost_answer_are_answered_and_not_done_again() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let folder = phone.folder(FolderType::Contacts).unwrap();
+    phone.sync_folder(&folder, 10).unwrap();
+    let add = Element::of(
+        airsync::ADD,
+        [
+            Element::text(airsync::CLIENT_ID, "c1"),
+            Element::of(airsync::APPLICATION_DATA, [Element::text(contacts::LAST_NAME, "Curie")]),
+        ],
+    );
+    let before = phone.collections.clone();
+    let first = phone.sync(&[Sent::commands(&folder, vec![add.clone()])]).unwrap();
+    phone.collections = before;
+    let second = phone.sync(&[Sent::commands(&folder, vec![add])]).unwrap();
+    assert_eq!(first.collections, second.collections);
+    assert_eq!((desk.count(CONTACTS), phone.items(&folder).len()), (1, 1));
+    assert!(phone.sync(&[Sent::ask(&folder)]).unwrap().empty, "its own addition does not come back");
+}
+
+#[test]
+fn a_read_flag_goes_to_the_other_phone_and_nothing_else() {
+    let desk = Desk::new();
+    desk.deliver(INBOX, &raw_mail("one"));
+    let (mut one, mut two) = (desk.phone(Identity::android()), desk.phone(Identity::iphone_3gs()));
+    let mut inbox = String::new();
+    for phone in [&mut one, &mut two] {
+        phone.folder_sync().unwrap();
+        inbox = phone.folder(FolderType::Inbox).unwrap();
+        phone.sync_folder(&inbox, 10).unwrap();
+    }
+    let id = one.items(&inbox).keys().next().unwrap().clone();
+    let synced = one.sync(&[Sent::commands(&inbox, vec![read(&id, true)])]).unwrap();
+    assert_eq!(synced.entries, 0);
+    assert!(one.sync(&[Sent::ask(&inbox)]).unwrap().empty);
+    let synced = two.sync(&[Sent::ask(&inbox)]).unwrap();
+    let change = synced.collections[&inbox].at(&[airsync::COMMANDS, airsync::CHANGE, airsync::APPLICATION_DATA]);
+    let change: Vec<_> = change.unwrap().children().cloned().collect();
+    assert_eq!(change, [Element::text(email::READ, "1")]);
+}
+
+#[test]
+fn a_deleted_mail_goes_to_deleted_items_and_appears_there() {
+    let desk = Desk::new();
+    desk.deliver(INBOX, &raw_mail("one"));
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let (inbox, trash) = (phone.folder(FolderType::Inbox).unwrap(), phone.folder(FolderType::DeletedItems).unwrap());
+    phone.sync_folder(&inbox, 10).unwrap();
+    phone.sync_folder(&trash, 10).unwrap();
+    let id = phone.items(&inbox).keys().next().unwrap().clone();
+    let delete = Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id.clone())]);
+    phone.sync(&[Sent::commands(&inbox, vec![delete.clone()])]).unwrap();
+    phone.collections.get_mut(&inbox).unwrap().items.remove(&id);
+    assert!(phone.sync(&[Sent::ask(&inbox)]).unwrap().empty, "what it deleted is not mentioned again");
+    assert_eq!(phone.sync_folder(&trash, 10).unwrap(), 1);
+    let again = phone.sync(&[Sent::commands(&inbox, vec![delete])]).unwrap();
+    let response = again.collections[&inbox].at(&[airsync::RESPONSES, airsync::DELETE]).unwrap().clone();
+    assert_eq!(item_text(&response, airsync::STATUS), "8");
+}
+
+#[test]
+fn g17_w_a_mailbox_is_paged_newest_first_while_more_arrives() {
+    let desk = Desk::new();
+    let start: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let first = desk.store.reserve_items(desk.user.id, 20_000).unwrap().number();
+    let mail = |number: u64| {
+        let received = start + jiff::SignedDuration::from_mins(i64::try_from(number).unwrap());
+        desk.mail(easel_protocol::ServerId::new(first + number), INBOX, &raw_mail(&format!("m{number}")), received)
+    };
+    desk.commit((0..20_000).map(mail).collect());
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    phone.sync(&[Sent::ask(&inbox)]).unwrap();
+    let (mut pages, mut arrived) = (0, 0);
+    loop {
+        let asked = Sent { window: Some(512), ..Sent::ask(&inbox) };
+        let synced = phone.sync(&[asked]).unwrap();
+        pages += 1;
+        if pages == 1 {
+            let newest = phone.items(&inbox).values().map(|item| item_text(item, email::SUBJECT)).min().unwrap();
+            assert_eq!(newest, "m19488");
+        }
+        if pages % 10 == 0 {
+            desk.deliver(INBOX, &raw_mail(&format!("new{pages}")));
+            arrived += 1;
+        }
+        if !synced.more {
+            break;
+        }
+    }
+    phone.sync_folder(&inbox, 512).unwrap();
+    assert_eq!(phone.items(&inbox).len(), 20_000 + arrived);
+    assert!(arrived > 0 && pages >= 40);
+}
+
+#[test]
+fn a_mailbox_moves_through_a_filter_window() {
+    let desk = Desk::new();
+    for day in 20..=28 {
+        let received = format!("2026-02-{day}T12:00:00Z").parse().unwrap();
+        desk.deliver_at(INBOX, &raw_mail(&format!("day{day}")), received);
+    }
+    desk.at("2026-03-01T12:00:00Z");
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    let filter = |number: u8| Some(vec![Element::number(airsync::FILTER_TYPE, number)]);
+    phone.sync(&[Sent { options: filter(3), ..Sent::ask(&inbox) }]).unwrap();
+    phone.sync(&[Sent::ask(&inbox)]).unwrap();
+    let held = |phone: &easel_test_support::Phone<desk::Line>| phone.items(&inbox).len();
+    assert_eq!(held(&phone), 7, "one week: 22 February to 28 February");
+    desk.at("2026-03-03T01:00:00Z");
+    let synced = phone.sync(&[Sent::ask(&inbox)]).unwrap();
+    assert_eq!((synced.entries, held(&phone)), (2, 5), "two days later two have left the window");
+    let commands = synced.collections[&inbox].child(airsync::COMMANDS).unwrap();
+    assert!(commands.children().all(|entry| entry.tag == airsync::SOFT_DELETE));
+    phone.sync(&[Sent { options: filter(0), ..Sent::ask(&inbox) }]).unwrap();
+    assert_eq!(held(&phone), 9, "without a filter everything comes");
+    phone.sync(&[Sent { options: filter(1), ..Sent::ask(&inbox) }]).unwrap();
+    assert_eq!(held(&phone), 0);
+}
+
+#[test]
+fn g52_tc89_the_window_of_the_request_holds_over_all_collections() {
+    let desk = Desk::new();
+    for number in 0..4 {
+        desk.deliver(INBOX, &raw_mail(&format!("inbox{number}")));
+        desk.deliver(4, &raw_mail(&format!("sent{number}")));
+    }
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let (inbox, sent) = (phone.folder(FolderType::Inbox).unwrap(), phone.folder(FolderType::SentItems).unwrap());
+    phone.sync(&[Sent::ask(&inbox), Sent::ask(&sent)]).unwrap();
+    let mut body = phone.sync_request(&[Sent::ask(&inbox), Sent::ask(&sent)]);
+    body.push(Element::number(airsync::WINDOW_SIZE, 5));
+    let answer = phone.ask(easel_protocol::Command::Sync, Some(&body)).unwrap();
+    let synced = phone.take_sync(answer).unwrap();
+    assert_eq!(synced.entries, 5);
+    let more = |id: &str| synced.collections[id].child(airsync::MORE_AVAILABLE).is_some();
+    assert!(!more(&inbox) && more(&sent));
+}
+
+#[test]
+fn g47_i12_commands_with_key_0_are_not_carried_out() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let folder = phone.folder(FolderType::Contacts).unwrap();
+    let add = Element::of(
+        airsync::ADD,
+        [
+            Element::text(airsync::CLIENT_ID, "c1"),
+            Element::of(airsync::APPLICATION_DATA, [Element::text(contacts::LAST_NAME, "Curie")]),
+        ],
+    );
+    let fetch = Element::of(airsync::FETCH, [Element::text(airsync::SERVER_ID, "a1")]);
+    let synced = phone.sync(&[Sent::commands(&folder, vec![add, fetch])]).unwrap();
+    assert!(synced.collections[&folder].child(airsync::RESPONSES).is_none());
+    assert_eq!(desk.count(CONTACTS), 0);
+}
+
+#[test]
+fn key_0_in_mid_life_on_all_collections_doubles_nothing() {
+    let desk = Desk::new();
+    for number in 0..5 {
+        desk.deliver(INBOX, &raw_mail(&format!("mail{number}")));
+    }
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    for folder in phone.chosen() {
+        phone.sync_folder(&folder, 100).unwrap();
+    }
+    let old = phone.collections.clone();
+    phone.collections.clear();
+    for folder in phone.chosen() {
+        phone.sync_folder(&folder, 100).unwrap();
+    }
+    let ids = |collections: &std::collections::BTreeMap<String, easel_test_support::Collection>| {
+        collections.iter().map(|(id, c)| (id.clone(), c.items.keys().cloned().collect())).collect::<Vec<(_, Vec<_>)>>()
+    };
+    assert_eq!(ids(&old), ids(&phone.collections), "ids stay the same over key 0");
+    phone.collections = old;
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    let error = phone.sync(&[Sent::ask(&inbox)]).unwrap_err().to_string();
+    assert!(error.contains("status 3"), "a key from before the reset is not taken for a current one: {error}");
+}

@@ -1,0 +1,248 @@
+//! The administrator's side: what a verb asks, who answers, and how the question gets there.
+//!
+//! One process owns a data directory. While a server runs on it, a verb of the CLI is carried out in the server's
+//! process: the CLI writes [`Request`]s to the admin socket and reads [`Reply`]s. Otherwise the CLI takes the lock and
+//! carries it out itself. Both ways end in the same [`Session`]; [`Channel`] hides which one it is.
+//!
+//! A frame is two lengths of four bytes (big endian), a JSON head and a body of bytes; every one is bounded, so a
+//! message of any size goes over in pieces.
+
+mod address_list;
+mod asks;
+mod channel;
+mod devices;
+mod frame;
+mod login_name;
+mod mailbox;
+mod office;
+mod ownership;
+mod session;
+mod socket;
+mod users;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use easel_protocol::{Class, FolderType};
+use easel_store::GalEntry;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use channel::{Channel, ChannelError};
+pub(crate) use frame::PIECE_BYTES_MAX;
+pub(crate) use login_name::{DEFAULT_TENANT, LoginName};
+pub(crate) use office::{Office, Refusal, chain};
+pub(crate) use ownership::{Ownership, OwnershipError};
+pub(crate) use socket::AdminSocket;
+
+use crate::import::MailState;
+
+/// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
+pub(crate) const PROTOCOL: u32 = 1;
+
+/// What a verb asks. The body that belongs to it is named in its doc.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub(crate) enum Request {
+    /// First on every connection.
+    Hello { protocol: u32 },
+    /// Who carries this out.
+    Status,
+    /// Adds a tenant.
+    TenantAdd { name: String },
+    /// Every tenant.
+    TenantList,
+    /// Adds a user; the body is the photo.
+    UserAdd { login: LoginName, user: NewUserSpec, password: Password },
+    /// The users of a tenant, or of all.
+    UserList { tenant: Option<String> },
+    /// Gives a new password.
+    UserPassword { login: LoginName, password: Password },
+    /// Removes a user with everything.
+    UserRemove { login: LoginName },
+    /// Changes what is given; the body is the new photo.
+    UserSet { login: LoginName, changes: UserChanges },
+    /// The devices of a user, or of all.
+    DeviceList { login: Option<LoginName> },
+    /// Changes how a device is treated.
+    DeviceDo { login: LoginName, device: String, order: DeviceOrder },
+    /// Puts an entry into the address list of a tenant; the body is the photo.
+    AddressListPut { tenant: String, entry: Box<GalEntry> },
+    /// The folder of a mailbox by path, made when it is missing.
+    FolderOpen { login: LoginName, path: Vec<String>, class: Class },
+    /// Every folder of a mailbox.
+    Folders { login: LoginName },
+    /// The body is a piece of the next message or object.
+    ImportPiece,
+    /// The body is the last piece of a message. It is committed with its neighbours.
+    ImportMail { login: LoginName, number: u64, folder: FolderNumber, state: MailState },
+    /// The body is the last piece of an event, task, note or contact.
+    ImportObject { login: LoginName, number: u64, folder: FolderNumber, class: Class, update: bool },
+    /// Commits what was taken in.
+    ImportFlush,
+    /// The items of a folder.
+    Items { login: LoginName, folder: FolderNumber },
+    /// Some bytes of an item.
+    Read { login: LoginName, item: u64, offset: u64 },
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub(crate) enum Reply {
+    /// Done, and nothing to say about it.
+    Done,
+    /// It cannot be done: a sentence.
+    Refused { reason: String },
+    /// To [`Request::Hello`].
+    Hello { protocol: u32, version: String },
+    /// To [`Request::Status`]; `None` when no server runs.
+    Status { server: Option<ServerShown> },
+    /// To [`Request::TenantList`].
+    Tenants { tenants: Vec<TenantShown> },
+    /// To [`Request::UserList`].
+    Users { users: Vec<UserShown> },
+    /// To [`Request::DeviceList`].
+    Devices { devices: Vec<DeviceShown> },
+    /// To [`Request::FolderOpen`].
+    Folder { folder: FolderNumber },
+    /// To [`Request::Folders`].
+    Folders { folders: Vec<FolderShown> },
+    /// What came of things taken in, by their numbers: those whose end is known by now.
+    Imported { outcomes: Vec<(u64, ImportOutcome)> },
+    /// To [`Request::Items`].
+    Items { numbers: Vec<u64> },
+    /// To [`Request::Read`]: how many bytes the item has, and of a mail its state; the body holds some of the bytes.
+    Item { bytes: u64, state: Option<MailState> },
+    /// To [`Request::Read`]: the item was removed meanwhile.
+    Gone,
+}
+
+/// A folder's number within its mailbox.
+pub(crate) type FolderNumber = u64;
+
+/// A password on its way: never in a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Password(pub(crate) String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// A user to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewUserSpec {
+    /// Empty: the name of the login.
+    pub(crate) display_name: String,
+    /// Empty: `name@tenant`, where the tenant is a domain.
+    pub(crate) addresses: Vec<String>,
+    pub(crate) phones: Vec<String>,
+    pub(crate) zone: String,
+}
+
+/// What changes about a user; `None` leaves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserChanges {
+    pub(crate) display_name: Option<String>,
+    pub(crate) addresses: Option<Vec<String>>,
+    pub(crate) phones: Option<Vec<String>>,
+    pub(crate) zone: Option<String>,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) photo: Option<PhotoChange>,
+}
+
+/// What becomes of the photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PhotoChange {
+    /// The body is the new one.
+    Body,
+    /// It goes.
+    Remove,
+}
+
+/// What is done with a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DeviceOrder {
+    /// Lets it in again.
+    Allow,
+    /// Shuts it out; its data stays on it.
+    Block,
+    /// Forgets it and its state: it starts over when it comes back.
+    Forget,
+    /// Removes the account from it. With `whole`, resets it.
+    Wipe { whole: bool },
+    /// Takes back a wipe that it was not told of yet.
+    Unwipe,
+}
+
+/// A server that runs, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServerShown {
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    /// Addresses, as URLs where they are.
+    pub(crate) listening: Vec<String>,
+}
+
+/// A tenant, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TenantShown {
+    pub(crate) name: String,
+    pub(crate) users: usize,
+}
+
+/// A user, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserShown {
+    pub(crate) login: String,
+    pub(crate) display_name: String,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) phones: Vec<String>,
+    pub(crate) zone: String,
+    pub(crate) enabled: bool,
+    pub(crate) photo_bytes: usize,
+    pub(crate) devices: usize,
+}
+
+/// A device, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeviceShown {
+    pub(crate) login: String,
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) user_agent: String,
+    pub(crate) version: Option<String>,
+    /// RFC 3339.
+    pub(crate) first_seen: String,
+    pub(crate) last_seen: String,
+    pub(crate) blocked: bool,
+    pub(crate) policy: String,
+    pub(crate) wipe: String,
+    pub(crate) versions_told: String,
+    pub(crate) information: BTreeMap<String, String>,
+}
+
+/// A folder, for people and for export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FolderShown {
+    pub(crate) number: FolderNumber,
+    /// From the root.
+    pub(crate) path: Vec<String>,
+    pub(crate) kind: FolderType,
+    pub(crate) items: u64,
+}
+
+/// What came of something taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub(crate) enum ImportOutcome {
+    /// It is new.
+    Added,
+    /// It is there already.
+    Known,
+    /// It took the place of an older version.
+    Updated,
+    /// It is not taken: why.
+    Refused { reason: String },
+}

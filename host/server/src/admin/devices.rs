@@ -1,0 +1,122 @@
+//! Devices, and what an administrator does with them.
+
+use easel_protocol::Version;
+use easel_store::{Device, Event, Provisioning, User, Wipe};
+use jiff::Timestamp;
+
+use super::office::{Office, Refusal};
+use super::{DeviceOrder, DeviceShown, LoginName, Reply};
+
+pub(super) fn list(office: &Office, login: Option<&LoginName>) -> Result<Reply, Refusal> {
+    let mut devices = Vec::new();
+    if let Some(login) = login {
+        let user = office.user(login)?;
+        devices.extend(office.store.devices(user.id)?.into_iter().map(|device| shown(login.to_string(), device)));
+        return Ok(Reply::Devices { devices });
+    }
+    for tenant in office.store.tenants()? {
+        for user in office.store.users(tenant.id)? {
+            let login = format!("{}@{}", user.name, tenant.name);
+            devices.extend(office.store.devices(user.id)?.into_iter().map(|device| shown(login.clone(), device)));
+        }
+    }
+    Ok(Reply::Devices { devices })
+}
+
+pub(super) fn order(office: &Office, login: &LoginName, name: &str, order: &DeviceOrder) -> Result<Reply, Refusal> {
+    let user = office.user(login)?;
+    let mut device = find(office, &user, login, name)?;
+    match order {
+        DeviceOrder::Allow => device.blocked = false,
+        DeviceOrder::Block => device.blocked = true,
+        DeviceOrder::Forget => {
+            office.store.remove_device(device.key)?;
+            tell(office, &device);
+            return Ok(Reply::Done);
+        }
+        DeviceOrder::Wipe { whole: true } => device.policy.wipe = Wipe::DevicePending,
+        DeviceOrder::Wipe { whole: false } => {
+            check_account_wipe(&device)?;
+            device.policy.wipe = Wipe::AccountPending;
+        }
+        DeviceOrder::Unwipe => match device.policy.wipe {
+            Wipe::AccountPending | Wipe::DevicePending => device.policy.wipe = Wipe::None,
+            Wipe::None => return Err(Refusal(format!("no wipe of {name} is pending"))),
+            Wipe::Done | Wipe::Failed => return Err(Refusal(format!("{name} has answered the wipe already"))),
+        },
+    }
+    office.store.put_device(&device)?;
+    tell(office, &device);
+    Ok(Reply::Done)
+}
+
+/// Ends what the device waits for, so that it comes back and learns of the change.
+fn tell(office: &Office, device: &Device) {
+    office.store.bus().publish(&Event::Device { user: device.user, device: Some(device.key) });
+}
+
+/// MS-ASPROV 2.2.2.1 "AccountOnlyRemoteWipe" is known from 16.1 on.
+fn check_account_wipe(device: &Device) -> Result<(), Refusal> {
+    match device.facts.version {
+        Some(version) if version >= Version::V16_1 => Ok(()),
+        version => {
+            let speaks = version.map_or_else(|| "no known version".to_owned(), |version| version.to_string());
+            Err(Refusal(format!(
+                "the device speaks {speaks}, and only 16.1 can remove the account alone: `easel device block` shuts it \
+                 out, `easel device wipe --whole-device {}` resets all of it",
+                device.id
+            )))
+        }
+    }
+}
+
+/// The device of that id, or `id/type` where an id is there twice.
+fn find(office: &Office, user: &User, login: &LoginName, name: &str) -> Result<Device, Refusal> {
+    let devices = office.store.devices(user.id)?;
+    let is = |device: &&Device| {
+        device.id.eq_ignore_ascii_case(name) || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name)
+    };
+    let found: Vec<&Device> = devices.iter().filter(is).collect();
+    match found.as_slice() {
+        [device] => Ok((*device).clone()),
+        [] => {
+            let what = format!("device of {login}");
+            let names = devices.iter().map(|device| device.id.as_str());
+            Err(Refusal::no_such(&what, name, names, "`easel device list` shows those there are"))
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|device| format!("{}/{}", device.id, device.kind)).collect();
+            Err(Refusal(format!("{name:?} is several devices; name one of {}", names.join(", "))))
+        }
+    }
+}
+
+fn shown(login: String, device: Device) -> DeviceShown {
+    let at =
+        |millis| Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    DeviceShown {
+        login,
+        id: device.id,
+        kind: device.kind,
+        user_agent: device.facts.user_agent,
+        version: device.facts.version.map(|version| version.to_string()),
+        first_seen: at(device.created),
+        last_seen: at(device.last_seen),
+        blocked: device.blocked,
+        policy: match device.policy.provisioning {
+            Provisioning::Unknown => "not asked for".to_owned(),
+            Provisioning::Offered { .. } => "offered".to_owned(),
+            Provisioning::Applied { compliance: 2, .. } => "applied in part".to_owned(),
+            Provisioning::Applied { .. } => "applied".to_owned(),
+        },
+        wipe: match device.policy.wipe {
+            Wipe::None => "none".to_owned(),
+            Wipe::AccountPending => "account pending".to_owned(),
+            Wipe::DevicePending => "whole device pending".to_owned(),
+            Wipe::Done => "done".to_owned(),
+            Wipe::Failed => "failed".to_owned(),
+        },
+        versions_told: device.versions_told,
+        information: device.facts.information,
+    }
+}

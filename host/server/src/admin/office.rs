@@ -1,0 +1,112 @@
+//! What every handler works with, and how it says no.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use easel_server::{Clock, Logins};
+use easel_store::{Store, StoreError, Tenant, User, UserId};
+use jiff::Timestamp;
+
+use super::{LoginName, Reply, ServerShown};
+use crate::config::Config;
+
+/// Where requests are carried out.
+pub(crate) struct Office {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// In a server: the logins it remembers, and where it listens.
+    pub(crate) server: Option<(Arc<Logins>, Vec<String>)>,
+    /// Bytes of one message or object taken in.
+    pub(crate) message_bytes_max: usize,
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").finish_non_exhaustive()
+    }
+}
+
+/// Why a request is not carried out: a sentence for the administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl Refusal {
+    /// Something that is not there, with the name nearest to it.
+    pub(super) fn no_such<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>, cure: &str) -> Self {
+        let likeness = |other: &str| strsim::jaro_winkler(name, other);
+        let near = names.filter(|other| likeness(other) >= 0.8).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let hint = near.map_or_else(|| cure.to_owned(), |near| format!("did you mean {near:?}?"));
+        Self(format!("there is no {what} {name:?}: {hint}"))
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self(chain(&error))
+    }
+}
+
+/// An error with everything that caused it.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl Office {
+    /// Works on a store that this process owns.
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: &Config) -> Self {
+        Self { store, clock, server: None, message_bytes_max: config.limits.message_bytes_max }
+    }
+
+    /// The same in a server: logins that it remembers end with the password they were made with.
+    #[must_use]
+    pub(crate) fn serving(self, logins: Arc<Logins>, listening: Vec<String>) -> Self {
+        Self { server: Some((logins, listening)), ..self }
+    }
+
+    pub(super) fn status(&self) -> Reply {
+        let server = self.server.as_ref().map(|(_, listening)| ServerShown {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            listening: listening.clone(),
+        });
+        Reply::Status { server }
+    }
+
+    pub(super) fn end_logins(&self, user: UserId) {
+        if let Some((logins, _)) = &self.server {
+            logins.invalidate(user);
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn tenant(&self, name: &str) -> Result<Tenant, Refusal> {
+        if let Some(tenant) = self.store.tenant(name)? {
+            return Ok(tenant);
+        }
+        let tenants = self.store.tenants()?;
+        let names = tenants.iter().map(|tenant| tenant.name.as_str());
+        Err(Refusal::no_such("tenant", name, names, "`easel tenant add` makes one, `easel tenant list` shows them"))
+    }
+
+    pub(crate) fn user(&self, login: &LoginName) -> Result<User, Refusal> {
+        let tenant = self.tenant(&login.tenant)?;
+        if let Some(user) = self.store.user_by_name(tenant.id, &login.name)? {
+            return Ok(user);
+        }
+        let users = self.store.users(tenant.id)?;
+        let names: Vec<String> = users.iter().map(|user| format!("{}@{}", user.name, tenant.name)).collect();
+        let names = names.iter().map(String::as_str);
+        Err(Refusal::no_such("user", &login.to_string(), names, "`easel user list` shows those there are"))
+    }
+}

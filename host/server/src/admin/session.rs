@@ -1,0 +1,96 @@
+//! One conversation: requests are carried out one after the other.
+
+use std::sync::Arc;
+
+use super::office::{Office, Refusal};
+use super::{LoginName, PROTOCOL, Reply, Request, address_list, devices, mailbox, users};
+use crate::import::{Intake, Taken};
+
+/// Carries out requests, in whichever process owns the data directory.
+#[derive(Debug)]
+pub(crate) struct Session {
+    office: Arc<Office>,
+    /// Pieces of the next thing taken in.
+    pieces: Vec<u8>,
+    /// Whether the thing whose pieces come is over the bound; its pieces are dropped.
+    over: bool,
+    intake: Option<Intake>,
+}
+
+impl Session {
+    pub(crate) fn new(office: Arc<Office>) -> Self {
+        Self { office, pieces: Vec::new(), over: false, intake: None }
+    }
+
+    /// Carries out a request.
+    pub(crate) fn answer(&mut self, request: Request, body: Vec<u8>) -> (Reply, Vec<u8>) {
+        match self.carry_out(request, body) {
+            Ok(answer) => answer,
+            Err(Refusal(reason)) => (Reply::Refused { reason }, Vec::new()),
+        }
+    }
+
+    fn carry_out(&mut self, request: Request, body: Vec<u8>) -> Result<(Reply, Vec<u8>), Refusal> {
+        let office = &self.office;
+        let reply = match request {
+            Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() },
+            Request::Status => office.status(),
+            Request::TenantAdd { name } => users::add_tenant(office, &name)?,
+            Request::TenantList => users::list_tenants(office)?,
+            Request::UserAdd { login, user, password } => users::add(office, &login, user, &password, body)?,
+            Request::UserList { tenant } => users::list(office, tenant.as_deref())?,
+            Request::UserPassword { login, password } => users::set_password(office, &login, &password)?,
+            Request::UserRemove { login } => users::remove(office, &login)?,
+            Request::UserSet { login, changes } => users::set(office, &login, changes, body)?,
+            Request::DeviceList { login } => devices::list(office, login.as_ref())?,
+            Request::DeviceDo { login, device, order } => devices::order(office, &login, &device, &order)?,
+            Request::AddressListPut { tenant, entry } => address_list::put(office, &tenant, *entry, body)?,
+            Request::FolderOpen { login, path, class } => mailbox::open(office, &login, &path, class)?,
+            Request::Folders { login } => mailbox::folders(office, &login)?,
+            Request::Items { login, folder } => mailbox::items(office, &login, folder)?,
+            Request::Read { login, item, offset } => return mailbox::read(office, &login, item, offset),
+            Request::ImportPiece => {
+                self.add_piece(&body);
+                Reply::Done
+            }
+            Request::ImportMail { login, number, folder, state } => {
+                let bytes = self.finish_pieces(&body);
+                self.intake_for(&login)?.take(Taken::Mail { number, folder, state, bytes })
+            }
+            Request::ImportObject { login, number, folder, class, update } => {
+                let bytes = self.finish_pieces(&body);
+                self.intake_for(&login)?.take(Taken::Object { number, folder, class, update, bytes })
+            }
+            Request::ImportFlush => {
+                let outcomes = self.intake.as_mut().map(Intake::flush).unwrap_or_default();
+                Reply::Imported { outcomes }
+            }
+        };
+        Ok((reply, Vec::new()))
+    }
+
+    fn add_piece(&mut self, piece: &[u8]) {
+        self.over |= self.pieces.len() + piece.len() > self.office.message_bytes_max;
+        if self.over {
+            self.pieces = Vec::new();
+        } else {
+            self.pieces.extend_from_slice(piece);
+        }
+    }
+
+    /// The whole thing; `None` when it was over the bound.
+    fn finish_pieces(&mut self, last: &[u8]) -> Option<Vec<u8>> {
+        self.add_piece(last);
+        let bytes = std::mem::take(&mut self.pieces);
+        (!std::mem::take(&mut self.over)).then_some(bytes)
+    }
+
+    fn intake_for(&mut self, login: &LoginName) -> Result<&mut Intake, Refusal> {
+        let same = self.intake.as_ref().is_some_and(|intake| intake.login() == login);
+        if !same {
+            let user = self.office.user(login)?;
+            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user));
+        }
+        Ok(self.intake.as_mut().expect("it was made above"))
+    }
+}

@@ -1,0 +1,119 @@
+//! The command line.
+
+mod check;
+mod confirm;
+mod device;
+mod error;
+mod export;
+mod import;
+mod init;
+mod password;
+mod progress;
+mod serve;
+mod tenant;
+mod terminal;
+mod user;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::admin::Channel;
+use crate::config::Config;
+use error::CliError;
+use terminal::Terminal;
+
+const AFTER_HELP: &str = "\
+With a server running on the data directory, every verb is carried out by the server and takes effect at once;
+otherwise it is carried out here. The configuration is the file of --config, else of $EASEL_CONFIG, else easel.toml in
+the current directory, else /etc/easel/easel.toml.
+
+A user is written anna@ox.io; without @ the user belongs to the tenant defaultcontext.
+
+Examples:
+  easel init /srv/easel --self-signed mail.example.org
+  easel --config /srv/easel/easel.toml user add anna --address anna@example.org --random
+  easel --config /srv/easel/easel.toml serve";
+
+/// An Exchange ActiveSync server: mail, contacts, calendars, tasks and notes for phones.
+#[derive(Debug, Parser)]
+#[command(name = "easel", version, after_help = AFTER_HELP, max_term_width = 120)]
+struct Cli {
+    /// The configuration file.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answers for machines: one JSON value on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Makes a configuration and an empty data directory.
+    Init(init::Arguments),
+    /// Serves until it is told to stop (SIGTERM or Ctrl-C).
+    Serve(serve::Arguments),
+    /// Looks for mistakes in the configuration and the data.
+    Check(check::Arguments),
+    /// Adds, changes, lists and removes users.
+    #[command(subcommand)]
+    User(user::Verb),
+    /// Adds and lists tenants: domains of users who see one another and nobody else.
+    #[command(subcommand)]
+    Tenant(tenant::Verb),
+    /// Imports mail, calendars, tasks, notes and contacts.
+    Import(import::Arguments),
+    /// Exports a mailbox into files.
+    Export(export::Arguments),
+    /// Lists devices, and blocks, wipes or forgets them.
+    #[command(subcommand)]
+    Device(device::Verb),
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut terminal = Terminal::new(cli.json);
+    let file = config_file(cli.config.as_deref());
+    let done = match cli.verb {
+        Verb::Init(arguments) => init::run(&arguments, &mut terminal),
+        Verb::Serve(arguments) => serve::run(&arguments, &file, &mut terminal),
+        Verb::Check(arguments) => check::run(&arguments, &file, &mut terminal),
+        Verb::User(verb) => user::run(verb, &file, &mut terminal),
+        Verb::Tenant(verb) => tenant::run(verb, &file, &mut terminal),
+        Verb::Import(arguments) => import::run(&arguments, &file, &mut terminal),
+        Verb::Export(arguments) => export::run(&arguments, &file, &mut terminal),
+        Verb::Device(verb) => device::run(verb, &file, &mut terminal),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has read enough.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(CliError::Found) => ExitCode::FAILURE,
+        Err(error) => {
+            terminal.complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn config_file(given: Option<&Path>) -> PathBuf {
+    if let Some(given) = given {
+        return given.to_owned();
+    }
+    if let Some(named) = std::env::var_os("EASEL_CONFIG") {
+        return PathBuf::from(named);
+    }
+    let here = PathBuf::from("easel.toml");
+    let system = PathBuf::from("/etc/easel/easel.toml");
+    if !here.exists() && system.exists() { system } else { here }
+}
+
+/// Reads the configuration and finds who owns the data directory.
+fn open(file: &Path, what: &str) -> Result<Channel, CliError> {
+    let (config, _) = Config::load(file)?;
+    Ok(Channel::open(&config, what)?)
+}

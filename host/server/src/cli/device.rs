@@ -1,0 +1,180 @@
+//! `easel device`
+
+use std::path::Path;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::error::CliError;
+use super::terminal::Terminal;
+use super::{confirm, open};
+use crate::admin::{DeviceOrder, DeviceShown, LoginName, Request};
+
+const WIPE_HELP: &str = "\
+The device does it when it next connects; `easel device show` tells whether it has. Until then `easel device unwipe`
+takes it back.
+
+Examples:
+  easel device wipe anna SEC1D2C6E5D3A7F1                     removes the account from it (from 16.1)
+  easel device wipe anna --whole-device SEC1D2C6E5D3A7F1      resets the whole device, photos and all";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Lists devices, last seen first.
+    List {
+        /// Only those of this user.
+        login: Option<LoginName>,
+    },
+    /// Shows everything known of a device.
+    Show {
+        /// Whose.
+        login: LoginName,
+        /// Its id, as `easel device list` shows it; id/type where an id is there twice.
+        device: String,
+    },
+    /// Shuts a device out; what is on it stays.
+    Block {
+        /// Whose.
+        login: LoginName,
+        /// Its id.
+        device: String,
+    },
+    /// Lets a blocked device in again.
+    Allow {
+        /// Whose.
+        login: LoginName,
+        /// Its id.
+        device: String,
+    },
+    /// Forgets a device and its state; it starts over when it comes back.
+    Forget {
+        /// Whose.
+        login: LoginName,
+        /// Its id.
+        device: String,
+    },
+    /// Has a device remove the account, or with --whole-device everything.
+    #[command(after_help = WIPE_HELP)]
+    Wipe {
+        /// Whose.
+        login: LoginName,
+        /// Its id.
+        device: String,
+        /// Resets the whole device.
+        #[arg(long)]
+        whole_device: bool,
+        /// The id again, where nobody can be asked.
+        #[arg(long, value_name = "DEVICE")]
+        confirm: Option<String>,
+    },
+    /// Takes back a wipe that the device has not answered yet.
+    Unwipe {
+        /// Whose.
+        login: LoginName,
+        /// Its id.
+        device: String,
+    },
+}
+
+pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
+    match verb {
+        Verb::List { login } => {
+            let devices = open(file, "device list")?.devices(login)?;
+            list(&devices, terminal)
+        }
+        Verb::Show { login, device } => {
+            let devices = open(file, "device show")?.devices(Some(login))?;
+            show(&devices, &device, terminal)
+        }
+        Verb::Block { login, device } => order(file, terminal, login, device, DeviceOrder::Block, "blocked"),
+        Verb::Allow { login, device } => order(file, terminal, login, device, DeviceOrder::Allow, "allowed"),
+        Verb::Forget { login, device } => order(file, terminal, login, device, DeviceOrder::Forget, "forgot"),
+        Verb::Unwipe { login, device } => {
+            order(file, terminal, login, device, DeviceOrder::Unwipe, "took back the wipe of")
+        }
+        Verb::Wipe { login, device, whole_device: false, .. } => {
+            let wipe = DeviceOrder::Wipe { whole: false };
+            order(file, terminal, login, device, wipe, "the account will be removed from")
+        }
+        Verb::Wipe { login, device, whole_device: true, confirm } => {
+            let question = format!("Everything on the device {device} of {login} will be erased.");
+            confirm::typed(&question, &device, confirm.as_deref())?;
+            let wipe = DeviceOrder::Wipe { whole: true };
+            order(file, terminal, login, device, wipe, "everything will be erased on")
+        }
+    }
+}
+
+fn order(
+    file: &Path,
+    terminal: &mut Terminal,
+    login: LoginName,
+    device: String,
+    order: DeviceOrder,
+    done: &str,
+) -> Result<(), CliError> {
+    let request = Request::DeviceDo { login: login.clone(), device: device.clone(), order };
+    open(file, "device")?.order(request, &[])?;
+    terminal.say(&format!("{done} {device} of {login}"), &json!({ "login": login.to_string(), "device": device }))
+}
+
+fn list(devices: &[DeviceShown], terminal: &mut Terminal) -> Result<(), CliError> {
+    let rows: Vec<Vec<String>> = devices
+        .iter()
+        .map(|device| {
+            let blocked = if device.blocked { Some("blocked".to_owned()) } else { None };
+            let wipe = Some(&device.wipe).filter(|wipe| *wipe != "none").map(|wipe| format!("wipe {wipe}"));
+            vec![
+                device.login.clone(),
+                device.id.clone(),
+                device.kind.clone(),
+                name(device),
+                device.version.clone().unwrap_or_default(),
+                device.last_seen.clone(),
+                blocked.into_iter().chain(wipe).collect::<Vec<_>>().join(", "),
+            ]
+        })
+        .collect();
+    terminal.table(&["user", "device", "type", "name", "version", "last seen", ""], &rows, "no devices", &devices)
+}
+
+/// What the device calls itself, else the start of its User-Agent.
+fn name(device: &DeviceShown) -> String {
+    let told = ["FriendlyName", "Model"].iter().find_map(|key| device.information.get(*key));
+    told.cloned().unwrap_or_else(|| device.user_agent.chars().take(40).collect())
+}
+
+fn show(devices: &[DeviceShown], name: &str, terminal: &mut Terminal) -> Result<(), CliError> {
+    let is = |device: &&DeviceShown| {
+        device.id.eq_ignore_ascii_case(name) || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name)
+    };
+    let found: Vec<&DeviceShown> = devices.iter().filter(is).collect();
+    let device = match found.as_slice() {
+        [device] => *device,
+        [] => {
+            return Err(CliError::Said(format!(
+                "there is no device {name:?}: `easel device list` shows those there are"
+            )));
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|device| format!("{}/{}", device.id, device.kind)).collect();
+            return Err(CliError::Said(format!("{name:?} is several devices; name one of {}", names.join(", "))));
+        }
+    };
+    let fixed = [
+        ("user", device.login.clone()),
+        ("device", device.id.clone()),
+        ("type", device.kind.clone()),
+        ("user agent", device.user_agent.clone()),
+        ("version", device.version.clone().unwrap_or_default()),
+        ("versions told", device.versions_told.clone()),
+        ("first seen", device.first_seen.clone()),
+        ("last seen", device.last_seen.clone()),
+        ("policy", device.policy.clone()),
+        ("blocked", if device.blocked { "yes" } else { "no" }.to_owned()),
+        ("wipe", device.wipe.clone()),
+    ];
+    let told = device.information.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    let lines: Vec<String> = fixed.into_iter().chain(told).map(|(key, value)| format!("{key:<24}{value}")).collect();
+    terminal.lines(&lines, device)
+}

@@ -1,0 +1,65 @@
+//! Why a verb fails.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::admin::{ChannelError, OwnershipError};
+use crate::config::ConfigErrors;
+use crate::wire_up::{OpenError, ServeError};
+
+/// Why a verb fails: a sentence for whoever typed it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Mistakes were found and are shown already.
+    #[error("mistakes were found")]
+    Found,
+    #[error("cannot {doing} {path}")]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
+    #[error("{0}")]
+    Said(String),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("cannot write the answer")]
+    Terminal(#[from] io::Error),
+}
+
+impl CliError {
+    /// A failure at a file.
+    pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |cause| Self::File { doing, path: path.to_owned(), cause }
+    }
+
+    /// Whether the reader of the answer has gone.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Terminal(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The error with its causes, none of them said twice.
+    pub(super) fn text(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let said = error.to_string();
+            if !text.contains(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,381 @@
+//! The configuration: one TOML file, read whole, every mistake reported with its file, line and cure.
+//!
+//! [`Config::load`] is the way in. What a key means, its unit and its default stand in `examples/easel.toml`, which a
+//! test compares with [`Config::default`]. Relative paths are read from the folder of the file.
+
+mod problem;
+mod reader;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub(crate) use problem::{ConfigErrors, Problem};
+pub(crate) use values::LmtpListen;
+
+use reader::{Section, Source};
+
+/// Bytes of a configuration file.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Everything an operator decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// The file it was read from; relative to nothing else.
+    pub(crate) file: PathBuf,
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    /// The name of this server, in the DNS.
+    pub(crate) hostname: String,
+    /// Where devices connect.
+    pub(crate) listen: Listen,
+    /// The server's certificate.
+    pub(crate) tls: Tls,
+    /// Where mail comes in.
+    pub(crate) lmtp: Lmtp,
+    /// Where mail for other servers goes; `None`: it stays queued.
+    pub(crate) smart_host: Option<SmartHost>,
+    /// Bounds.
+    pub(crate) limits: Limits,
+    /// How long a Ping may wait.
+    pub(crate) heartbeat: Heartbeat,
+    /// What devices must accept.
+    pub(crate) policy: Policy,
+    /// What is logged, and how.
+    pub(crate) log: Log,
+    /// How the server stops.
+    pub(crate) shutdown: Shutdown,
+}
+
+/// `[listen]`: the three kinds of listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    /// TLS 1.2 and 1.3.
+    pub(crate) tls: Vec<SocketAddr>,
+    /// Without TLS.
+    pub(crate) plain: Vec<SocketAddr>,
+    /// Without TLS, behind a front that sends the PROXY header.
+    pub(crate) proxied: Vec<SocketAddr>,
+}
+
+/// `[tls]`: PEM files, read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tls {
+    /// The chain, the server's certificate first.
+    pub(crate) certificate: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+}
+
+/// `[lmtp]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lmtp {
+    /// A Unix socket, a loopback address, or nothing.
+    pub(crate) listen: LmtpListen,
+    /// The permissions of the Unix socket.
+    pub(crate) socket_mode: u32,
+    /// What divides a local part from its detail; `None` knows no details.
+    pub(crate) delimiter: Option<char>,
+}
+
+/// `[smart_host]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SmartHost {
+    /// Its name or address.
+    pub(crate) host: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// How the connection is protected.
+    pub(crate) tls: SmartHostTls,
+    /// The login; `None` sends without one.
+    pub(crate) user: Option<String>,
+    /// A file that holds the password in its first line.
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// How the connection to the smart host is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SmartHostTls {
+    /// Not at all: only for a host on this machine.
+    None,
+    /// STARTTLS, required.
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+}
+
+/// `[limits]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Connections at once; `None` derives it from the limit on open files.
+    pub(crate) connections_max: Option<usize>,
+    /// Connections at once from one address; `None`: a quarter of all.
+    pub(crate) connections_per_address_max: Option<usize>,
+    /// Bytes of a request's body.
+    pub(crate) request_bytes_max: usize,
+    /// Seconds for the body of a request to arrive whole.
+    pub(crate) request_secs_max: u32,
+    /// Bytes of one message: from a device, by LMTP, by import.
+    pub(crate) message_bytes_max: usize,
+    /// Wrong passwords from one address, and for one login, before they are slowed down.
+    pub(crate) wrong_passwords_max: u32,
+    /// Passwords hashed at once.
+    pub(crate) hashes_at_once: usize,
+    /// Devices of one user.
+    pub(crate) devices_per_user_max: usize,
+    /// Collections in one Sync, and folders in one Ping.
+    pub(crate) collections_max: usize,
+}
+
+/// `[heartbeat]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    /// The shortest Ping, in seconds.
+    pub(crate) secs_min: u32,
+    /// The longest.
+    pub(crate) secs_max: u32,
+}
+
+/// `[policy]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// Whether devices must run Provision first.
+    pub(crate) required: bool,
+    /// Elements of EASProvisionDoc that differ from the permissive ones.
+    pub(crate) settings: BTreeMap<String, String>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// A level, or filter directives such as `info,easel_delivery=debug`.
+    pub(crate) level: String,
+    /// For people or for machines.
+    pub(crate) format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Text.
+    Text,
+}
+
+/// `[shutdown]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shutdown {
+    /// Seconds until connections are cut. Waiting requests are answered over the first half, so that devices do not
+    /// come back all at once.
+    pub(crate) grace_secs: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::read(Path::new("easel.toml"), "").0
+    }
+}
+
+impl Config {
+    /// Reads a file. Warnings come back with the configuration.
+    pub(crate) fn load(file: &Path) -> Result<(Self, Vec<Problem>), ConfigErrors> {
+        let text = read_bounded(file).map_err(|problem| ConfigErrors(vec![problem]))?;
+        let (config, problems) = Self::read(file, &text);
+        if problems.iter().any(Problem::is_error) {
+            return Err(ConfigErrors(problems));
+        }
+        Ok((config, problems))
+    }
+
+    /// Reads a text as if it stood in `file`. Where a value is wrong, the default stands in for it.
+    pub(crate) fn read(file: &Path, text: &str) -> (Self, Vec<Problem>) {
+        let source = Source::new(file, text);
+        let mut top = source.root();
+        let dir = file.parent().unwrap_or(Path::new("")).to_owned();
+        let data_dir = top.path("data_dir", &dir, "data");
+        let config = Self {
+            file: file.to_owned(),
+            hostname: top.value("hostname", "localhost".to_owned(), values::host_name),
+            listen: Listen::read(top.section("listen")),
+            tls: Tls::read(top.section("tls"), &dir),
+            lmtp: Lmtp::read(top.section("lmtp"), &dir),
+            smart_host: SmartHost::read(top.section("smart_host"), &dir),
+            limits: Limits::read(top.section("limits")),
+            heartbeat: Heartbeat::read(top.section("heartbeat")),
+            policy: Policy::read(top.section("policy")),
+            log: Log::read(top.section("log")),
+            shutdown: Shutdown::read(top.section("shutdown")),
+            data_dir,
+        };
+        top.finish();
+        (config, source.into_problems())
+    }
+}
+
+fn read_bounded(file: &Path) -> Result<String, Problem> {
+    let unreadable = |error: &std::io::Error| {
+        let cure = if error.kind() == std::io::ErrorKind::NotFound {
+            "name one with --config, or make one with `easel init`"
+        } else {
+            "give the user that runs easel the right to read it"
+        };
+        Problem::of_file(file, format!("the configuration cannot be read: {error}"), cure)
+    };
+    let size = std::fs::metadata(file).map_err(|error| unreadable(&error))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(Problem::of_file(
+            file,
+            format!("{size} bytes are too many for a configuration"),
+            "name the right file with --config",
+        ));
+    }
+    let bytes = std::fs::read(file).map_err(|error| unreadable(&error))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Problem::of_file(file, "the configuration is not UTF-8".to_owned(), "save it as UTF-8"))
+}
+
+impl Listen {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let tls = section.list("tls", &["[::]:443"], values::public_address);
+        let plain = section.list("plain", &[], values::plain_address);
+        let proxied = section.list("proxied", &[], values::plain_address);
+        for (kind, addresses) in [("plain", &plain), ("proxied", &proxied)] {
+            for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
+                section.warn(
+                    kind,
+                    format!("{address} is reachable from other machines, and passwords cross it unencrypted"),
+                    "keep it behind a front on the same machine, or use listen.tls",
+                );
+            }
+        }
+        let all = [("tls", &tls), ("plain", &plain), ("proxied", &proxied)];
+        let all: Vec<_> = all.into_iter().flat_map(|(kind, list)| list.iter().map(move |one| (kind, one))).collect();
+        for (at, (kind, address)) in all.iter().enumerate() {
+            if address.port() != 0 && all[..at].iter().any(|(_, other)| other == address) {
+                section.wrong(kind, format!("{address} is listed twice"), "give each listener an address of its own");
+            }
+        }
+        section.finish();
+        Self { tls, plain, proxied }
+    }
+}
+
+impl Tls {
+    fn read(mut section: Section<'_, '_>, dir: &Path) -> Self {
+        let tls = Self {
+            certificate: section.path("certificate", dir, "certificate.pem"),
+            key: section.path("key", dir, "key.pem"),
+        };
+        section.finish();
+        tls
+    }
+}
+
+impl Lmtp {
+    fn read(mut section: Section<'_, '_>, dir: &Path) -> Self {
+        let default = LmtpListen::Unix(dir.join("lmtp.sock"));
+        let lmtp = Self {
+            listen: section.value("listen", default, |text| values::lmtp_listen(text, dir)),
+            socket_mode: section.value("socket_mode", 0o660, values::mode),
+            delimiter: section.value("delimiter", Some('+'), values::delimiter),
+        };
+        section.finish();
+        lmtp
+    }
+}
+
+impl SmartHost {
+    fn read(mut section: Section<'_, '_>, dir: &Path) -> Option<Self> {
+        let given = section.is_given();
+        let address = section.optional("address", values::host_and_port);
+        let tls = section.value("tls", SmartHostTls::Starttls, values::smart_host_tls);
+        let user = section.optional("user", values::text);
+        let password_file = section.optional("password_file", |text| values::path(text, dir));
+        if given && address.is_none() && !section.was_given("address") {
+            section.missing("address", "write address = \"smtp.example.org:587\", or remove the section");
+        }
+        if user.is_some() != password_file.is_some() {
+            section.wrong("user", "user and password_file belong together".to_owned(), "give both, or neither");
+        }
+        if let Some((host, _)) = &address
+            && tls == SmartHostTls::None
+            && !values::is_loopback_host(host)
+        {
+            section.wrong("tls", format!("mail would go to {host} unencrypted"), "write \"starttls\" or \"tls\"");
+        }
+        section.finish();
+        let (host, port) = address?;
+        Some(Self { host, port, tls, user, password_file })
+    }
+}
+
+impl Limits {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        const MIB: usize = 1 << 20;
+        let limits = Self {
+            connections_max: section.count("connections_max", 10_000_000, "connections"),
+            connections_per_address_max: section.count("connections_per_address_max", 10_000_000, "connections"),
+            request_bytes_max: section.number::<usize>("request_mib_max", 52, 1..=1024, "MiB") * MIB,
+            request_secs_max: section.number("request_secs_max", 900, 5..=86_400, "seconds"),
+            message_bytes_max: section.number::<usize>("message_mib_max", 50, 1..=1024, "MiB") * MIB,
+            wrong_passwords_max: section.number("wrong_passwords_max", 20, 1..=100_000, "passwords"),
+            hashes_at_once: section.number("hashes_at_once", 2, 1..=64, "hashes"),
+            devices_per_user_max: section.number("devices_per_user_max", 100, 1..=10_000, "devices"),
+            collections_max: section.number("collections_max", 300, 10..=10_000, "collections"),
+        };
+        section.finish();
+        limits
+    }
+}
+
+impl Heartbeat {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let heartbeat = Self {
+            secs_min: section.number("secs_min", 60, 1..=3540, "seconds"),
+            secs_max: section.number("secs_max", 3540, 1..=3540, "seconds"),
+        };
+        if heartbeat.secs_min > heartbeat.secs_max {
+            let (least, most) = (heartbeat.secs_min, heartbeat.secs_max);
+            section.wrong("secs_min", format!("the shortest ({least}) is above the longest ({most})"), "swap them");
+        }
+        section.finish();
+        heartbeat
+    }
+}
+
+impl Policy {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let required = section.flag("required", false);
+        let mut settings = section.section("settings");
+        let read = settings.rest(values::POLICY_SETTINGS.iter().map(|setting| setting.name), |name, value| {
+            values::policy_setting(name, value)
+        });
+        settings.finish();
+        section.finish();
+        Self { required, settings: read }
+    }
+}
+
+impl Log {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let log = Self {
+            level: section.value("level", "info".to_owned(), values::log_filter),
+            format: section.value("format", LogFormat::Text, values::log_format),
+        };
+        section.finish();
+        log
+    }
+}
+
+impl Shutdown {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let shutdown = Self { grace_secs: section.number("grace_secs", 20, 1..=600, "seconds") };
+        section.finish();
+        shutdown
+    }
+}
+
+#[cfg(test)]
+mod tests;

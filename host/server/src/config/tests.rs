@@ -1,0 +1,191 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../examples/easel.toml");
+
+fn read(text: &str) -> (Config, Vec<String>) {
+    let (config, problems) = Config::read(Path::new("/etc/easel/easel.toml"), text);
+    (config, problems.iter().map(ToString::to_string).collect())
+}
+
+fn only_problem(text: &str) -> String {
+    let (_, problems) = read(text);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems[0].clone()
+}
+
+/// The example with the keys that have no default switched on.
+fn everything() -> String {
+    EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(key) if !key.starts_with(' ') => key,
+            Some(_) | None => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    let (config, problems) = Config::read(Path::new("easel.toml"), EXAMPLE);
+    assert_eq!(problems, []);
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
+    let (config, problems) = Config::read(Path::new("easel.toml"), &everything());
+    assert_eq!(problems, []);
+    assert_eq!(config.smart_host.unwrap().user.as_deref(), Some("easel"));
+    assert_eq!(config.policy.settings["DevicePasswordEnabled"], "1");
+    // Asked for in a section that holds nothing, the reader tells which keys there are.
+    for section in ["listen", "tls", "lmtp", "smart_host", "limits", "heartbeat", "policy", "log", "shutdown"] {
+        let problem = read(&format!("[{section}]\nqqqqqqqq = 1")).1.join("\n");
+        let keys = problem.split("the keys there are: ").nth(1).unwrap().lines().next().unwrap();
+        for key in keys.split(", ").filter(|key| *key != "settings") {
+            let written = EXAMPLE.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{key} = ")));
+            assert!(written, "{section}.{key} is not in examples/easel.toml");
+        }
+    }
+}
+
+#[test]
+fn relative_paths_are_read_from_the_folder_of_the_file() {
+    let (config, _) = read("data_dir = 'store'\n[tls]\nkey = '/keys/key.pem'");
+    assert_eq!(config.data_dir, Path::new("/etc/easel/store"));
+    assert_eq!(config.tls.key, Path::new("/keys/key.pem"));
+    assert_eq!(config.tls.certificate, Path::new("/etc/easel/certificate.pem"));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_one() {
+    let unknown = [
+        ("data_dri = 'x'", 1, "\"data_dri\" at the top", "did you mean \"data_dir\"?"),
+        ("[listen]\n\ntsl = []", 3, "\"tsl\" in [listen]", "did you mean \"tls\"?"),
+        ("[limits]\nconections_max = 1", 2, "\"conections_max\" in [limits]", "did you mean \"connections_max\"?"),
+        ("[hartbeat]\nsecs_min = 1", 1, "\"hartbeat\" at the top", "did you mean \"heartbeat\"?"),
+        ("[policy.settings]\nAllowCammera = 0", 2, "\"AllowCammera\" in [policy.settings]", "\"AllowCamera\""),
+        ("zzzz = 1", 1, "\"zzzz\" at the top", "the keys there are: data_dir, hostname"),
+    ];
+    for (text, line, what, cure) in unknown {
+        let problem = only_problem(text);
+        assert!(problem.starts_with(&format!("/etc/easel/easel.toml:{line}: ")), "{problem}");
+        assert!(problem.contains(what) && problem.contains(cure), "{problem}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_line_and_the_cure() {
+    let bad = [
+        ("data_dir = 7", 1, "data_dir cannot be 7", "text in quotes"),
+        ("data_dir = ''", 1, "data_dir cannot be \"\"", "write a path"),
+        ("hostname = 'mail example'", 1, "hostname cannot be \"mail example\"", "mail.example.org"),
+        ("[listen]\ntls = ['localhost']", 2, "listen.tls cannot be \"localhost\"", "[::]:443"),
+        ("[listen]\ntls = [\n '0.0.0.0:1',\n 'x',\n]", 4, "listen.tls cannot be \"x\"", "[::]:443"),
+        ("[listen]\ntls = '0.0.0.0:443'", 2, "listen.tls cannot be \"0.0.0.0:443\"", "write a list"),
+        ("[listen]\nplain = ['99999']", 2, "listen.plain cannot be \"99999\"", "127.0.0.1"),
+        ("[listen]\nplain = ['8080', '8080']", 2, "127.0.0.1:8080 is listed twice", "of its own"),
+        ("[lmtp]\nlisten = '0.0.0.0:24'", 2, "lmtp.listen cannot be \"0.0.0.0:24\"", "no login"),
+        ("[lmtp]\nlisten = 'localhost:24'", 2, "lmtp.listen cannot be \"localhost:24\"", "127.0.0.1:2424"),
+        ("[lmtp]\nsocket_mode = '0999'", 2, "lmtp.socket_mode cannot be \"0999\"", "0660"),
+        ("[lmtp]\nsocket_mode = '0066'", 2, "lmtp.socket_mode cannot be \"0066\"", "owner"),
+        ("[lmtp]\ndelimiter = '++'", 2, "lmtp.delimiter cannot be \"++\"", "one sign"),
+        ("[smart_host]\naddress = 'smtp.example.org'", 2, "smart_host.address cannot be", ":587"),
+        ("[smart_host]\ntls = 'tls'", 1, "smart_host.address is missing", "address = "),
+        ("[smart_host]\naddress = 'a:25'\nuser = 'x'", 3, "belong together", "both, or neither"),
+        ("[smart_host]\naddress = 'a:25'\ntls = 'ssl'", 3, "smart_host.tls cannot be \"ssl\"", "starttls"),
+        ("[smart_host]\naddress = 'mx.org:25'\ntls = 'none'", 3, "mail would go to mx.org unencrypted", "starttls"),
+        ("[limits]\nmessage_mib_max = 0", 2, "limits.message_mib_max cannot be 0", "MiB, 1 to 1024"),
+        ("[limits]\nmessage_mib_max = '50 MB'", 2, "limits.message_mib_max cannot be \"50 MB\"", "whole number"),
+        ("[limits]\nmessage_mib_max = 1.5", 2, "limits.message_mib_max cannot be 1.5", "whole number"),
+        ("[limits]\nmessage_mib_max = 99999999999999999999", 2, "99999999999999999999", "whole number"),
+        ("[heartbeat]\nsecs_min = 900\nsecs_max = 60", 2, "the shortest (900) is above the longest (60)", "swap"),
+        ("[policy]\nrequired = 'yes'", 2, "policy.required cannot be \"yes\"", "true or false"),
+        ("[policy.settings]\nAllowCamera = 2", 2, "policy.settings.AllowCamera cannot be 2", "0 to 1"),
+        ("[policy.settings]\nMaxCalendarAgeFilter = 2", 2, "MaxCalendarAgeFilter cannot be 2", "0 to 7"),
+        ("[policy.settings]\nMinDevicePasswordLength = 17", 2, "cannot be 17", "\"\" for no limit"),
+        ("[log]\nlevel = 'verbose'", 2, "log.level cannot be \"verbose\"", "error, warn, info"),
+        ("[log]\nformat = 'xml'", 2, "log.format cannot be \"xml\"", "\"text\" or \"json\""),
+        ("[shutdown]\ngrace_secs = 0", 2, "shutdown.grace_secs cannot be 0", "1 to 600"),
+        ("listen = 7", 1, "listen is 7, not a section", "[listen]"),
+    ];
+    for (text, line, what, cure) in bad {
+        let problem = only_problem(text);
+        assert!(problem.starts_with(&format!("/etc/easel/easel.toml:{line}: ")), "{text}: {problem}");
+        let (said, advised) = problem.split_once("\n    cure: ").unwrap();
+        assert!(said.contains(what), "{text}: {problem}");
+        assert!(advised.contains(cure), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn every_mistake_is_reported_in_the_order_of_the_file() {
+    let (_, problems) = read("[log]\nlevel = 'loud'\n[listen]\ntls = ['x', 'y']\nplian = []\n");
+    let lines: Vec<&str> = problems.iter().map(|problem| problem.split(':').nth(1).unwrap()).collect();
+    assert_eq!(lines, ["2", "4", "4", "5"]);
+}
+
+#[test]
+fn what_is_no_toml_is_reported_with_its_line() {
+    let (_, problems) = read("data_dir = \"x\"\n[listen\ntls = []\n");
+    assert!(problems.iter().any(|problem| problem.starts_with("/etc/easel/easel.toml:2:")), "{problems:?}");
+    let (_, problems) = read("a = 1\na = 2\n");
+    assert!(problems.iter().any(|problem| problem.contains(":2:")), "{problems:?}");
+}
+
+#[test]
+fn an_address_that_is_not_loopback_is_warned_of_and_taken() {
+    let (config, problems) =
+        Config::read(Path::new("x.toml"), "[listen]\nplain = ['0.0.0.0:80']\nproxied = ['[::1]:81']");
+    assert_eq!(problems.len(), 1);
+    assert!(
+        !problems[0].is_error() && problems[0].to_string().starts_with("x.toml:2: warning: listen.plain: 0.0.0.0:80")
+    );
+    assert_eq!(config.listen.plain, ["0.0.0.0:80".parse().unwrap()]);
+}
+
+#[test]
+fn a_port_alone_means_loopback() {
+    let (config, problems) = read("[listen]\nplain = ['8080', 8081]");
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(config.listen.plain, ["127.0.0.1:8080".parse().unwrap(), "127.0.0.1:8081".parse().unwrap()]);
+}
+
+#[test]
+fn lmtp_is_a_path_an_address_or_off() {
+    let lmtp = |text: &str| read(&format!("[lmtp]\nlisten = '{text}'")).0.lmtp.listen;
+    assert_eq!(lmtp("off"), LmtpListen::Off);
+    assert_eq!(lmtp("127.0.0.1:2424"), LmtpListen::Tcp("127.0.0.1:2424".parse().unwrap()));
+    assert_eq!(lmtp("run/lmtp"), LmtpListen::Unix("/etc/easel/run/lmtp".into()));
+}
+
+#[test]
+fn problems_of_one_file_are_bounded() {
+    let text: String = (0..1000).map(|number| format!("unknown{number} = 1\n")).collect();
+    assert_eq!(read(&text).1.len(), 50);
+}
+
+#[test]
+fn a_file_that_is_missing_too_large_or_no_text_is_one_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("easel.toml");
+    let load = || Config::load(&file).unwrap_err().to_string();
+    assert!(load().contains("easel init"), "{}", load());
+    std::fs::write(&file, vec![b'#'; 2 << 20]).unwrap();
+    assert!(load().contains("2097152 bytes"), "{}", load());
+    std::fs::write(&file, b"data_dir = \"\xff\"").unwrap();
+    assert!(load().contains("not UTF-8"), "{}", load());
+}
+
+#[test]
+fn policy_settings_are_the_elements_of_the_policy_document() {
+    let names: BTreeSet<&str> = values::POLICY_SETTINGS.iter().map(|setting| setting.name).collect();
+    assert_eq!(names.len(), values::POLICY_SETTINGS.len());
+    // Containers of names and hashes are no single values.
+    let spec = include_str!("../../../../tests/fixtures/spec/codepages.tsv");
+    let known = |name: &&str| spec.lines().any(|line| line.split('\t').any(|cell| cell == *name));
+    let unknown: Vec<&&str> = names.iter().filter(|name| !known(name)).collect();
+    assert_eq!(unknown, Vec::<&&str>::new());
+}

@@ -1,0 +1,217 @@
+//! What single values may be. Each function returns the value, or what it should be.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use tracing_subscriber::EnvFilter;
+
+use super::reader::Refused;
+use super::{LogFormat, SmartHostTls};
+
+/// Where LMTP is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LmtpListen {
+    /// On a loopback address.
+    Tcp(SocketAddr),
+    /// Nowhere.
+    Off,
+    /// On a Unix socket.
+    Unix(PathBuf),
+}
+
+/// `192.0.2.1:443`, `[::]:443`.
+pub(super) fn public_address(text: &str) -> Result<SocketAddr, Refused> {
+    text.parse().map_err(|_| "write address and port: \"192.0.2.1:443\", or \"[::]:443\" for every address".to_owned())
+}
+
+/// An address, or a port alone, which means loopback.
+pub(super) fn plain_address(text: &str) -> Result<SocketAddr, Refused> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse().map_err(|_| "write a port, which means 127.0.0.1, or address and port: \"127.0.0.1:8080\"".to_owned())
+}
+
+/// A path; a relative one is read from `dir`.
+pub(super) fn path(text: &str, dir: &Path) -> Result<PathBuf, Refused> {
+    if text.is_empty() || text.contains('\0') {
+        return Err("write a path".to_owned());
+    }
+    Ok(dir.join(text))
+}
+
+/// `off`, a loopback address, or a path.
+pub(super) fn lmtp_listen(text: &str, dir: &Path) -> Result<LmtpListen, Refused> {
+    if text == "off" {
+        return Ok(LmtpListen::Off);
+    }
+    let looks_like_address =
+        !text.contains('/') && text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(LmtpListen::Tcp(address)),
+        Ok(_) => Err("LMTP has no login: use a loopback address such as \"127.0.0.1:2424\", or a path".to_owned()),
+        Err(_) if looks_like_address => Err("write a number address: \"127.0.0.1:2424\", or a path".to_owned()),
+        Err(_) => path(text, dir).map(LmtpListen::Unix),
+    }
+}
+
+/// A name of this server.
+pub(super) fn host_name(text: &str) -> Result<String, Refused> {
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if text.len() <= 253 && text.split('.').all(label) {
+        return Ok(text.to_owned());
+    }
+    Err("write a name such as \"mail.example.org\"; one with other letters in its xn-- form".to_owned())
+}
+
+/// A sign, or nothing.
+pub(super) fn delimiter(text: &str) -> Result<Option<char>, Refused> {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (None, _) => Ok(None),
+        (Some(sign), None) if sign.is_ascii_punctuation() && !"@<>\"\\,;:".contains(sign) => Ok(Some(sign)),
+        (Some(_), _) => Err("write one sign, such as \"+\", or \"\" for none".to_owned()),
+    }
+}
+
+/// Permissions in octal.
+pub(super) fn mode(text: &str) -> Result<u32, Refused> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777 && *mode & 0o600 == 0o600)
+        .ok_or_else(|| "write octal permissions that let the owner read and write: \"0660\"".to_owned())
+}
+
+/// `host:port`
+pub(super) fn host_and_port(text: &str) -> Result<(String, u16), Refused> {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let named =
+        !host.is_empty() && host.len() <= 253 && host.chars().all(|c| c.is_alphanumeric() || ".-:_".contains(c));
+    match port.parse() {
+        Ok(port) if named && port != 0 => Ok((host.to_owned(), port)),
+        Ok(_) | Err(_) => Err("write name and port: \"smtp.example.org:587\"".to_owned()),
+    }
+}
+
+/// Whether a host is this machine.
+pub(super) fn is_loopback_host(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Text on one line.
+pub(super) fn text(text: &str) -> Result<String, Refused> {
+    if text.is_empty() || text.len() > 1000 || text.chars().any(char::is_control) {
+        return Err("write a text on one line, at most 1000 bytes".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn smart_host_tls(text: &str) -> Result<SmartHostTls, Refused> {
+    match text {
+        "none" => Ok(SmartHostTls::None),
+        "starttls" => Ok(SmartHostTls::Starttls),
+        "tls" => Ok(SmartHostTls::Tls),
+        _ => Err("write \"starttls\" (port 587), \"tls\" (port 465), or \"none\" for a host on this machine".to_owned()),
+    }
+}
+
+/// A level or directives.
+pub(super) fn log_filter(text: &str) -> Result<String, Refused> {
+    let cure =
+        || "write error, warn, info, debug or trace, or directives such as \"info,easel_delivery=debug\"".to_owned();
+    // A single word that is no level would be read as the name of a module.
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    if !text.contains('=') && !text.split(',').all(|word| levels.contains(&word.trim())) {
+        return Err(cure());
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| cure())
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Refused> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "text" => Ok(LogFormat::Text),
+        _ => Err("write \"text\" or \"json\"".to_owned()),
+    }
+}
+
+/// One element of EASProvisionDoc that a policy may set.
+#[derive(Debug)]
+pub(super) struct PolicySetting {
+    pub(super) name: &'static str,
+    range: RangeInclusive<i64>,
+    /// Whether empty text, "no limit", is a value.
+    may_be_empty: bool,
+}
+
+const fn setting(name: &'static str, range: RangeInclusive<i64>) -> PolicySetting {
+    PolicySetting { name, range, may_be_empty: false }
+}
+
+const fn limit(name: &'static str, range: RangeInclusive<i64>) -> PolicySetting {
+    PolicySetting { name, range, may_be_empty: true }
+}
+
+const UINT: i64 = u32::MAX as i64;
+const INT: i64 = i32::MAX as i64;
+
+/// MS-ASPROV 2.2.2.28 "EASProvisionDoc": the settings with a single value, in the schema's order.
+pub(super) const POLICY_SETTINGS: &[PolicySetting] = &[
+    setting("DevicePasswordEnabled", 0..=1),
+    setting("AlphanumericDevicePasswordRequired", 0..=1),
+    setting("PasswordRecoveryEnabled", 0..=1),
+    setting("RequireStorageCardEncryption", 0..=1),
+    setting("AttachmentsEnabled", 0..=1),
+    limit("MinDevicePasswordLength", 1..=16),
+    limit("MaxInactivityTimeDeviceLock", 0..=UINT),
+    limit("MaxDevicePasswordFailedAttempts", 4..=16),
+    limit("MaxAttachmentSize", 0..=UINT),
+    setting("AllowSimpleDevicePassword", 0..=1),
+    limit("DevicePasswordExpiration", 0..=UINT),
+    setting("DevicePasswordHistory", 0..=UINT),
+    setting("AllowStorageCard", 0..=1),
+    setting("AllowCamera", 0..=1),
+    setting("RequireDeviceEncryption", 0..=1),
+    setting("AllowUnsignedApplications", 0..=1),
+    setting("AllowUnsignedInstallationPackages", 0..=1),
+    setting("MinDevicePasswordComplexCharacters", 1..=4),
+    setting("AllowWiFi", 0..=1),
+    setting("AllowTextMessaging", 0..=1),
+    setting("AllowPOPIMAPEmail", 0..=1),
+    setting("AllowBluetooth", 0..=2),
+    setting("AllowIrDA", 0..=1),
+    setting("RequireManualSyncWhenRoaming", 0..=1),
+    setting("AllowDesktopSync", 0..=1),
+    setting("MaxCalendarAgeFilter", 0..=7),
+    setting("AllowHTMLEmail", 0..=1),
+    setting("MaxEmailAgeFilter", 0..=5),
+    setting("MaxEmailBodyTruncationSize", -1..=INT),
+    setting("MaxEmailHTMLBodyTruncationSize", -1..=INT),
+    setting("RequireSignedSMIMEMessages", 0..=1),
+    setting("RequireEncryptedSMIMEMessages", 0..=1),
+    setting("RequireSignedSMIMEAlgorithm", 0..=1),
+    setting("RequireEncryptionSMIMEAlgorithm", 0..=4),
+    setting("AllowSMIMEEncryptionAlgorithmNegotiation", 0..=2),
+    setting("AllowSMIMESoftCerts", 0..=1),
+    setting("AllowBrowser", 0..=1),
+    setting("AllowConsumerEmail", 0..=1),
+    setting("AllowRemoteDesktop", 0..=1),
+    setting("AllowInternetSharing", 0..=1),
+];
+
+/// The text of a policy element.
+pub(super) fn policy_setting(name: &str, value: &str) -> Result<String, Refused> {
+    let setting = POLICY_SETTINGS.iter().find(|setting| setting.name == name).expect("only these names are asked for");
+    if value.is_empty() && setting.may_be_empty {
+        return Ok(String::new());
+    }
+    let fits = value.parse::<i64>().is_ok_and(|number| setting.range.contains(&number));
+    // MS-ASPROV 2.2.2.33 "MaxCalendarAgeFilter": 1 to 3 are filters of mail.
+    let fits = fits && !(name == "MaxCalendarAgeFilter" && matches!(value, "1" | "2" | "3"));
+    let or_empty = if setting.may_be_empty { ", or \"\" for no limit" } else { "" };
+    let cure = || format!("write a whole number, {} to {}{or_empty}", setting.range.start(), setting.range.end());
+    if fits { Ok(value.to_owned()) } else { Err(cure()) }
+}

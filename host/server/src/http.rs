@@ -1,0 +1,308 @@
+//! One HTTP request: path and method, login, request line, body; then the command, and its answer.
+//!
+//! MS-ASHTTP 2.2.1 "Request", 2.2.2 "Response". Nothing of a body is read before its sender is logged in.
+
+mod body;
+mod error;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use easel_commands::{Answer, Request as CommandRequest, Sink};
+use easel_protocol::{Command, RequestLine};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Version};
+
+use crate::authenticate::Credentials;
+use crate::commands::Turn;
+use crate::connection::Slot;
+use crate::devices::{Devices, takes_turns};
+use crate::gzip;
+use crate::login::Session;
+use crate::park::{self, FirstLook, Visitor};
+use crate::shared::{Begun, Shared};
+use crate::sink::{AnswerBody, CutShort, Stream};
+use crate::trace::Trace;
+
+pub(crate) use error::HttpError;
+
+/// The commands that OPTIONS names. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
+const COMMANDS: [Command; 17] = [
+    Command::Sync,
+    Command::SendMail,
+    Command::SmartForward,
+    Command::SmartReply,
+    Command::GetAttachment,
+    Command::FolderSync,
+    Command::FolderCreate,
+    Command::FolderDelete,
+    Command::FolderUpdate,
+    Command::MoveItems,
+    Command::GetItemEstimate,
+    Command::MeetingResponse,
+    Command::Search,
+    Command::Settings,
+    Command::Ping,
+    Command::ItemOperations,
+    Command::Provision,
+];
+
+const METHODS: &str = "OPTIONS,POST";
+
+/// Longest User-Agent handed on, in characters.
+const USER_AGENT_MAX: usize = 256;
+
+/// Answers a request; the future stays pending for good when the request is to wait outside of hyper.
+pub(crate) async fn answer(
+    shared: &Arc<Shared>,
+    peer: IpAddr,
+    slot: &Slot,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, CutShort> {
+    if let Some(prepared) = slot.take_prepared() {
+        return Ok(prepared);
+    }
+    match exchange(shared, peer, request).await {
+        Ok(Exchange::Begun(begun)) => respond(shared, begun),
+        Ok(Exchange::Wait(look)) => match look {
+            FirstLook::Answer(answer) => answer,
+            FirstLook::Wait(ticket) => {
+                slot.leave(ticket);
+                std::future::pending().await
+            }
+        },
+        Err(error) => {
+            tracing::info!(%peer, code = error.code(), %error, "request refused");
+            Ok(refuse(shared, &error))
+        }
+    }
+}
+
+enum Exchange {
+    Begun(Begun),
+    Wait(FirstLook),
+}
+
+async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>) -> Result<Exchange, HttpError> {
+    if !is_endpoint(request.uri().path()) {
+        body::drain(request).await;
+        return Err(HttpError::NotFound);
+    }
+    let is_options = match *request.method() {
+        Method::OPTIONS => true,
+        Method::POST => false,
+        Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::PATCH => {
+            body::drain(request).await;
+            return Err(HttpError::MethodNotAllowed);
+        }
+        _ => return Err(HttpError::MethodUnknown),
+    };
+    let session = match log_in(shared, peer, request.headers()).await {
+        Ok(session) => session,
+        Err(error) => {
+            body::drain(request).await;
+            return Err(error);
+        }
+    };
+    if is_options { options(shared, session, request).await } else { post(shared, session, request).await }
+}
+
+/// K: G24. Any case, with or without a slash at the end, and the name some old clients add.
+fn is_endpoint(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let path = match path.len().checked_sub("/default.eas".len()).and_then(|at| path.split_at_checked(at)) {
+        Some((start, end)) if end.eq_ignore_ascii_case("/default.eas") => start,
+        Some(_) | None => path,
+    };
+    path.eq_ignore_ascii_case("/Microsoft-Server-ActiveSync")
+}
+
+/// K: G25. A request without credentials is challenged, and counts for nothing.
+async fn log_in(shared: &Shared, peer: IpAddr, headers: &HeaderMap) -> Result<Session, HttpError> {
+    let credentials = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(Credentials::from_header);
+    let credentials = credentials.ok_or(HttpError::NoCredentials)?;
+    shared.logins.check(&credentials, peer).await.map_err(HttpError::from)
+}
+
+/// MS-ASHTTP 2.2.3 "HTTP OPTIONS Command": the versions, for the device if the client names it.
+async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incoming>) -> Result<Exchange, HttpError> {
+    let query = request.uri().query().unwrap_or_default();
+    // Only its device is of interest, so any command may stand there.
+    let line = RequestLine::parse(&format!("Cmd=Ping&{query}"), None, None, None).ok();
+    body::drain(request).await;
+    let trace = Arc::new(Trace {
+        user: session.user.id,
+        device: line.as_ref().map(|line| line.device_id.clone()).unwrap_or_default(),
+        command: "OPTIONS",
+        version: 0,
+        received: 0,
+        began: shared.clock.now(),
+    });
+    let inner = Arc::clone(shared);
+    let command = move |_: &mut dyn Sink| {
+        let user = match inner.logins.recheck(&session) {
+            Ok(user) => user,
+            Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
+        };
+        let device = line.as_ref().map(|line| (line.device_id.as_str(), line.device_type.as_str()));
+        let versions = inner.commands.versions(&user, device);
+        let headers = vec![
+            ("ms-asprotocolversions", versions),
+            ("ms-asprotocolcommands", COMMANDS.map(Command::name).join(",")),
+            ("public", METHODS.to_owned()),
+            ("allow", METHODS.to_owned()),
+        ];
+        Turn::Answer(Answer { headers, ..Answer::empty() })
+    };
+    let begun = shared.run(None, false, trace, command).await.map_err(|_| HttpError::busy())?;
+    Ok(Exchange::Begun(begun))
+}
+
+/// MS-ASHTTP 2.2.1 "HTTP POST Command".
+async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>) -> Result<Exchange, HttpError> {
+    let began = shared.clock.now();
+    let headers = request.headers();
+    let line = match request_line(&request) {
+        Ok(line) => line,
+        Err(error) => {
+            body::drain(request).await;
+            return Err(error);
+        }
+    };
+    let gzip = text(headers, header::ACCEPT_ENCODING).is_some_and(gzip::is_accepted);
+    let close = request.version() < Version::HTTP_11
+        || text(headers, header::CONNECTION)
+            .is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")));
+    let gzipped = body::is_gzipped(headers)?;
+    let user_agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
+    let user_agent: String = user_agent.unwrap_or_default().chars().take(USER_AGENT_MAX).collect();
+    let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let body = body::read(shared, request).await?;
+    let trace = Arc::new(Trace {
+        user: session.user.id,
+        device: line.device_id.clone(),
+        command: line.command.name(),
+        version: line.version.map_or(0, easel_protocol::Version::times_ten),
+        received: body.bytes.len(),
+        began,
+    });
+    let device = Devices::name(session.user.id, &line.device_id);
+    let pass = match takes_turns(line.command) {
+        true => Some(shared.devices.pass(device.clone()).await.map_err(|_| HttpError::busy())?),
+        false => None,
+    };
+    let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close };
+    let inner = Arc::clone(shared);
+    let command = move |sink: &mut dyn Sink| {
+        let user = match inner.logins.recheck(&session) {
+            Ok(user) => user,
+            Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
+        };
+        let plain = match body.plain(gzipped, inner.limits.body_bytes) {
+            Ok(plain) => plain,
+            Err(error) => return Turn::Answer(error.answer(&inner)),
+        };
+        let request = CommandRequest {
+            line: &line,
+            user: &user,
+            user_agent: &user_agent,
+            content_type: &content_type,
+            body: &plain,
+            now: inner.clock.now(),
+        };
+        inner.commands.handle(&request, sink)
+    };
+    match shared.run(pass, gzip, trace, command).await.map_err(|_| HttpError::busy())? {
+        Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
+        begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
+    }
+}
+
+fn request_line(request: &Request<Incoming>) -> Result<RequestLine, HttpError> {
+    let headers = request.headers();
+    let line = RequestLine::parse(
+        request.uri().query().unwrap_or_default(),
+        text(headers, HeaderName::from_static("ms-asprotocolversion")),
+        text(headers, HeaderName::from_static("x-ms-policykey")),
+        text(headers, HeaderName::from_static("ms-asacceptmultipart")),
+    )?;
+    Ok(line)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The answer to a request that no command sees.
+pub(crate) fn refuse(shared: &Shared, error: &HttpError) -> Response<AnswerBody> {
+    head(shared, error.answer(shared), false, AnswerBody::Whole)
+}
+
+/// An answer as HTTP.
+pub(crate) fn respond(shared: &Shared, begun: Begun) -> Result<Response<AnswerBody>, CutShort> {
+    match begun {
+        Begun::Whole { answer, gzipped } => Ok(head(shared, answer, gzipped, AnswerBody::Whole)),
+        Begun::Stream(Stream { pieces, gzipped }) => {
+            let wbxml = Some("application/vnd.ms-sync.wbxml".to_owned());
+            let answer = Answer { content_type: wbxml, ..Answer::empty() };
+            Ok(head(shared, answer, gzipped, |_| AnswerBody::Pieces { pieces, ended: false }))
+        }
+        Begun::Wait(_) | Begun::Cut => Err(CutShort),
+    }
+}
+
+/// MS-ASHTTP 2.2.2.1.2 "Response Headers".
+fn head(
+    shared: &Shared,
+    answer: Answer,
+    gzipped: bool,
+    body: impl FnOnce(bytes::Bytes) -> AnswerBody,
+) -> Response<AnswerBody> {
+    let Answer { code, content_type, headers, body: bytes } = answer;
+    let mut response = Response::new(body(bytes.into()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let head = response.headers_mut();
+    head.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    head.insert("ms-server-activesync", shared.server_version.clone());
+    if gzipped {
+        head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let content_type = content_type.map(|value| ("content-type", value));
+    for (name, value) in content_type.into_iter().chain(headers) {
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+            (Ok(name), Ok(value)) => drop(head.insert(name, value)),
+            (Ok(_) | Err(_), _) => tracing::error!(name, "an answer has a header that cannot be sent"),
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g24_the_endpoint_has_any_case_a_slash_or_a_file_name() {
+        for path in [
+            "/Microsoft-Server-ActiveSync",
+            "/microsoft-server-activesync/",
+            "/MICROSOFT-SERVER-ACTIVESYNC",
+            "/Microsoft-Server-ActiveSync/default.eas",
+            "/Microsoft-Server-ActiveSync/Default.EAS",
+        ] {
+            assert!(is_endpoint(path), "{path}");
+        }
+        for path in [
+            "/",
+            "",
+            "/Microsoft-Server-ActiveSync2",
+            "/Microsoft-Server-ActiveSync/x",
+            "/default.eas",
+            "/\u{e9}/default.eas",
+        ] {
+            assert!(!is_endpoint(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Requests that no command sees, and the HTTP code each gets. MS-ASHTTP 2.2.2.1.1 "Status Line".
+
+use easel_commands::Answer;
+use easel_protocol::RequestLineError;
+
+use crate::login::Denied;
+use crate::shared::Shared;
+
+/// Why a request is refused before, or instead of, its command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HttpError {
+    #[error("the body pauses too long or ends early")]
+    BodyIncomplete,
+    #[error("the body is larger than allowed")]
+    BodyTooLarge,
+    #[error("too much at once")]
+    Busy { retry_after_secs: u64 },
+    #[error("the body has an encoding other than gzip")]
+    Encoding,
+    #[error("the body is no gzip")]
+    Gzip,
+    #[error("the method is not served here")]
+    MethodNotAllowed,
+    #[error("the method is unknown")]
+    MethodUnknown,
+    #[error("no credentials")]
+    NoCredentials,
+    #[error("another path")]
+    NotFound,
+    #[error("{0}")]
+    RequestLine(RequestLineError),
+    #[error("wrong credentials")]
+    WrongCredentials,
+}
+
+impl HttpError {
+    /// Busy for a few seconds, not the same for everybody.
+    pub(crate) fn busy() -> Self {
+        Self::Busy { retry_after_secs: rand::random_range(5..=15) }
+    }
+
+    /// The HTTP code.
+    pub(crate) fn code(&self) -> u16 {
+        match self {
+            Self::BodyIncomplete => 408,
+            Self::BodyTooLarge => 413,
+            Self::Busy { .. } => 503,
+            Self::Encoding => 415,
+            Self::Gzip => 400,
+            Self::MethodNotAllowed => 405,
+            Self::MethodUnknown => 501,
+            Self::NoCredentials | Self::WrongCredentials => 401,
+            Self::NotFound => 404,
+            Self::RequestLine(error) => match error {
+                RequestLineError::Command(_) => 501,
+                RequestLineError::Version(version) if is_before_2_5(&version.0) => 505,
+                RequestLineError::Version(_)
+                | RequestLineError::Form
+                | RequestLineError::Cut(_)
+                | RequestLineError::DeviceId(_)
+                | RequestLineError::PolicyKey(_) => 400,
+            },
+        }
+    }
+
+    /// The answer: a code, and never a body.
+    pub(crate) fn answer(&self, shared: &Shared) -> Answer {
+        let headers = match self {
+            Self::NoCredentials | Self::WrongCredentials => vec![("www-authenticate", shared.challenge.clone())],
+            Self::Busy { retry_after_secs } => vec![("retry-after", retry_after_secs.to_string())],
+            Self::MethodNotAllowed => vec![("allow", super::METHODS.to_owned())],
+            Self::BodyIncomplete
+            | Self::BodyTooLarge
+            | Self::Encoding
+            | Self::Gzip
+            | Self::MethodUnknown
+            | Self::NotFound
+            | Self::RequestLine(_) => Vec::new(),
+        };
+        Answer { headers, ..Answer::code(self.code()) }
+    }
+}
+
+/// Devices of the first two versions understand 505. MS-ASHTTP 2.2.2.1.1 "Status Line".
+fn is_before_2_5(version: &str) -> bool {
+    version.trim().parse::<f32>().is_ok_and(|version| (0.0..2.5).contains(&version))
+}
+
+impl From<Denied> for HttpError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Wrong => Self::WrongCredentials,
+            Denied::Busy { retry_after_secs } => Self::Busy { retry_after_secs },
+            Denied::Failed => Self::Busy { retry_after_secs: 30 },
+        }
+    }
+}
+
+impl From<RequestLineError> for HttpError {
+    fn from(error: RequestLineError) -> Self {
+        Self::RequestLine(error)
+    }
+}

@@ -1,0 +1,317 @@
+//! Stores what an import found: parsing beside one another, then one commit for many.
+//!
+//! Nothing is remembered beside the store. A mail is there already when the mailbox holds as many copies of it as the
+//! import has seen; it is looked for by its Message-ID, or by a hash where it has none, and compared byte by byte, the
+//! fields of [`StatusHeaders`] left out. Any other object is there already when one with its UID is. So an import that
+//! was broken off goes on where it was, and one that is repeated adds nothing.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::Arc;
+
+use easel_items::{BodyPreferences, Owner, View, email};
+use easel_protocol::{Class, CollectionId, Facts, MailRecord, ServerId, Version, WindowKey};
+use easel_store::{ChangeSet, Content, NewContent, Snapshot, StoreError, User, Write};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+
+use super::{MailState, StatusHeaders};
+use crate::admin::{FolderNumber, ImportOutcome, LoginName, Office, Refusal, Reply, chain};
+
+/// Things committed together.
+const BATCH_MAX: usize = 100;
+/// Bytes of things held until they are committed.
+const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Items with one Message-ID or UID that are looked at.
+const SAME_ID_MAX: usize = 1000;
+
+type Hash = [u8; 32];
+
+/// Takes things into one mailbox.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    office: Arc<Office>,
+    login: LoginName,
+    user: User,
+    owner: Owner,
+    pending: Vec<Taken>,
+    pending_bytes: usize,
+    /// How many copies of a mail the mailbox had before, and how many the import has seen.
+    copies: HashMap<Hash, Copies>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Copies {
+    had: usize,
+    seen: usize,
+}
+
+/// Something taken in; the bytes are `None` where there were too many.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Mail { number: u64, folder: FolderNumber, state: MailState, bytes: Option<Vec<u8>> },
+    Object { number: u64, folder: FolderNumber, class: Class, update: bool, bytes: Option<Vec<u8>> },
+}
+
+/// A thing that was parsed.
+enum Prepared {
+    Mail { folder: CollectionId, bytes: Vec<u8>, index: Vec<u8>, record: Box<MailRecord>, facts: Facts, hash: Hash },
+    Object { folder: CollectionId, class: Class, text: String, facts: Facts, update: bool },
+}
+
+impl Taken {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Mail { number, .. } | Self::Object { number, .. } => *number,
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Mail { bytes, .. } | Self::Object { bytes, .. } => bytes.as_ref().map_or(0, Vec::len),
+        }
+    }
+}
+
+impl Intake {
+    /// For the mailbox of `user`, whose name is `login`.
+    pub(crate) fn new(office: Arc<Office>, login: LoginName, user: User) -> Self {
+        let owner = Owner {
+            name: user.display_name.clone(),
+            addresses: user.addresses.clone(),
+            zone: TimeZone::get(&user.zone).unwrap_or(TimeZone::UTC),
+        };
+        Self { office, login, user, owner, pending: Vec::new(), pending_bytes: 0, copies: HashMap::new() }
+    }
+
+    pub(crate) fn login(&self) -> &LoginName {
+        &self.login
+    }
+
+    /// Takes something; its outcome comes with this reply or a later one.
+    pub(crate) fn take(&mut self, taken: Taken) -> Reply {
+        self.pending_bytes += taken.size();
+        self.pending.push(taken);
+        let full = self.pending.len() >= BATCH_MAX || self.pending_bytes >= BATCH_BYTES_MAX;
+        Reply::Imported { outcomes: if full { self.flush() } else { Vec::new() } }
+    }
+
+    /// Commits what was taken.
+    pub(crate) fn flush(&mut self) -> Vec<(u64, ImportOutcome)> {
+        self.pending_bytes = 0;
+        let taken = std::mem::take(&mut self.pending);
+        let numbers: Vec<u64> = taken.iter().map(Taken::number).collect();
+        let prepared = self.prepare(taken);
+        let outcomes = self.store(prepared);
+        numbers.into_iter().zip(outcomes).collect()
+    }
+
+    /// Parses on several threads.
+    fn prepare(&self, taken: Vec<Taken>) -> Vec<Result<Prepared, Refusal>> {
+        let now = self.office.now();
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(8);
+        let share = taken.len().div_ceil(threads).max(1);
+        let mut shares: Vec<Vec<Taken>> = Vec::new();
+        for one in taken {
+            match shares.last_mut().filter(|last| last.len() < share) {
+                Some(last) => last.push(one),
+                None => shares.push(vec![one]),
+            }
+        }
+        let owner = &self.owner;
+        let of_share = move |share: Vec<Taken>| -> Vec<Result<Prepared, Refusal>> {
+            share.into_iter().map(|one| prepare(one, owner, now)).collect()
+        };
+        std::thread::scope(|scope| {
+            let running: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || of_share(share))).collect();
+            running.into_iter().flat_map(|share| share.join().expect("parsing does not panic")).collect()
+        })
+    }
+
+    /// Commits everything together; where that fails, one by one, so that one thing does not cost its neighbours.
+    fn store(&mut self, prepared: Vec<Result<Prepared, Refusal>>) -> Vec<ImportOutcome> {
+        let mut outcomes: Vec<Option<ImportOutcome>> = Vec::new();
+        let mut new = Vec::new();
+        for (at, prepared) in prepared.into_iter().enumerate() {
+            let known = prepared.and_then(|prepared| Ok((self.known(&prepared, &new)?, prepared)));
+            outcomes.push(match known {
+                Ok((Known::New, prepared)) => {
+                    new.push((at, prepared, None));
+                    None
+                }
+                Ok((Known::Older(item), prepared)) => {
+                    new.push((at, prepared, Some(item)));
+                    None
+                }
+                Ok((Known::Same, _)) => Some(ImportOutcome::Known),
+                Ok((Known::Other(reason), _)) => Some(ImportOutcome::Refused { reason }),
+                Err(Refusal(reason)) => Some(ImportOutcome::Refused { reason }),
+            });
+        }
+        let together = self.commit(new.iter().map(|(_, prepared, item)| (prepared, *item)));
+        for (at, prepared, item) in new {
+            let done = match &together {
+                Ok(()) => Ok(()),
+                Err(_) => self.commit([(&prepared, item)].into_iter()),
+            };
+            outcomes[at] = Some(match (done, item) {
+                (Ok(()), None) => ImportOutcome::Added,
+                (Ok(()), Some(_)) => ImportOutcome::Updated,
+                (Err(error), _) => ImportOutcome::Refused { reason: chain(&error) },
+            });
+        }
+        outcomes.into_iter().map(|outcome| outcome.expect("every one was known, refused or committed")).collect()
+    }
+
+    fn known(&mut self, prepared: &Prepared, new: &[(usize, Prepared, Option<Older>)]) -> Result<Known, Refusal> {
+        match prepared {
+            Prepared::Mail { facts, hash, .. } => {
+                let uid = facts.uid.as_deref().expect("every mail taken in has one");
+                if !self.copies.contains_key(hash) {
+                    let had = count_copies(&*self.office.store.snapshot(self.user.id)?, uid, hash)?;
+                    self.copies.insert(*hash, Copies { had, seen: 0 });
+                }
+                let copies = self.copies.get_mut(hash).expect("it was put there");
+                copies.seen += 1;
+                Ok(if copies.seen <= copies.had { Known::Same } else { Known::New })
+            }
+            Prepared::Object { class, text, facts, update, .. } => {
+                let uid = facts.uid.as_deref().expect("every object taken in has one");
+                let twin = new.iter().find_map(|(_, other, _)| match other {
+                    Prepared::Object { text, facts, .. } if facts.uid.as_deref() == Some(uid) => Some(text),
+                    Prepared::Object { .. } | Prepared::Mail { .. } => None,
+                });
+                match twin {
+                    Some(twin) if twin == text => Ok(Known::Same),
+                    Some(_) => Ok(Known::Other(format!("UID {uid:?} stands in the import before, with other content"))),
+                    None => known_object(&*self.office.store.snapshot(self.user.id)?, *class, uid, text, *update),
+                }
+            }
+        }
+    }
+
+    fn commit<'p>(&self, new: impl Iterator<Item = (&'p Prepared, Option<Older>)>) -> Result<(), StoreError> {
+        let new: Vec<_> = new.collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let store = &self.office.store;
+        let mut changes = ChangeSet::new(self.user.id);
+        let first = store.reserve_items(self.user.id, new.len() as u64)?.number();
+        for (id, (prepared, older)) in (first..).zip(new) {
+            let id = ServerId::new(id);
+            changes.writes.push(match (prepared, older) {
+                (Prepared::Mail { folder, bytes, index, record, facts, .. }, _) => {
+                    let (blob, size) = (store.put_blob(bytes)?, bytes.len() as u64);
+                    let record = MailRecord::clone(record);
+                    let content = NewContent::Mail { blob, size, index: index.clone(), record };
+                    Write::AddItem { id, folder: *folder, content, facts: facts.clone() }
+                }
+                (Prepared::Object { folder, text, facts, .. }, None) => {
+                    let content = NewContent::Object(text.clone());
+                    Write::AddItem { id, folder: *folder, content, facts: facts.clone() }
+                }
+                (Prepared::Object { text, facts, .. }, Some(Older { id, seen })) => {
+                    Write::ChangeContent { id, content: text.clone(), facts: facts.clone(), seen }
+                }
+            });
+        }
+        store.commit(changes).map(drop)
+    }
+}
+
+/// Whether a thing is there already.
+enum Known {
+    New,
+    Same,
+    /// It takes the place of this one.
+    Older(Older),
+    /// It is there and differs.
+    Other(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Older {
+    id: ServerId,
+    seen: easel_store::Modseq,
+}
+
+fn prepare(taken: Taken, owner: &Owner, now: Timestamp) -> Result<Prepared, Refusal> {
+    let over = || Refusal("more bytes than limits.message_mib_max allows".to_owned());
+    match taken {
+        Taken::Mail { folder, state, bytes, .. } => {
+            let bytes = bytes.ok_or_else(over)?;
+            Ok(prepare_mail(CollectionId::new(folder), &state, bytes, owner, now))
+        }
+        Taken::Object { folder, class, update, bytes, .. } => {
+            let text = String::from_utf8(bytes.ok_or_else(over)?).map_err(|_| Refusal("not UTF-8".to_owned()))?;
+            let body = BodyPreferences::default();
+            let view = View { version: Version::V16_1, owner, body: &body, now };
+            let mut facts = easel_items::facts(class, &text, &view).map_err(|error| Refusal(chain(&error)))?;
+            facts.uid.get_or_insert_with(|| by_hash(&Sha256::digest(&text).into()));
+            Ok(Prepared::Object { folder: CollectionId::new(folder), class, text, facts, update })
+        }
+    }
+}
+
+fn prepare_mail(folder: CollectionId, state: &MailState, bytes: Vec<u8>, owner: &Owner, now: Timestamp) -> Prepared {
+    // Mail from the future would stand on top for ever.
+    let received = state.received.and_then(|at| Timestamp::from_millisecond(at).ok()).map_or(now, |at| at.min(now));
+    let indexed = email::index(&bytes, received);
+    let mut record = state.record(received.as_millisecond());
+    record.received_as_bcc = email::received_as_bcc(&indexed.index, owner);
+    let hash = content_hash(&bytes);
+    let mut facts = indexed.facts;
+    facts.window = WindowKey(received.as_millisecond());
+    facts.uid.get_or_insert_with(|| by_hash(&hash));
+    Prepared::Mail { folder, index: indexed.index.to_bytes(), bytes, record: Box::new(record), facts, hash }
+}
+
+/// What stands for a UID or Message-ID where there is none.
+fn by_hash(hash: &Hash) -> String {
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// A hash of a mail without the fields that keep its state and the empty lines at its end.
+fn content_hash(raw: &[u8]) -> Hash {
+    let mut hash = Sha256::new();
+    let end = raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
+    for piece in StatusHeaders::of(&raw[..end]).without(&raw[..end]) {
+        hash.update(piece);
+    }
+    hash.finalize().into()
+}
+
+fn count_copies(snapshot: &dyn Snapshot, uid: &str, hash: &Hash) -> Result<usize, StoreError> {
+    let mut copies = 0;
+    for id in snapshot.by_uid(uid)?.into_iter().take(SAME_ID_MAX) {
+        let Some(item) = snapshot.item(id)? else { continue };
+        let Content::Mail(mail) = item.content else { continue };
+        copies += usize::from(content_hash(&snapshot.blob(mail.blob, 0..mail.size)?) == *hash);
+    }
+    Ok(copies)
+}
+
+fn known_object(snapshot: &dyn Snapshot, class: Class, uid: &str, text: &str, update: bool) -> Result<Known, Refusal> {
+    let mut other = None;
+    for id in snapshot.by_uid(uid)?.into_iter().take(SAME_ID_MAX) {
+        let Some(item) = snapshot.item(id)? else { continue };
+        match item.content {
+            Content::Object(stored) if stored == text => return Ok(Known::Same),
+            Content::Object(_) => {
+                let folder = snapshot.folder(item.folder)?;
+                if folder.is_some_and(|folder| folder.kind.class() == Some(class)) {
+                    other = Some(Older { id, seen: item.changed });
+                }
+            }
+            Content::Mail(_) => {}
+        }
+    }
+    Ok(match other {
+        None => Known::New,
+        Some(older) if update => Known::Older(older),
+        Some(_) => Known::Other(format!("UID {uid:?} is there already, with other content: --update replaces it")),
+    })
+}

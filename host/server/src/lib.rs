@@ -1,0 +1,41 @@
+//! The server of Easel: sockets, TLS, HTTP, login, waiting requests.
+//!
+//! [`Server::start`] is the way in. A connection walks through `accept` (limits, PROXY header, TLS), `connection`
+//! (hyper, and out of it), `http` (path, login, request line, body), `workers` (the threads on which the commands run)
+//! and, while a Ping or Sync waits, `park`. This is the only room that knows hyper, rustls and the system's clock; it
+//! knows no SQL and no Wasm.
+
+mod accept;
+mod authenticate;
+mod bounded;
+mod clock;
+mod commands;
+mod connection;
+mod credential_cache;
+mod devices;
+mod error;
+mod gzip;
+mod http;
+mod limits;
+mod login;
+mod park;
+mod proxy_protocol;
+mod serve;
+mod shared;
+mod shutdown;
+mod sink;
+mod throttle;
+mod tls;
+mod trace;
+mod transport;
+mod workers;
+
+pub use authenticate::Credentials;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use commands::{Commands, GoOn, Turn, Wait};
+pub use error::ServerError;
+pub use limits::Limits;
+pub use login::{Denied, LoginOptions, Logins, Session};
+pub use serve::{Listener, ListenerKind, Running, ServeOptions, Server};
+pub use throttle::Budget;
+pub use tls::TlsFiles;

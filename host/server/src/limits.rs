@@ -1,0 +1,115 @@
+//! What one client, and all of them together, may use.
+
+use std::time::Duration;
+
+/// Bounds on size, count and time. Every field has a default; a request over one of them gets the HTTP code named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; further ones wait in the kernel's queue. `None`: what the process's limit on open files
+    /// leaves, after it was raised as far as it may be.
+    pub connections: Option<usize>,
+    /// Connections of one address (of IPv6: of one /64); further ones are closed. `None`: a quarter of all.
+    pub connections_per_address: Option<usize>,
+    /// From the first byte to the end of the TLS handshake, and as long again for the PROXY header.
+    pub handshake: Duration,
+    /// From the end of one answer (or handshake) to the end of the head of the next request.
+    pub idle: Duration,
+    /// Bytes of a request's head: 431. At least 8 KiB.
+    pub head_bytes: usize,
+    /// Headers in a request: 431.
+    pub headers: usize,
+    /// Bytes of a request's body, before and after decompression: 413.
+    pub body_bytes: usize,
+    /// Bytes of all request bodies at once; bodies up to 64 KiB do not count: 503.
+    pub bodies_bytes: usize,
+    /// The longest pause within a request's body: 408.
+    pub body_pause: Duration,
+    /// The whole of a request's body: 408.
+    pub body_total: Duration,
+    /// How long a client may take for 8 KiB of an answer before the connection is cut.
+    pub stall: Duration,
+    /// Threads that run commands.
+    pub workers: usize,
+    /// Threads that run commands, with those that only wait for a slow client.
+    pub workers_max: usize,
+    /// Requests that wait for a thread: 503.
+    pub queue: usize,
+    /// Requests of one device that wait for its previous one: 503.
+    pub device_queue: usize,
+    /// How long a request waits for the previous one of its device: 503.
+    pub device_wait: Duration,
+    /// How often the certificate's files are looked at.
+    pub certificate_poll: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            connections: None,
+            connections_per_address: None,
+            handshake: Duration::from_secs(15),
+            idle: Duration::from_secs(60),
+            head_bytes: 16 << 10,
+            headers: 64,
+            body_bytes: 52 << 20,
+            bodies_bytes: 512 << 20,
+            body_pause: Duration::from_secs(30),
+            body_total: Duration::from_secs(900),
+            stall: Duration::from_secs(60),
+            workers: (4 * cores).clamp(8, 64),
+            workers_max: 256,
+            queue: 1024,
+            device_queue: 8,
+            device_wait: Duration::from_secs(60),
+            certificate_poll: Duration::from_secs(10),
+        }
+    }
+}
+
+/// File handles that are no connections: the store's, listeners, logs.
+const RESERVED_FILES: u64 = 256;
+
+impl Limits {
+    /// Raises the process's limit on open files as far as it may be, and tells how many connections that makes.
+    pub(crate) fn connections_allowed(&self) -> usize {
+        let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the limit on open files cannot be raised");
+            1024
+        });
+        self.connections.unwrap_or_else(|| derive_connections(files))
+    }
+
+    /// The bound for one address, of so many connections in all.
+    pub(crate) fn address_allowed(&self, connections: usize) -> usize {
+        self.connections_per_address.unwrap_or((connections / 4).max(16)).max(1)
+    }
+}
+
+/// A connection is one file; a quarter more is left for what a request opens.
+fn derive_connections(files: u64) -> usize {
+    let connections = files.saturating_sub(RESERVED_FILES).saturating_mul(4) / 5;
+    usize::try_from(connections.clamp(64, 1 << 20)).expect("at most a million")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_follow_the_limit_on_open_files() {
+        assert_eq!(derive_connections(1024), 614);
+        assert_eq!(derive_connections(20_000), 15_795);
+        assert_eq!(derive_connections(0), 64);
+        assert_eq!(derive_connections(u64::MAX), 1 << 20);
+    }
+
+    #[test]
+    fn the_limit_on_open_files_is_raised_to_what_is_allowed() {
+        let connections = Limits::default().connections_allowed();
+        let (soft, hard) = rlimit::getrlimit(rlimit::Resource::NOFILE).unwrap();
+        assert_eq!(soft, hard);
+        assert_eq!(connections, derive_connections(soft));
+        assert_eq!(Limits { connections: Some(7), ..Limits::default() }.connections_allowed(), 7);
+    }
+}

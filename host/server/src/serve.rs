@@ -1,0 +1,267 @@
+//! Starting and stopping.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use easel_commands::Service;
+use hyper::header::HeaderValue;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use crate::accept::{Greeting, accept};
+use crate::commands::{Commands, Served};
+use crate::devices::Devices;
+use crate::limits::Limits;
+use crate::login::Logins;
+use crate::park::Standing;
+use crate::shared::{Addresses, Shared};
+use crate::shutdown::{Phase, Shutdown};
+use crate::tls::{self, Certificate, TlsFiles};
+use crate::workers::Workers;
+use crate::{Clock, ServerError};
+
+/// Where and how to serve.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where to listen; at least one.
+    pub listeners: Vec<Listener>,
+    /// For the TLS listeners.
+    pub tls: Option<TlsFiles>,
+    /// Bounds.
+    pub limits: Limits,
+    /// What the login dialogue of a browser shows; quotes and control characters are left out.
+    pub realm: String,
+    /// The header MS-Server-ActiveSync. K: G08: a whole version number, from whose first part old clients guess what
+    /// the server can do.
+    pub server_version: String,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            tls: None,
+            limits: Limits::default(),
+            realm: "Easel".to_owned(),
+            server_version: "15.1.0.0".to_owned(),
+        }
+    }
+}
+
+/// An address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// How connections begin.
+    pub kind: ListenerKind,
+}
+
+/// How connections begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// Plain HTTP: for the machine itself.
+    Plain,
+    /// Plain HTTP after a PROXY header of version 1 or 2, without which nobody is served: for a proxy in front.
+    Proxied,
+    /// HTTP over TLS.
+    Tls,
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Listens and serves, on the runtime this is called in.
+    pub fn start(
+        options: ServeOptions,
+        service: Arc<Service>,
+        logins: Arc<Logins>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Running, ServerError> {
+        Self::start_with(options, Arc::new(Served(service)), logins, clock)
+    }
+
+    /// The same with other commands behind it.
+    pub fn start_with(
+        options: ServeOptions,
+        commands: Arc<dyn Commands>,
+        logins: Arc<Logins>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Running, ServerError> {
+        let certificate = options.tls.clone().map(Certificate::load).transpose()?.map(Arc::new);
+        let mut sockets = Vec::new();
+        for listener in &options.listeners {
+            sockets.push(listen(*listener, certificate.as_ref())?);
+        }
+        if sockets.is_empty() {
+            return Err(ServerError::NoListener);
+        }
+        let poll = options.limits.certificate_poll;
+        let shared = Arc::new(shared(options, commands, logins, clock)?);
+        let mut addresses = Vec::new();
+        for (socket, address, greeting) in sockets {
+            addresses.push(address);
+            tokio::spawn(accept(Arc::clone(&shared), socket, greeting));
+        }
+        if let Some(certificate) = &certificate {
+            tokio::spawn(watch(Arc::downgrade(certificate), poll, Arc::downgrade(&shared)));
+        }
+        Ok(Running { shared, addresses, certificate })
+    }
+}
+
+fn shared(
+    options: ServeOptions,
+    commands: Arc<dyn Commands>,
+    logins: Arc<Logins>,
+    clock: Arc<dyn Clock>,
+) -> Result<Shared, ServerError> {
+    let limits = options.limits;
+    let connections = limits.connections_allowed();
+    tracing::info!(connections, "room for connections");
+    let realm: String = options.realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+    Ok(Shared {
+        commands,
+        logins,
+        clock,
+        workers: Arc::new(Workers::start(limits.workers, limits.workers_max, limits.queue)?),
+        runtime: Handle::current(),
+        shutdown: Shutdown::new(),
+        devices: Devices::new(limits.device_queue, limits.device_wait),
+        standing: Standing::default(),
+        connections: Arc::new(Semaphore::new(connections)),
+        connections_max: u32::try_from(connections).expect("bounded by the limit on open files"),
+        addresses: Addresses::new(limits.address_allowed(connections)),
+        bodies: Arc::new(Semaphore::new(limits.bodies_bytes / 1024)),
+        challenge: format!("Basic realm=\"{realm}\""),
+        server_version: HeaderValue::from_str(&options.server_version).unwrap_or(HeaderValue::from_static("15.1.0.0")),
+        limits,
+    })
+}
+
+/// Connections that wait for room.
+const BACKLOG: u32 = 1024;
+
+fn listen(
+    listener: Listener,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<(TcpListener, SocketAddr, Greeting), ServerError> {
+    let Listener { address, kind } = listener;
+    let greeting = match kind {
+        ListenerKind::Plain => Greeting::Plain,
+        ListenerKind::Proxied => Greeting::Proxied,
+        ListenerKind::Tls => {
+            let certificate = certificate.ok_or(ServerError::NoCertificate(address))?;
+            Greeting::Tls(TlsAcceptor::from(tls::config(Arc::clone(certificate))))
+        }
+    };
+    if kind != ListenerKind::Tls && !address.ip().is_loopback() {
+        tracing::warn!(%address, "passwords travel in the clear to this address");
+    }
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let (socket, address) = bind().map_err(|cause| ServerError::Bind { address, cause })?;
+    tracing::info!(%address, ?kind, "listening");
+    Ok((socket, address, greeting))
+}
+
+/// Looks at the certificate's files from time to time, as long as the server is there.
+async fn watch(certificate: Weak<Certificate>, every: Duration, shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(every).await;
+        let (Some(certificate), Some(_)) = (certificate.upgrade(), shared.upgrade()) else { return };
+        certificate.reload_if_changed();
+    }
+}
+
+/// A server that runs. Dropping it cuts every connection.
+#[derive(Debug)]
+pub struct Running {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Running {
+    /// Where it listens, in the order of the options.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.shared.addresses.connections()
+    }
+
+    /// How many requests wait outside of hyper.
+    pub fn parked(&self) -> usize {
+        self.shared.standing.parked()
+    }
+
+    /// Reads the certificate's files now. The one in use stays when they make no sense.
+    pub fn reload_certificate(&self) -> Result<(), ServerError> {
+        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
+    }
+
+    /// Stops: nobody is accepted any more, idle connections end, waiting requests are answered at random moments of
+    /// the first half of `grace`, running requests end. Whoever is still there after `grace` is cut off; how many.
+    pub async fn shutdown(self, grace: Duration) -> usize {
+        self.shared.shutdown.enter(Phase::Stopping { window: grace / 2 });
+        let everybody = Arc::clone(&self.shared.connections).acquire_many_owned(self.shared.connections_max);
+        let left = match tokio::time::timeout(grace, everybody).await {
+            Ok(_) => 0,
+            Err(_) => self.connections(),
+        };
+        self.shared.shutdown.enter(Phase::Cut);
+        left
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.shutdown.enter(Phase::Cut);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_commands::Settings;
+    use easel_plugin::NoPlugin;
+    use easel_store::{Bus, LocalBus, MemoryStore, Store};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::shared::Held;
+    use crate::transport::Transport;
+    use crate::{LoginOptions, SystemClock, connection};
+
+    #[tokio::test]
+    async fn the_task_of_a_connection_stays_small() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(LocalBus::default()) as Arc<dyn Bus>));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let logins = Logins::new(Arc::clone(&store), Arc::clone(&clock), LoginOptions::default()).unwrap();
+        let service = Service { store, plugin: Arc::new(NoPlugin), settings: Settings::default() };
+        let served = Arc::new(Served(Arc::new(service)));
+        let shared = Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let room = Arc::clone(&shared.connections).acquire_owned().await.unwrap();
+        let address = shared.addresses.enter([127, 0, 0, 1].into()).unwrap();
+        let held = Held { _room: room, _address: address };
+        let task = connection::serve(shared, Transport::Plain(stream), [127, 0, 0, 1].into(), held);
+        // What is in here is held for as long as a request waits, and twice while the task is made.
+        let size = size_of_val(&task);
+        assert!(size <= 1024, "{size} bytes");
+    }
+}

@@ -1,0 +1,61 @@
+//! The durable queue of messages to be sent.
+
+use easel_store::{BlobId, NewOutgoing, Outgoing, OutgoingId, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::sql::{decode, encode, int, limit as bound, number};
+
+const COLUMNS: &str = "id, user, sender, recipients, blob, queued, attempts, next_attempt, last_error";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
+    Ok(Outgoing {
+        id: OutgoingId(number(row, 0)?),
+        user: UserId(number(row, 1)?),
+        sender: row.get(2)?,
+        recipients: decode(row, 3)?,
+        blob: BlobId(number(row, 4)?),
+        queued: row.get(5)?,
+        attempts: row.get(6)?,
+        next_attempt: row.get(7)?,
+        last_error: row.get(8)?,
+    })
+}
+
+pub(crate) fn queue(connection: &Connection, user: UserId, new: &NewOutgoing) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO outgoing (user, sender, recipients, blob, queued, attempts, next_attempt)
+               VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5)";
+    connection.prepare_cached(sql)?.execute(params![
+        int(user.0),
+        new.sender,
+        encode(&new.recipients),
+        int(new.blob.0),
+        new.queued
+    ])?;
+    Ok(())
+}
+
+pub(crate) fn due(connection: &Connection, now: i64, limit: usize) -> rusqlite::Result<Vec<Outgoing>> {
+    let sql = format!("SELECT {COLUMNS} FROM outgoing WHERE next_attempt <= ?1 ORDER BY id LIMIT ?2");
+    connection.prepare_cached(&sql)?.query_map(params![now, bound(limit)], read)?.collect()
+}
+
+pub(crate) fn get(connection: &Connection, id: OutgoingId) -> rusqlite::Result<Option<Outgoing>> {
+    let sql = format!("SELECT {COLUMNS} FROM outgoing WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row(params![int(id.0)], read).optional()
+}
+
+pub(crate) fn put(connection: &Connection, outgoing: &Outgoing) -> rusqlite::Result<()> {
+    if outgoing.recipients.is_empty() {
+        connection.prepare_cached("DELETE FROM outgoing WHERE id = ?1")?.execute(params![int(outgoing.id.0)])?;
+        return Ok(());
+    }
+    let sql = "UPDATE outgoing SET recipients = ?2, attempts = ?3, next_attempt = ?4, last_error = ?5 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute(params![
+        int(outgoing.id.0),
+        encode(&outgoing.recipients),
+        outgoing.attempts,
+        outgoing.next_attempt,
+        outgoing.last_error
+    ])?;
+    Ok(())
+}

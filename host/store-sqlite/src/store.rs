@@ -1,0 +1,258 @@
+//! The store: two writers, two pools of readers, and the counters in memory.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use easel_protocol::{CollectionId, ServerId};
+use easel_store::{
+    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Modseq, NewUser, Outgoing, OutgoingId,
+    Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+};
+use rusqlite::Connection;
+
+use crate::connection::Files;
+use crate::error::{Failure, SqliteError};
+use crate::numbers::{Numbers, Shared};
+use crate::pool::Pool;
+use crate::search::{self, Indexing};
+use crate::snapshot::Look;
+use crate::writer::{Afterwards, NoBacklog, Writer};
+use crate::{blobs, commit, devices, directory, folders, gal, log, outgoing, schema};
+
+/// Snapshots at once. A request holds one, and no longer than a page takes.
+const SNAPSHOTS_MAX: usize = 32;
+
+/// Look-ups at once. They have a pool of their own, so that one made under a snapshot never waits for a snapshot.
+const LOOKUPS_MAX: usize = 8;
+
+/// Everything in `easel.db` and `mail.db`, inside one directory.
+///
+/// Dropping it finishes what was handed in and closes both files.
+pub struct SqliteStore {
+    bus: Arc<dyn Bus>,
+    numbers: Shared,
+    snapshots: Pool,
+    lookups: Pool,
+    easel: Writer,
+    mail: Writer,
+    files: Files,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store inside `dir`, and makes it when it is not there. The directory belongs to this process alone:
+    /// take [`crate::lock`] first. Mail that nothing names is swept.
+    pub fn open(dir: &Path, bus: Arc<dyn Bus>) -> Result<Self, StoreError> {
+        const DOING: &str = "opening the database";
+        let directory = |cause| StoreError::backend(DOING, SqliteError::Directory { path: dir.to_owned(), cause });
+        std::fs::create_dir_all(dir).map_err(directory)?;
+        let files = Files::inside(dir);
+        let opened = schema::open(&files)?;
+        let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.easel, cause));
+        let numbers = Arc::new(Numbers::load(&opened.easel).map_err(failed)?);
+        blobs::sweep(&files, &opened)?;
+        let easel = Writer::start(opened.easel, files.easel.clone(), "easel-writer", Box::new(Indexing))?;
+        let mail = Writer::start(opened.mail, files.mail.clone(), "mail-writer", Box::new(NoBacklog))?;
+        let snapshots = Pool::new(files.clone(), SNAPSHOTS_MAX);
+        let lookups = Pool::new(files.clone(), LOOKUPS_MAX);
+        Ok(Self { bus, numbers, snapshots, lookups, easel, mail, files })
+    }
+
+    /// Puts everything that waits to be indexed into the full-text index. A search finds it before as well; this is for
+    /// the end of an import. Takes short turns, so that others get theirs.
+    pub fn finish_indexing(&self) -> Result<(), StoreError> {
+        while self.easel.run("indexing", |connection, _| Ok(search::drain(connection)?))? > 0 {}
+        Ok(())
+    }
+
+    /// Answers a question from the present state of the database.
+    fn look_up<T>(
+        &self,
+        doing: &'static str,
+        question: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let reader = self.lookups.take()?;
+        question(&reader).map_err(|failure| failure.while_doing(doing, &self.files.easel))
+    }
+
+    /// To be published after the commit.
+    fn event(&self, event: Event) -> Afterwards {
+        let bus = Arc::clone(&self.bus);
+        Box::new(move || bus.publish(&event))
+    }
+}
+
+impl Store for SqliteStore {
+    fn add_tenant(&self, name: &str) -> Result<Tenant, StoreError> {
+        let name = name.to_owned();
+        self.easel.run("adding a tenant", move |connection, _| directory::add_tenant(connection, name))
+    }
+
+    fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.look_up("listing tenants", |connection| Ok(directory::tenants(connection)?))
+    }
+
+    fn tenant(&self, name: &str) -> Result<Option<Tenant>, StoreError> {
+        self.look_up("looking up a tenant", |connection| Ok(directory::tenant(connection, name)?))
+    }
+
+    fn add_user(&self, user: &NewUser) -> Result<User, StoreError> {
+        let (user, numbers) = (user.clone(), Arc::clone(&self.numbers));
+        self.easel.run("adding a user", move |connection, context| {
+            let user = directory::add_user(connection, user)?;
+            let id = user.id;
+            context.afterwards.push(Box::new(move || numbers.committed(id, Modseq(0))));
+            Ok(user)
+        })
+    }
+
+    fn users(&self, tenant: TenantId) -> Result<Vec<User>, StoreError> {
+        self.look_up("listing users", |connection| Ok(directory::users(connection, tenant)?))
+    }
+
+    fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.look_up("looking up a user", |connection| Ok(directory::user(connection, id)?))
+    }
+
+    fn user_by_name(&self, tenant: TenantId, name: &str) -> Result<Option<User>, StoreError> {
+        self.look_up("looking up a user", |connection| Ok(directory::user_by_name(connection, tenant, name)?))
+    }
+
+    fn user_by_address(&self, address: &str) -> Result<Option<UserId>, StoreError> {
+        self.look_up("looking up an address", |connection| Ok(directory::user_by_address(connection, address)?))
+    }
+
+    fn update_user(&self, user: &User) -> Result<User, StoreError> {
+        let told = self.event(Event::Device { user: user.id, device: None });
+        let user = user.clone();
+        self.easel.run("changing a user", move |connection, context| {
+            let user = directory::update_user(connection, user)?;
+            context.afterwards.push(told);
+            Ok(user)
+        })
+    }
+
+    fn remove_user(&self, id: UserId) -> Result<(), StoreError> {
+        let told = self.event(Event::Device { user: id, device: None });
+        let numbers = Arc::clone(&self.numbers);
+        self.easel.run("removing a user", move |connection, context| {
+            directory::remove_user(connection, id)?;
+            context.afterwards.push(Box::new(move || numbers.removed(id)));
+            context.afterwards.push(told);
+            Ok(())
+        })
+    }
+
+    fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError> {
+        let entry = entry.clone();
+        self.easel.run("changing the address list", move |connection, _| gal::put(connection, tenant, &entry))
+    }
+
+    fn search_gal(&self, tenant: TenantId, query: &str, limit: usize) -> Result<Vec<GalEntry>, StoreError> {
+        self.look_up("searching the address list", |connection| Ok(gal::search(connection, tenant, query, limit)?))
+    }
+
+    fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError> {
+        self.look_up("listing devices", |connection| Ok(devices::devices(connection, user)?))
+    }
+
+    fn device(&self, user: UserId, id: &str, kind: &str) -> Result<Option<Device>, StoreError> {
+        self.look_up("looking up a device", |connection| Ok(devices::device(connection, user, id, kind)?))
+    }
+
+    fn put_device(&self, device: &Device) -> Result<Device, StoreError> {
+        let device = device.clone();
+        self.easel.run("storing a device", move |connection, _| devices::put(connection, device))
+    }
+
+    fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
+        let bus = Arc::clone(&self.bus);
+        self.easel.run("removing a device", move |connection, context| {
+            let user = devices::remove(connection, key)?;
+            let event = Event::Device { user, device: Some(key) };
+            context.afterwards.push(Box::new(move || bus.publish(&event)));
+            Ok(())
+        })
+    }
+
+    fn modseq(&self, user: UserId) -> Modseq {
+        self.numbers.modseq(user)
+    }
+
+    fn snapshot(&self, user: UserId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        Ok(Box::new(Look::new(self.snapshots.take()?, &self.files, user)?))
+    }
+
+    fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError> {
+        self.numbers.reserve(&self.easel, user, count).map(ServerId::new)
+    }
+
+    fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError> {
+        self.easel.run("reserving a folder number", move |connection, _| folders::reserve(connection, user))
+    }
+
+    fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError> {
+        blobs::put(&self.mail, bytes)
+    }
+
+    fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, StoreError> {
+        let reader = self.lookups.take()?;
+        blobs::read(&reader, id, 0..u64::MAX).map_err(|failure| failure.while_doing("reading a mail", &self.files.mail))
+    }
+
+    fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
+        const DOING: &str = "committing changes";
+        let named = commit::blobs_named(&changes);
+        if !named.is_empty() {
+            self.look_up(DOING, |connection| blobs::check(connection, &named))?;
+        }
+        let (bus, numbers) = (Arc::clone(&self.bus), Arc::clone(&self.numbers));
+        self.easel.run(DOING, move |connection, context| {
+            let made = commit::apply(connection, changes)?;
+            context.backlog = made.to_index;
+            let committed = Committed { modseq: made.modseq };
+            context.afterwards.push(Box::new(move || made.announce(&numbers, &*bus)));
+            Ok(committed)
+        })
+    }
+
+    fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.look_up("reading the outgoing queue", |connection| Ok(outgoing::due(connection, now, limit)?))
+    }
+
+    fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        let outgoing = outgoing.clone();
+        self.easel.run("changing the outgoing queue", move |connection, _| Ok(outgoing::put(connection, &outgoing)?))
+    }
+
+    fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
+        self.look_up("reading the outgoing queue", |connection| Ok(outgoing::get(connection, id)?))
+    }
+
+    fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
+        let users = self.look_up("reading the change log", |connection| Ok(log::to_prune(connection, since)?))?;
+        let mut pruned = 0;
+        for user in users {
+            loop {
+                let turn = self
+                    .easel
+                    .run("pruning the change log", move |connection, _| log::prune(connection, user, since))?;
+                pruned += turn.rows;
+                if turn.done {
+                    break;
+                }
+            }
+        }
+        Ok(pruned)
+    }
+
+    fn bus(&self) -> &dyn Bus {
+        &*self.bus
+    }
+}

@@ -1,0 +1,324 @@
+//! One writer a file: a thread that takes whatever waits and commits it together.
+//!
+//! The thread blocks for the first job, then takes what else waits, and never lingers: alone, a job costs one commit;
+//! in company, its share of one. Each job has a savepoint, so that one that fails undoes itself and not its
+//! neighbours. Nobody is answered before the commit is on the disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use easel_store::StoreError;
+use rusqlite::Connection;
+
+use crate::error::{Failure, SqliteError};
+
+/// Most jobs in one commit, so that the first does not wait for ever for the last.
+const BATCH: usize = 256;
+
+/// Jobs that may wait; whoever comes later waits to be let in.
+const QUEUE: usize = 4096;
+
+/// The writer must be idle this long before it turns to a small backlog of its own.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// What is to be done outside the database once a job is committed.
+pub(crate) type Afterwards = Box<dyn FnOnce() + Send>;
+
+/// What a job has to say besides its answer.
+#[derive(Default)]
+pub(crate) struct Context {
+    /// Run in the order of the jobs, after the commit and before anybody is answered.
+    pub(crate) afterwards: Vec<Afterwards>,
+    /// How much it adds to the backlog.
+    pub(crate) backlog: usize,
+}
+
+/// Work of the writer's own, for when nobody waits.
+pub(crate) trait Backlog: Send {
+    /// How much there is at the start.
+    fn waiting(&mut self, connection: &Connection) -> rusqlite::Result<usize>;
+
+    /// Does one short turn inside the transaction it is called in; how much it did.
+    fn turn(&mut self, connection: &Connection) -> rusqlite::Result<usize>;
+
+    /// How much must wait before it is done at once instead of after a pause.
+    fn pressing(&self) -> usize;
+}
+
+/// No such work.
+pub(crate) struct NoBacklog;
+
+impl Backlog for NoBacklog {
+    fn waiting(&mut self, _: &Connection) -> rusqlite::Result<usize> {
+        Ok(0)
+    }
+
+    fn turn(&mut self, _: &Connection) -> rusqlite::Result<usize> {
+        Ok(0)
+    }
+
+    fn pressing(&self) -> usize {
+        usize::MAX
+    }
+}
+
+trait Job: Send {
+    /// Does the work; whether it is to be kept.
+    fn run(&mut self, connection: &Connection, context: &mut Context) -> bool;
+
+    /// It could not be kept, or not be run at all.
+    fn undone(&mut self, error: StoreError);
+
+    /// Tells the outcome to whoever waits.
+    fn answer(self: Box<Self>);
+}
+
+struct Task<T, F> {
+    work: Option<F>,
+    outcome: Result<T, StoreError>,
+    reply: Sender<Result<T, StoreError>>,
+    doing: &'static str,
+    path: Arc<Path>,
+}
+
+impl<T, F> Job for Task<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, &mut Context) -> Result<T, Failure> + Send,
+{
+    fn run(&mut self, connection: &Connection, context: &mut Context) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        self.outcome = match catch_unwind(AssertUnwindSafe(|| work(connection, context))) {
+            Ok(outcome) => outcome.map_err(|failure| failure.while_doing(self.doing, &self.path)),
+            Err(_) => Err(StoreError::backend(self.doing, SqliteError::WriterPanicked)),
+        };
+        self.outcome.is_ok()
+    }
+
+    fn undone(&mut self, error: StoreError) {
+        // What failed by itself keeps its own reason.
+        if self.outcome.is_ok() || self.work.is_some() {
+            self.outcome = Err(error);
+        }
+    }
+
+    fn answer(self: Box<Self>) {
+        // Nobody waits any more: the caller's thread is gone.
+        self.reply.send(self.outcome).ok();
+    }
+}
+
+/// The way to the thread that writes a file. Dropping it finishes what waits and closes the file.
+pub(crate) struct Writer {
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+    path: Arc<Path>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        connection: Connection,
+        path: PathBuf,
+        name: &str,
+        backlog: Box<dyn Backlog>,
+    ) -> Result<Self, StoreError> {
+        let (jobs, waiting) = bounded(QUEUE);
+        let path: Arc<Path> = path.into();
+        let desk = Desk { connection, waiting, backlog, path: Arc::clone(&path), pending: 0 };
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || desk.serve());
+        let thread = thread.map_err(|cause| StoreError::backend("starting the writer", cause))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), path })
+    }
+
+    /// Has `work` done and committed; returns once it is on the disk, or undone.
+    pub(crate) fn run<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Context) -> Result<T, Failure> + Send + 'static,
+    {
+        self.submit(doing, work)?.wait()
+    }
+
+    /// Hands `work` in; the answer is waited for later.
+    pub(crate) fn submit<T, F>(&self, doing: &'static str, work: F) -> Result<Pending<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut Context) -> Result<T, Failure> + Send + 'static,
+    {
+        let gone = || StoreError::backend(doing, SqliteError::WriterGone);
+        let (reply, answer) = bounded(1);
+        let path = Arc::clone(&self.path);
+        let task = Task { work: Some(work), outcome: Err(gone()), reply, doing, path };
+        self.jobs.as_ref().ok_or_else(gone)?.send(Box::new(task)).map_err(|_| gone())?;
+        Ok(Pending { answer, doing })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread catches the panics of its jobs; there is nobody to tell about one of its own.
+            thread.join().ok();
+        }
+    }
+}
+
+/// An answer on its way.
+pub(crate) struct Pending<T> {
+    answer: Receiver<Result<T, StoreError>>,
+    doing: &'static str,
+}
+
+impl<T> Pending<T> {
+    pub(crate) fn wait(self) -> Result<T, StoreError> {
+        let gone = |_| StoreError::backend(self.doing, SqliteError::WriterGone);
+        self.answer.recv().map_err(gone)?
+    }
+}
+
+/// The writer's side.
+struct Desk {
+    connection: Connection,
+    waiting: Receiver<Box<dyn Job>>,
+    backlog: Box<dyn Backlog>,
+    path: Arc<Path>,
+    /// How much backlog waits, as far as is known.
+    pending: usize,
+}
+
+impl Desk {
+    fn serve(mut self) {
+        self.pending = self.backlog.waiting(&self.connection).unwrap_or_default();
+        while let Some(first) = self.next() {
+            let mut batch = Vec::with_capacity(16);
+            batch.push(first);
+            while batch.len() < BATCH
+                && let Ok(job) = self.waiting.try_recv()
+            {
+                batch.push(job);
+            }
+            self.commit(batch);
+        }
+    }
+
+    /// The next job, with turns of the backlog while there is none; `None` when no more will come.
+    fn next(&mut self) -> Option<Box<dyn Job>> {
+        while self.pending > 0 {
+            if self.pending >= self.backlog.pressing() {
+                match self.waiting.try_recv() {
+                    Ok(job) => return Some(job),
+                    Err(TryRecvError::Disconnected) => return None,
+                    Err(TryRecvError::Empty) => self.turn(),
+                }
+            } else {
+                match self.waiting.recv_timeout(LINGER) {
+                    Ok(job) => return Some(job),
+                    Err(RecvTimeoutError::Disconnected) => return None,
+                    Err(RecvTimeoutError::Timeout) => self.turn(),
+                }
+            }
+        }
+        self.waiting.recv().ok()
+    }
+
+    fn turn(&mut self) {
+        let done = self
+            .connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .and_then(|()| self.backlog.turn(&self.connection))
+            .and_then(|done| self.connection.execute_batch("COMMIT").map(|()| done));
+        match done {
+            Ok(done) if done > 0 => self.pending = self.pending.saturating_sub(done),
+            Ok(_) => self.pending = 0,
+            Err(error) => {
+                tracing::warn!(%error, "the backlog of the writer waits for the next change");
+                self.roll_back();
+                self.pending = 0;
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<Box<dyn Job>>) {
+        let mut waiting = batch.into_iter();
+        while waiting.len() > 0 {
+            self.transaction(&mut waiting);
+        }
+    }
+
+    /// One transaction with as many jobs as it carries: a failure that ends the transaction ends it for those in it.
+    fn transaction(&mut self, waiting: &mut dyn ExactSizeIterator<Item = Box<dyn Job>>) {
+        let mut done: Vec<Box<dyn Job>> = Vec::with_capacity(waiting.len());
+        let mut afterwards = Vec::new();
+        let mut backlog = 0;
+        if let Err(cause) = self.statement("BEGIN IMMEDIATE") {
+            done.extend(waiting);
+            return self.undo(done, &cause);
+        }
+        for mut job in waiting {
+            let mut context = Context::default();
+            let kept = self.in_savepoint(&mut job, &mut context);
+            done.push(job);
+            match kept {
+                Ok(true) => {
+                    afterwards.append(&mut context.afterwards);
+                    backlog += context.backlog;
+                }
+                Ok(false) => {}
+                Err(cause) => return self.undo(done, &cause),
+            }
+            if self.connection.is_autocommit() {
+                return self.undo(done, "the database ended the transaction");
+            }
+        }
+        if let Err(cause) = self.statement("COMMIT") {
+            return self.undo(done, &cause);
+        }
+        self.pending += backlog;
+        for act in afterwards {
+            act();
+        }
+        for job in done {
+            job.answer();
+        }
+    }
+
+    /// Whether the job is kept; an error when the transaction cannot go on.
+    fn in_savepoint(&self, job: &mut Box<dyn Job>, context: &mut Context) -> Result<bool, String> {
+        self.statement("SAVEPOINT job")?;
+        let kept = job.run(&self.connection, context);
+        if self.connection.is_autocommit() {
+            return Ok(false);
+        }
+        if !kept {
+            self.statement("ROLLBACK TO job")?;
+        }
+        self.statement("RELEASE job")?;
+        Ok(kept)
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), String> {
+        let run = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        run.map(drop).map_err(|error| SqliteError::database(&self.path, error).to_string() + ": " + sql)
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            // A failure to roll back leaves the transaction open; the next BEGIN fails and says so.
+            self.connection.execute_batch("ROLLBACK").ok();
+        }
+    }
+
+    fn undo(&self, done: Vec<Box<dyn Job>>, cause: &str) {
+        self.roll_back();
+        tracing::error!(cause, jobs = done.len(), "a group of changes could not be committed");
+        for mut job in done {
+            job.undone(StoreError::backend("committing", cause.to_owned()));
+            job.answer();
+        }
+    }
+}

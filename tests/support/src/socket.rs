@@ -1,0 +1,191 @@
+//! HTTP/1.1 over TLS over TCP, by hand: nothing between the bytes and the test.
+
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use base64::Engine as _;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+
+use crate::{HttpRequest, HttpResponse, Transport};
+
+/// Longer than any answer of a test takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+type Tls = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+
+/// A kept-alive connection to a server, opened when it is needed.
+pub struct Socket {
+    address: SocketAddr,
+    login: String,
+    config: Arc<ClientConfig>,
+    connection: Option<Tls>,
+    /// Bytes received and sent, bodies only.
+    pub bytes: u64,
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    /// A connection that trusts whatever certificate the server shows: only for loopback.
+    pub fn new(address: SocketAddr, user: &str, password: &str) -> Self {
+        assert!(address.ip().is_loopback(), "a test speaks to this machine only");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has the default versions")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
+            .with_no_client_auth();
+        let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        Self { address, login: format!("Basic {credentials}"), config: Arc::new(config), connection: None, bytes: 0 }
+    }
+
+    fn connect(&self) -> anyhow::Result<Tls> {
+        let stream = TcpStream::connect(self.address).with_context(|| format!("connecting to {}", self.address))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connection = ClientConnection::new(Arc::clone(&self.config), name)?;
+        Ok(BufReader::new(StreamOwned::new(connection, stream)))
+    }
+
+    fn send(&mut self, request: &HttpRequest) -> anyhow::Result<()> {
+        if self.connection.is_none() {
+            self.connection = Some(self.connect()?);
+        }
+        let connection = self.connection.as_mut().context("a connection was just made")?;
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        let mut head = format!(
+            "{} /Microsoft-Server-ActiveSync{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n",
+            request.method, self.login
+        );
+        for (name, value) in &request.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", request.body.len()));
+        let stream = connection.get_mut();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(&request.body)?;
+        stream.flush()?;
+        Ok(())
+    }
+
+    fn receive(&mut self) -> anyhow::Result<HttpResponse> {
+        let connection = self.connection.as_mut().context("the connection is gone")?;
+        let status = line(connection)?;
+        let code = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let code = code.with_context(|| format!("status line {status:?}"))?;
+        let mut headers = Vec::new();
+        loop {
+            let header = line(connection)?;
+            if header.is_empty() {
+                break;
+            }
+            let (name, value) = header.split_once(':').with_context(|| format!("header {header:?}"))?;
+            headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut response = HttpResponse { code, headers, body: Vec::new() };
+        response.body = if response.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
+            chunks(connection)?
+        } else {
+            let length = response.header("content-length").unwrap_or("0");
+            let mut body = vec![0; length.parse().with_context(|| format!("Content-Length {length:?}"))?];
+            connection.read_exact(&mut body)?;
+            body
+        };
+        if response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            self.connection = None;
+        }
+        Ok(response)
+    }
+}
+
+impl Transport for Socket {
+    fn exchange(&mut self, request: &HttpRequest) -> anyhow::Result<HttpResponse> {
+        let kept_alive = self.connection.is_some();
+        let response = match self.send(request).and_then(|()| self.receive()) {
+            // A server may close an idle connection at any time: once more on a new one.
+            Err(_) if kept_alive => {
+                self.connection = None;
+                self.send(request)?;
+                self.receive()?
+            }
+            other => other?,
+        };
+        self.bytes += (request.body.len() + response.body.len()) as u64;
+        Ok(response)
+    }
+}
+
+fn line(connection: &mut impl std::io::BufRead) -> anyhow::Result<String> {
+    let mut line = String::new();
+    ensure!(connection.read_line(&mut line)? > 0, "the server closed the connection");
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn chunks(connection: &mut Tls) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let size = line(connection)?;
+        let Ok(size) = usize::from_str_radix(size.split(';').next().unwrap_or("").trim(), 16) else {
+            bail!("chunk size {size:?}");
+        };
+        let start = body.len();
+        body.resize(start + size, 0);
+        connection.read_exact(&mut body[start..])?;
+        ensure!(line(connection)?.is_empty(), "no line end behind a chunk");
+        if size == 0 {
+            return Ok(body);
+        }
+    }
+}
+
+/// The test's server has a certificate nobody signed.
+#[derive(Debug)]
+struct TrustAnything(Arc<rustls::crypto::CryptoProvider>);
+
+impl ServerCertVerifier for TrustAnything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
