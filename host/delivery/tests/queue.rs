@@ -331,7 +331,10 @@ async fn starttls_and_implicit_tls_protect_login_and_mail() {
 #[tokio::test]
 async fn without_the_promised_protection_nothing_is_sent() {
     let plain = Script::offering(&OFFERED);
-    let injected = Script { behind_starttls: "250 injected\r\n", ..Script::offering(&["STARTTLS", "AUTH PLAIN"]) };
+    let injected = Script {
+        behind_starttls: "250-injected\r\n250 AUTH PLAIN\r\n",
+        ..Script::offering(&["STARTTLS", "AUTH PLAIN"])
+    };
     for (script, trusted) in [(plain, true), (injected, true), (Script::offering(&["STARTTLS"]), false)] {
         let server = SmtpServer::start(script, false).await;
         let roots = if trusted { vec![server.root.clone()] } else { Vec::new() };
