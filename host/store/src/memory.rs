@@ -114,8 +114,13 @@ impl Mailbox {
     }
 
     fn check_name(&self, id: Option<CollectionId>, parent: Option<CollectionId>, name: &str) -> Result<(), StoreError> {
-        if parent.is_some_and(|parent| !self.folders.contains_key(&parent)) {
-            return Err(StoreError::NotFound(Missing::Folder));
+        // Up to the root: every parent is there, and none of them is the folder itself.
+        let mut above = parent;
+        while let Some(next) = above {
+            if Some(next) == id {
+                return Err(StoreError::NotFound(Missing::Folder));
+            }
+            above = self.folders.get(&next).ok_or(StoreError::NotFound(Missing::Folder))?.parent;
         }
         let taken = self.folders.values().any(|other| {
             Some(other.id) != id && other.parent == parent && other.name.to_lowercase() == name.to_lowercase()
@@ -313,6 +318,17 @@ fn made(content: NewContent) -> Content {
     }
 }
 
+/// The mail that a write names.
+fn blob_named(write: &Write) -> Option<BlobId> {
+    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
+        Some(*blob)
+    } else if let Write::Queue(new) = write {
+        Some(new.blob)
+    } else {
+        None
+    }
+}
+
 fn searchable(facts: &easel_protocol::Facts) -> String {
     format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
 }
@@ -422,7 +438,12 @@ impl Store for MemoryStore {
     }
 
     fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError> {
-        self.inner().gal.insert((tenant, entry.email.to_lowercase()), entry.clone());
+        let mut inner = self.inner();
+        if !inner.tenants.iter().any(|other| other.id == tenant) {
+            return Err(StoreError::NotFound(Missing::Tenant));
+        }
+        inner.gal.retain(|_, other| entry.user.is_none() || other.user != entry.user);
+        inner.gal.insert((tenant, entry.email.to_lowercase()), entry.clone());
         Ok(())
     }
 
@@ -529,6 +550,9 @@ impl Store for MemoryStore {
         let mut touched = Touched::default();
         let mut queued = Vec::new();
         for write in changes.writes {
+            if blob_named(&write).is_some_and(|blob| !inner.blobs.contains_key(&blob)) {
+                return Err(StoreError::NotFound(Missing::Blob));
+            }
             mailbox.apply(write, changes.author, &mut touched, &mut queued)?;
         }
         let committed = Committed { modseq: mailbox.modseq };
