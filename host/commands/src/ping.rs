@@ -111,13 +111,12 @@ fn complete(context: &Context<'_>, request: Request) -> Result<Option<(u32, Vec<
         interval_secs: request.interval_secs.or(old.interval_secs),
         folders: request.folders.unwrap_or_else(|| old.folders.clone()),
     };
-    let Some(interval_secs) = new.interval_secs.filter(|_| !new.folders.is_empty()) else { return Ok(None) };
     if new != old && !crate::device::is_probe(&context.device) {
         let mut set = ChangeSet::new(context.user.id);
         set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value: Some(pack(&new)) });
         context.store().commit(set)?;
     }
-    Ok(Some((interval_secs, new.folders)))
+    Ok(new.interval_secs.filter(|_| !new.folders.is_empty()).map(|interval_secs| (interval_secs, new.folders)))
 }
 
 /// What there is to say now.

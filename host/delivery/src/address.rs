@@ -132,7 +132,11 @@ fn check_domain(domain: &str) -> Result<(), AddressError> {
     if let Some(literal) = domain.strip_prefix('[') {
         let inside = literal.strip_suffix(']').ok_or(AddressError("an address literal without end"))?;
         let fits = |c: char| matches!(c, '!'..='~') && !matches!(c, '[' | ']' | '\\' | '<' | '>');
-        return if !inside.is_empty() && inside.chars().all(fits) { Ok(()) } else { Err(AddressError("a bad literal")) };
+        return if !inside.is_empty() && inside.chars().all(fits) {
+            Ok(())
+        } else {
+            Err(AddressError("a bad literal"))
+        };
     }
     let fits = |label: &str| {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || is_utf8_text(c);

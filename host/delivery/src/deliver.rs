@@ -1,6 +1,7 @@
 //! One message into one mailbox.
 
-use easel_items::{Owner, email};
+use easel_items::Owner;
+use easel_items::email::{self, Indexed};
 use easel_protocol::{CollectionId, MailRecord, ServerId};
 use easel_store::{ChangeSet, NewContent, Store, StoreError, User, UserId, Write};
 use jiff::Timestamp;
@@ -18,18 +19,34 @@ pub fn deliver(
     user: UserId,
     folder: CollectionId,
     raw: &[u8],
+    record: MailRecord,
+) -> Result<ServerId, DeliveryError> {
+    let indexed = indexed(raw, &record);
+    deliver_indexed(store, user, folder, raw, indexed, record)
+}
+
+/// The index of a message that arrives as `record` says.
+pub(crate) fn indexed(raw: &[u8], record: &MailRecord) -> Indexed {
+    email::index(raw, Timestamp::from_millisecond(record.received).unwrap_or_default())
+}
+
+/// [`deliver`] for a message that is indexed already.
+pub(crate) fn deliver_indexed(
+    store: &dyn Store,
+    user: UserId,
+    folder: CollectionId,
+    raw: &[u8],
+    indexed: Indexed,
     mut record: MailRecord,
 ) -> Result<ServerId, DeliveryError> {
     let owner = owner(&store.user(user)?.ok_or(DeliveryError::NoMailbox)?);
-    let indexed = email::index(raw, Timestamp::from_millisecond(record.received).unwrap_or_default());
     record.received_as_bcc = email::received_as_bcc(&indexed.index, &owner);
-    // Bytes first, each recipient its own: the fields before them name the recipient, and one who was blind-copied
-    // must not be named to another.
+    // Bytes first, and each recipient's their own: the fields before them name the recipient, and one who was
+    // blind-copied must not be named to another.
     let blob = store.put_blob(raw)?;
     let id = store.reserve_items(user, 1)?;
+    let content = NewContent::Mail { blob, size: raw.len() as u64, index: indexed.index.to_bytes(), record };
     let mut changes = ChangeSet::new(user);
-    let content =
-        NewContent::Mail { blob, size: raw.len() as u64, index: indexed.index.to_bytes(), record };
     changes.writes.push(Write::AddItem { id, folder, content, facts: indexed.facts });
     store.commit(changes)?;
     Ok(id)

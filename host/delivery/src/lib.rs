@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 pub use address::{Address, AddressError};
 pub use deliver::{deliver, local_user, owner};
 pub use error::DeliveryError;
-pub use trace::Trace;
+pub use trace::{Hop, Trace};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -6,6 +6,7 @@
 //! has a row for each element.
 
 mod alarm;
+mod attachments;
 mod clock;
 mod exceptions;
 mod facts;
@@ -23,6 +24,7 @@ use easel_wbxml::Element;
 
 use crate::{Applied, Edit, ItemError, View};
 
+pub use attachments::{Attachment, added_attachments, attachment, attachments};
 pub use facts::last_occurrence_end;
 pub use meeting::{global_obj_id, meeting_request, message_class, method, uid_of_global_obj_id};
 pub use split::split;

@@ -12,6 +12,7 @@
 mod addresses;
 mod apply;
 mod attachment;
+mod class;
 mod conversation;
 mod decode;
 mod flag;
@@ -28,9 +29,10 @@ use std::ops::Range;
 
 pub use apply::apply;
 pub use attachment::{Attachment, attachment};
+pub use class::MessageClass;
 pub use conversation::thread_topic;
 pub use forms::Mail;
-pub use index::{Disposition, Index, Indexed, Mailbox, MessageClass, PARSER_VERSION, Part, Transfer, index};
+pub use index::{Disposition, Index, Indexed, Mailbox, PARSER_VERSION, Part, Transfer, index};
 pub use properties::{changed, properties};
 pub use record::{received_as_bcc, record_from_headers};
 
@@ -77,4 +79,4 @@ impl Raw for Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

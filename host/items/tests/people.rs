@@ -3,6 +3,8 @@
 //! A case is a file in `tests/fixtures/<class>/` and, for two versions, the properties beside it. `UPDATE_GOLDEN=1`
 //! rewrites the latter; read that difference as code.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
 use std::path::{Path, PathBuf};
 
 use easel_items::{
@@ -24,8 +26,7 @@ fn owner() -> Owner {
 }
 
 fn bodies() -> BodyPreferences {
-    let types =
-        vec![BodyPreference { kind: BodyType::Text, truncation_size: None, all_or_none: false, preview: None }];
+    let types = vec![BodyPreference { kind: BodyType::Text, truncation_size: None, all_or_none: false, preview: None }];
     BodyPreferences { types, ..BodyPreferences::default() }
 }
 
@@ -55,7 +56,8 @@ fn check(class: Class, folder: &str, file: &str, split: Split) {
     let path = fixtures(folder).join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     let (owner, body) = (owner(), bodies());
-    for version in [Version::V2_5, Version::V16_1].into_iter().filter(|v| class != Class::Notes || *v >= Version::V14_0) {
+    for version in [Version::V2_5, Version::V16_1].into_iter().filter(|v| class != Class::Notes || *v >= Version::V14_0)
+    {
         let view = View { version, owner: &owner, body: &body, now: "2026-03-01T10:00:00Z".parse().unwrap() };
         let mut shown = String::new();
         for object in split(&text).unwrap() {

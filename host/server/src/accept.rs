@@ -9,11 +9,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
+use crate::connection;
 use crate::proxy_protocol::{self, ProxyError};
 use crate::shared::{Held, Shared};
 use crate::shutdown::Phase;
 use crate::transport::Transport;
-use crate::connection;
 
 /// How connections of a listener greet.
 #[derive(Clone)]

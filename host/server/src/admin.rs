@@ -8,6 +8,7 @@
 //! message of any size goes over in pieces.
 
 mod address_list;
+mod asks;
 mod channel;
 mod devices;
 mod frame;
@@ -26,7 +27,7 @@ use easel_protocol::{Class, FolderType};
 use easel_store::GalEntry;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use channel::{Channel, ChannelError, unexpected};
+pub(crate) use channel::{Channel, ChannelError};
 pub(crate) use frame::PIECE_BYTES_MAX;
 pub(crate) use login_name::{DEFAULT_TENANT, LoginName};
 pub(crate) use office::{Office, Refusal, chain};
@@ -85,7 +86,7 @@ pub(crate) enum Request {
 }
 
 /// What comes back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub(crate) enum Reply {
     /// Done, and nothing to say about it.
@@ -94,8 +95,8 @@ pub(crate) enum Reply {
     Refused { reason: String },
     /// To [`Request::Hello`].
     Hello { protocol: u32, version: String },
-    /// To [`Request::Status`]: where a server listens.
-    Status { version: String, pid: u32, serving: bool, listening: Vec<String> },
+    /// To [`Request::Status`]; `None` when no server runs.
+    Status { server: Option<ServerShown> },
     /// To [`Request::TenantList`].
     Tenants { tenants: Vec<TenantShown> },
     /// To [`Request::UserList`].
@@ -103,7 +104,7 @@ pub(crate) enum Reply {
     /// To [`Request::DeviceList`].
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::FolderOpen`].
-    Folder { folder: FolderNumber, created: bool },
+    Folder { folder: FolderNumber },
     /// To [`Request::Folders`].
     Folders { folders: Vec<FolderShown> },
     /// What came of things taken in, by their numbers: those whose end is known by now.
@@ -173,6 +174,15 @@ pub(crate) enum DeviceOrder {
     Wipe { whole: bool },
     /// Takes back a wipe that it was not told of yet.
     Unwipe,
+}
+
+/// A server that runs, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServerShown {
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    /// Addresses, as URLs where they are.
+    pub(crate) listening: Vec<String>,
 }
 
 /// A tenant, for people.

@@ -82,10 +82,10 @@ impl Commands for Served {
     }
 
     fn versions(&self, user: &User, device: Option<(&str, &str)>) -> String {
-        self.0.versions(user, device)
+        easel_protocol::version_list(self.0.versions(user, device))
     }
 
     fn bus(&self) -> &dyn Bus {
-        self.0.store.bus()
+        self.0.store().bus()
     }
 }

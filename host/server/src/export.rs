@@ -152,7 +152,9 @@ mod tests {
 
     #[test]
     fn names_of_folders_cannot_leave_the_directory() {
-        for (name, file) in [("..", "%2E."), ("a/b", "a%2Fb"), ("C:\\x", "C%3A%5Cx"), ("a\0", "a%00"), ("Zoë 50%", "Zoë 50%25")] {
+        for (name, file) in
+            [("..", "%2E."), ("a/b", "a%2Fb"), ("C:\\x", "C%3A%5Cx"), ("a\0", "a%00"), ("Zoë 50%", "Zoë 50%25")]
+        {
             assert_eq!(file_name(name), file);
             let read_back = crate::import::folder_of_path(&Path::new("x").join(format!("{file}.mbox")));
             assert_eq!(read_back, ["x", name]);

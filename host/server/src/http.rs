@@ -28,7 +28,7 @@ use crate::trace::Trace;
 pub(crate) use error::HttpError;
 
 /// The commands that OPTIONS names. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
-const COMMANDS: [Command; 16] = [
+const COMMANDS: [Command; 17] = [
     Command::Sync,
     Command::SendMail,
     Command::SmartForward,
@@ -45,6 +45,7 @@ const COMMANDS: [Command; 16] = [
     Command::Settings,
     Command::Ping,
     Command::ItemOperations,
+    Command::Provision,
 ];
 
 const METHODS: &str = "OPTIONS,POST";
@@ -215,7 +216,7 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
     };
     match shared.run(pass, gzip, trace, command).await.map_err(|_| HttpError::busy())? {
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
-        begun => Ok(Exchange::Begun(begun)),
+        begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
     }
 }
 
@@ -293,9 +294,14 @@ mod tests {
         ] {
             assert!(is_endpoint(path), "{path}");
         }
-        for path in
-            ["/", "", "/Microsoft-Server-ActiveSync2", "/Microsoft-Server-ActiveSync/x", "/default.eas", "/\u{e9}/default.eas"]
-        {
+        for path in [
+            "/",
+            "",
+            "/Microsoft-Server-ActiveSync2",
+            "/Microsoft-Server-ActiveSync/x",
+            "/default.eas",
+            "/\u{e9}/default.eas",
+        ] {
             assert!(!is_endpoint(path), "{path}");
         }
     }

@@ -8,8 +8,8 @@ mod date;
 mod intake;
 mod line;
 mod mail_state;
-pub(crate) mod mbox;
 pub(crate) mod maildir;
+pub(crate) mod mbox;
 pub(crate) mod objects;
 mod status_headers;
 mod text;
@@ -145,7 +145,6 @@ pub(crate) fn folder_of_path(path: &Path) -> Vec<String> {
     }
     names
 }
-
 
 /// Undoes what an export does to the names of folders: `%2F` is a slash.
 fn decode_name(name: &str) -> String {

@@ -252,7 +252,6 @@ impl Logins {
             }
         }
     }
-
 }
 
 enum Look {
@@ -282,6 +281,3 @@ impl Shared {
         std::array::from_fn(|at| bytes[at])
     }
 }
-
-
-

@@ -275,11 +275,14 @@ impl Drop for Watch {
     }
 }
 
+/// The place of each device: its number, and who is told when somebody else takes it.
+type Places = Arc<Mutex<HashMap<DeviceKey, (u64, oneshot::Sender<()>)>>>;
+
 /// Which request of each device waits. The newest one wins: a device opens a
 /// new Ping when it lost the old one. The older is answered at once.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    places: Arc<Mutex<HashMap<DeviceKey, (u64, oneshot::Sender<()>)>>>,
+    places: Places,
     next: AtomicU64,
     parked: Arc<AtomicUsize>,
 }
@@ -320,7 +323,7 @@ impl Drop for Counted {
 }
 
 struct Place {
-    places: Arc<Mutex<HashMap<DeviceKey, (u64, oneshot::Sender<()>)>>>,
+    places: Places,
     device: DeviceKey,
     number: u64,
     superseded: oneshot::Receiver<()>,

@@ -24,6 +24,13 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Whether they can be served.
+    pub fn check(&self) -> Result<(), ServerError> {
+        read(self).map(drop)
+    }
+}
+
 /// The certificate in use.
 #[derive(Debug)]
 pub(crate) struct Certificate {

@@ -453,6 +453,7 @@ impl Store for MemoryStore {
         if !inner.tenants.iter().any(|other| other.id == tenant) {
             return Err(StoreError::NotFound(Missing::Tenant));
         }
+        inner.gal.retain(|_, other| entry.user.is_none() || other.user != entry.user);
         inner.gal.insert((tenant, entry.email.to_lowercase()), entry.clone());
         Ok(())
     }

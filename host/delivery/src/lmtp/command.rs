@@ -10,7 +10,10 @@ use crate::Address;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     /// Bytes of the message follow, `size` of them.
-    Bdat { size: u64, last: bool },
+    Bdat {
+        size: u64,
+        last: bool,
+    },
     /// The message follows, ended by a dot.
     Data,
     Help,

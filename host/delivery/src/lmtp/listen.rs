@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
@@ -19,14 +20,21 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Where connections come from.
 #[derive(Debug)]
-pub(super) enum Listener {
+pub(super) struct Listener {
+    socket: Socket,
+    /// Held for its end.
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Socket {
     Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener),
 }
 
 /// The file of a Unix socket; gone when this is dropped.
 #[derive(Debug)]
-pub(super) struct SocketFile(PathBuf);
+struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -41,7 +49,8 @@ impl Listener {
             Listen::Tcp(address) if !address.ip().is_loopback() => Err(DeliveryError::NotLoopback(*address)),
             Listen::Tcp(address) => {
                 let failed = |cause| DeliveryError::Listen { place: address.to_string(), cause };
-                TcpListener::bind(address).await.map(Self::Tcp).map_err(failed)
+                let socket = Socket::Tcp(TcpListener::bind(address).await.map_err(failed)?);
+                Ok(Self { socket, _file: None })
             }
             Listen::Unix { path, mode } => bind_unix(path, *mode),
         }
@@ -49,10 +58,18 @@ impl Listener {
 
     /// The next connection.
     pub(super) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
-        Ok(match self {
-            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
-            Self::Unix(listener, _) => Box::new(listener.accept().await?.0),
+        Ok(match &self.socket {
+            Socket::Tcp(listener) => Box::new(listener.accept().await?.0),
+            Socket::Unix(listener) => Box::new(listener.accept().await?.0),
         })
+    }
+
+    /// The address, if it is one of the network.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr().ok(),
+            Socket::Unix(_) => None,
+        }
     }
 }
 
@@ -78,5 +95,5 @@ fn bind_unix(path: &Path, mode: u32) -> Result<Listener, DeliveryError> {
         UnixListener::from_std(listener)
     };
     let listener = bind().map_err(failed)?;
-    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+    Ok(Listener { socket: Socket::Unix(listener), _file: Some(SocketFile(path.to_owned())) })
 }

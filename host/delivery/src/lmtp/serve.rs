@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use easel_protocol::MailRecord;
+use easel_protocol::{MailRecord, ServerId};
 use easel_store::{Store, UserId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
@@ -33,10 +33,7 @@ pub async fn serve(
     mut shutdown: Shutdown,
 ) -> Result<Running, DeliveryError> {
     let listener = Listener::bind(&options.listen).await?;
-    let address = match &listener {
-        Listener::Tcp(listener) => listener.local_addr().ok(),
-        Listener::Unix(..) => None,
-    };
+    let address = listener.address();
     let service = Arc::new(Service { options, store, clock, deliveries: AtomicU64::new(0) });
     let task = tokio::spawn(async move {
         let permits = Arc::new(Semaphore::new(service.options.limits.sessions_max));
@@ -160,17 +157,20 @@ impl Service {
             let record = MailRecord::arrived(at.as_millisecond());
             let (sender, with) = (transaction.sender.as_ref(), if transaction.utf8 { "UTF8LMTP" } else { "LMTP" });
             let from = Some(Hop { name: &transaction.client, with });
-            let mut told: HashMap<UserId, bool> = HashMap::new();
+            let mut told: HashMap<UserId, Stored> = HashMap::new();
             let mut replies = Vec::with_capacity(owed);
             for (recipient, user) in &transaction.recipients {
                 // Two addresses of one mailbox are one delivery; both hear how it went.
                 let stored = *told.entry(*user).or_insert_with(|| {
                     let trace = Trace { sender, recipient, from, by: &by, id: &id, at };
                     let message = [trace.fields().as_bytes(), &transaction.message].concat();
-                    stored(deliver(&*store, *user, INBOX, &message, record.clone()), &id)
+                    stored(deliver(&*store, *user, INBOX, &message, record.clone()), *user, &id)
                 });
-                let reply = if stored { Reply::delivered(recipient.as_str(), &id) } else { Reply::STORE_FAILED };
-                replies.push(reply);
+                replies.push(match stored {
+                    Stored::Yes => Reply::delivered(recipient.as_str(), &id),
+                    Stored::Gone => Reply::RECIPIENT_UNKNOWN,
+                    Stored::No => Reply::STORE_FAILED,
+                });
             }
             replies
         });
@@ -178,5 +178,33 @@ impl Service {
             tracing::error!(%error, "storing a message broke");
             vec![Reply::STORE_FAILED; owed]
         })
+    }
+}
+
+/// How a delivery went.
+#[derive(Clone, Copy)]
+enum Stored {
+    /// The mailbox went while the message came.
+    Gone,
+    /// It is to be tried again.
+    No,
+    Yes,
+}
+
+/// Says in the log how a delivery went: ids, no correspondents.
+fn stored(delivered: Result<ServerId, DeliveryError>, user: UserId, id: &str) -> Stored {
+    match delivered {
+        Ok(item) => {
+            tracing::info!(id, user = user.0, %item, "mail stored");
+            Stored::Yes
+        }
+        Err(DeliveryError::NoMailbox) => {
+            tracing::info!(id, user = user.0, "the mailbox is gone");
+            Stored::Gone
+        }
+        Err(error) => {
+            tracing::error!(id, user = user.0, error = &error as &dyn std::error::Error, "mail not stored");
+            Stored::No
+        }
     }
 }

@@ -67,10 +67,17 @@ struct Envelope {
 #[derive(Debug)]
 enum Phase {
     /// A chunk of a message.
-    Chunk { left: u64, last: bool, kept: bool },
+    Chunk {
+        left: u64,
+        last: bool,
+        kept: bool,
+    },
     Command,
     /// A message that a dot ends.
-    Data { content: Content, dots: Dots },
+    Data {
+        content: Content,
+        dots: Dots,
+    },
     /// Waits for [`Session::delivered`].
     Delivering,
     /// Waits for [`Session::looked`].
@@ -198,12 +205,10 @@ impl Session {
             // A client that ends lines otherwise may mean more than one by what looks like one; it is not asked which.
             None => self.end(&Reply::BAD_LINE_END),
             Some(line) if line.contains(&b'\r') || line.contains(&0) => self.end(&Reply::BAD_LINE_END),
-            Some(line) => {
-                match std::str::from_utf8(&line).map_err(|_| Reply::UNKNOWN_COMMAND).and_then(parse) {
-                    Ok(command) => self.obey(command),
-                    Err(reply) => self.say(&reply),
-                }
-            }
+            Some(line) => match std::str::from_utf8(&line).map_err(|_| Reply::UNKNOWN_COMMAND).and_then(parse) {
+                Ok(command) => self.obey(command),
+                Err(reply) => self.say(&reply),
+            },
         }
         None
     }

@@ -9,7 +9,8 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::stored::{Span, Stored, When, date_of, instant};
+use super::stored::{Form, Span, Stored, When, date_of, instant};
+use crate::lines::Component;
 use crate::recurrence::{Rule, Until};
 use crate::time_zone::{NamedZone, Rules, encode};
 use crate::{ItemError, View};
@@ -62,20 +63,20 @@ impl Clock {
     /// Where a rule ends, as the object says it.
     pub(super) fn hear_until(&self, at: Timestamp, start: &When) -> Until {
         match &start.form {
-            super::stored::Form::Date => Until::Date(date_of(at, &self.wire)),
-            super::stored::Form::Floating => Until::Local(self.wire.to_datetime(at)),
-            super::stored::Form::Utc | super::stored::Form::Zoned(_) => Until::Utc(at),
+            Form::Date => Until::Date(date_of(at, &self.wire)),
+            Form::Floating => Until::Local(self.wire.to_datetime(at)),
+            Form::Utc | Form::Zoned(_) => Until::Utc(at),
         }
     }
 
     /// The time on this clock of a date in the object that may be written otherwise.
     pub(super) fn of_when(&self, when: &When) -> DateTime {
+        if self.all_day {
+            return when.local.date().to_datetime(Time::midnight());
+        }
         match when.form {
-            super::stored::Form::Utc | super::stored::Form::Zoned(_) if !self.all_day => {
-                self.zone.to_datetime(when.instant(&self.zone))
-            }
-            _ if self.all_day => when.local.date().to_datetime(Time::midnight()),
-            _ => when.local,
+            Form::Utc | Form::Zoned(_) => self.zone.to_datetime(when.instant(&self.zone)),
+            Form::Date | Form::Floating => when.local,
         }
     }
 }
@@ -118,7 +119,7 @@ impl Series {
     }
 
     /// The original time of an override.
-    pub(super) fn original(&self, stored: &Stored, event: &crate::lines::Component) -> Option<DateTime> {
+    pub(super) fn original(&self, stored: &Stored, event: &Component) -> Option<DateTime> {
         let when = stored.when(event.line("RECURRENCE-ID")?)?;
         if when.is_date() && !self.span.start.is_date() {
             return Some(when.local.date().to_datetime(self.span.start.local.time()));

@@ -58,7 +58,7 @@ pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, vie
         mentioned.push(original);
         if times::boolean(exception, c::DELETED, "Deleted")? == Some(true) {
             if before != Some(exception) {
-                delete(stored, &series, original, view);
+                delete(stored, &series, original);
             }
             continue;
         }
@@ -67,8 +67,11 @@ pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, vie
         }
     }
     if inherits_a_change(known) {
-        let rest: Vec<DateTime> =
-            stored.overrides().filter_map(|event| series.original(stored, event)).filter(|at| !mentioned.contains(at)).collect();
+        let rest: Vec<DateTime> = stored
+            .overrides()
+            .filter_map(|event| series.original(stored, event))
+            .filter(|at| !mentioned.contains(at))
+            .collect();
         for original in rest {
             if let Some(before) = find(shown, series.clock.say(original)) {
                 let occurrence = Occurrence { known, sent: before, before: Some(before) };
@@ -81,7 +84,9 @@ pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, vie
 
 /// Whether the device changed something of the series that its occurrences could inherit.
 fn inherits_a_change(known: &Known<'_>) -> bool {
-    let own = |tag: Tag| matches!(tag, c::EXCEPTIONS | c::RECURRENCE | c::TIMEZONE | c::START_TIME | c::END_TIME | c::DT_STAMP);
+    let own = |tag: Tag| {
+        matches!(tag, c::EXCEPTIONS | c::RECURRENCE | c::TIMEZONE | c::START_TIME | c::END_TIME | c::DT_STAMP)
+    };
     known.sent.children().any(|child| !own(child.tag) && known.shown.child(child.tag) != Some(child))
         || known.shown.children().any(|child| !own(child.tag) && known.sent.child(child.tag).is_none())
 }
@@ -95,7 +100,7 @@ pub(super) struct Occurrence<'a> {
 }
 
 /// Takes an occurrence out.
-pub(super) fn delete(stored: &mut Stored, series: &Series, original: DateTime, view: &View<'_>) {
+pub(super) fn delete(stored: &mut Stored, series: &Series, original: DateTime) {
     while let Some(at) = place_of(stored, series, original) {
         stored.root.entries.remove(at);
     }
@@ -103,7 +108,6 @@ pub(super) fn delete(stored: &mut Stored, series: &Series, original: DateTime, v
         let line = When::like(original, &series.span.start).line("EXDATE");
         stored.main_mut().push(line);
     }
-    let _ = view;
 }
 
 /// Where the override of an occurrence stands.
@@ -135,7 +139,8 @@ pub(super) fn edit_occurrence(
         ],
     );
     let of_series = |data: &Element| {
-        let children = data.children().filter(|child| !matches!(child.tag, c::EXCEPTIONS | c::RECURRENCE | c::TIMEZONE));
+        let children =
+            data.children().filter(|child| !matches!(child.tag, c::EXCEPTIONS | c::RECURRENCE | c::TIMEZONE));
         let bare = Element::of(airsync::APPLICATION_DATA, children.cloned());
         overlay(&bare, &plain)
     };
@@ -164,10 +169,17 @@ pub(super) fn edit_occurrence(
     };
     let span = stored.span(&event, &view.owner.zone)?;
     let clock = Clock::of(&span, None, view);
-    let change = times::changed(stored, &span, clock, &sent, &shown, false, view)?;
+    let change = times::changed(&span, clock, &sent, &shown, false, view)?;
     let span = unmoved(&sent, named, original, series, change.span);
     times::put(&mut event, stored, &span, &view.owner.zone);
-    merge::fields(&mut event, stored, &span, &merge::Said { sent: &sent, shown: &shown, occurrence: true }, edit, view)?;
+    merge::fields(
+        &mut event,
+        stored,
+        &span,
+        &merge::Said { sent: &sent, shown: &shown, occurrence: true },
+        edit,
+        view,
+    )?;
     if place.and_then(|at| stored.event_at(at)) != Some(&event) {
         merge::restamp(&mut event, &sent, &shown, view);
     }
@@ -211,7 +223,7 @@ fn undelete(stored: &mut Stored, series: &Series, original: DateTime) {
     if !series.gone.contains(&original) {
         return;
     }
-    let view = stored.clone();
+    let frozen = stored.clone();
     let is_it = |when: &When| {
         if when.is_date() && !series.span.start.is_date() {
             when.local.date() == original.date()
@@ -219,7 +231,7 @@ fn undelete(stored: &mut Stored, series: &Series, original: DateTime) {
             series.clock.of_when(when) == original
         }
     };
-    times::map_dates(stored.main_mut(), &view, "EXDATE", |when| (!is_it(when)).then(|| when.clone()));
+    times::map_dates(stored.main_mut(), &frozen, "EXDATE", |when| (!is_it(when)).then(|| when.clone()));
 }
 
 /// Forgets every exception: from 16.0 a series with another pattern or time begins anew.
@@ -238,7 +250,7 @@ pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
     if from.start.is_date() || to.start.is_date() || (old == new && from.start.form == to.start.form) {
         return;
     }
-    let view = stored.clone();
+    let frozen = stored.clone();
     let moved = |when: &When| match &when.form {
         Form::Date => when.clone(),
         _ if when.local.time() == old && when.form == from.start.form => {
@@ -246,11 +258,11 @@ pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
         }
         Form::Floating | Form::Utc | Form::Zoned(_) => when.clone(),
     };
-    times::map_dates(stored.main_mut(), &view, "EXDATE", |when| Some(moved(when)));
+    times::map_dates(stored.main_mut(), &frozen, "EXDATE", |when| Some(moved(when)));
     let places: Vec<usize> = stored.event_indices().collect();
     for at in places {
         if let Some(event) = stored.event_at_mut(at) {
-            times::map_dates(event, &view, "RECURRENCE-ID", |when| Some(moved(when)));
+            times::map_dates(event, &frozen, "RECURRENCE-ID", |when| Some(moved(when)));
         }
     }
 }

@@ -73,13 +73,16 @@ pub fn meeting_request(ics: &str, view: &View<'_>) -> Option<Element> {
     let instance = event.line("RECURRENCE-ID").and_then(|line| stored.when(line));
     let stamp = event.line("DTSTAMP").and_then(|line| easel_protocol::parse_date_time(&line.value).ok());
 
-    let mut request = Element::of(e::MEETING_REQUEST, [
-        Element::boolean(e::ALL_DAY_EVENT, span.start.is_date()),
-        Element::text(e::START_TIME, punctuated(start)),
-        Element::text(e::DT_STAMP, punctuated(stamp.unwrap_or(view.now))),
-        Element::text(e::END_TIME, punctuated(end)),
-        Element::number(e::INSTANCE_TYPE, instance_type(&stored, series.is_some(), instance.is_some())),
-    ]);
+    let mut request = Element::of(
+        e::MEETING_REQUEST,
+        [
+            Element::boolean(e::ALL_DAY_EVENT, span.start.is_date()),
+            Element::text(e::START_TIME, punctuated(start)),
+            Element::text(e::DT_STAMP, punctuated(stamp.unwrap_or(view.now))),
+            Element::text(e::END_TIME, punctuated(end)),
+            Element::number(e::INSTANCE_TYPE, instance_type(&stored, series.is_some(), instance.is_some())),
+        ],
+    );
     request.extend(if view.version >= Version::V16_0 {
         place::element(event)
     } else {
@@ -88,7 +91,9 @@ pub fn meeting_request(ics: &str, view: &View<'_>) -> Option<Element> {
     request.extend(meeting.organizer.as_ref().and_then(|(name, address)| {
         text_element(e::ORGANIZER, &if name == address { address.clone() } else { format!("\"{name}\" <{address}>") })
     }));
-    request.extend(instance.as_ref().map(|when| Element::text(e::RECURRENCE_ID, punctuated(clock.say(clock.of_when(when))))));
+    request.extend(
+        instance.as_ref().map(|when| Element::text(e::RECURRENCE_ID, punctuated(clock.say(clock.of_when(when))))),
+    );
     let reminder = alarm::reminder(&stored, event, &span, owner).filter(|minutes| *minutes <= 65_535);
     request.extend(reminder.map(|minutes| Element::number(e::REMINDER, minutes)));
     request.push(Element::boolean(e::RESPONSE_REQUESTED, show::response_requested(event)));
@@ -175,7 +180,7 @@ pub fn uid_of_global_obj_id(text: &str) -> Option<String> {
         return None;
     }
     let mut id = STANDARD.decode(text.trim()).ok().filter(|id| !id.is_empty())?;
-    let foreign = id.get(DATA..DATA + 8) == Some(&VCAL_UID[..8]) && id.len() >= DATA + VCAL_UID.len() + 1;
+    let foreign = id.get(DATA..DATA + 8) == Some(&VCAL_UID[..8]) && id.len() > DATA + VCAL_UID.len();
     if foreign {
         let length = id.get(LENGTH).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
         let start = DATA + VCAL_UID.len();
@@ -191,7 +196,7 @@ pub fn uid_of_global_obj_id(text: &str) -> Option<String> {
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || text.len() > ID_MAX * 2 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || text.len() > ID_MAX * 2 || !text.is_ascii() {
         return None;
     }
     text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()

@@ -9,7 +9,7 @@ use super::clock::{Clock, Series};
 use super::people::{self, Meeting};
 use super::show::{self, LEGACY};
 use super::stored::{Span, Stored};
-use super::{alarm, exceptions, facts, place, times};
+use super::{alarm, attachments, exceptions, facts, place, times};
 use crate::lines::{Component, Entry, Line};
 use crate::recurrence::{CALENDAR, Pattern};
 use crate::said::Sent;
@@ -40,6 +40,7 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
     let shown = Element::new(airsync::APPLICATION_DATA);
     let mut event = stored.main().clone();
     times::put(&mut event, &stored, &span, &view.owner.zone);
+    times::put_end(&mut event, &stored, &span, &view.owner.zone);
     if let Some(pattern) = &pattern {
         let clock = device_clock(data, &span, view);
         event.push(pattern.to_rule(span.start.local, |at| clock.hear_until(at, &span.start)).to_line());
@@ -56,7 +57,8 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
 
 /// The clock of a series that a device just made.
 fn device_clock(data: &Element, span: &Span, view: &View<'_>) -> Clock {
-    let named = crate::time_zone::NamedZone::of(&span.start.zone(&view.owner.zone), span.start.instant(&view.owner.zone));
+    let named =
+        crate::time_zone::NamedZone::of(&span.start.zone(&view.owner.zone), span.start.instant(&view.owner.zone));
     let wire = times::SentZone::read(data).filter(|_| !span.start.is_date() || view.version < Version::V16_0);
     let wire = wire.map_or_else(|| named.zone.clone(), |zone| zone.rules.to_zone());
     Clock::of_device(&named, wire, span.start.is_date(), view)
@@ -120,12 +122,7 @@ pub(super) fn change(current: &str, edit: &Edit<'_>, view: &View<'_>) -> Result<
 }
 
 /// From 16.0: one occurrence. `false` when nothing of the object is left.
-fn change_instance(
-    stored: &mut Stored,
-    shown: &Element,
-    edit: &Edit<'_>,
-    view: &View<'_>,
-) -> Result<bool, ItemError> {
+fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: &View<'_>) -> Result<bool, ItemError> {
     let at = edit.instance.ok_or(ItemError::NoSuchOccurrence)?;
     let Some(series) = Series::of(stored, view)? else {
         // The only occurrence that the owner knows of a series.
@@ -144,7 +141,7 @@ fn change_instance(
     };
     let original = series.meant(at).ok_or(ItemError::NoSuchOccurrence)?;
     if edit.delete_instance {
-        exceptions::delete(stored, &series, original, view);
+        exceptions::delete(stored, &series, original);
         let left = Series::of(stored, view)?.is_none_or(|series| has_occurrence(&series));
         return Ok(left || stored.overrides().next().is_some());
     }
@@ -207,7 +204,7 @@ fn change_all(
         Repeat::By(_) => true,
     };
     let clock = Clock::of(&old, old_rule.as_ref(), view);
-    let change = times::changed(stored, &old, clock, data, shown, recurring, view)?;
+    let change = times::changed(&old, clock, data, shown, recurring, view)?;
     let mut event = stored.main().clone();
     if change.changed {
         stored.add_zone(&change.span.start, change.span.start.instant(&view.owner.zone));
@@ -234,17 +231,20 @@ fn change_all(
     }
     *stored.main_mut() = event;
     match &repeat {
-        Repeat::Never => exceptions::drop_all(stored),
-        Repeat::By(_) if view.version >= Version::V16_0 => exceptions::drop_all(stored),
-        Repeat::Keep if change.changed && view.version >= Version::V16_0 => exceptions::drop_all(stored),
-        Repeat::Keep | Repeat::By(_) => {
-            if change.changed {
-                exceptions::move_along(stored, &old, &change.span);
-            }
-            exceptions::merge(stored, &exceptions::Known { shown, sent: data }, edit, view)?;
+        Repeat::Never => {
+            exceptions::drop_all(stored);
+            return Ok(());
         }
+        Repeat::Keep | Repeat::By(_) if moved && view.version >= Version::V16_0 => {
+            exceptions::drop_all(stored);
+            let rest = shown.children().filter(|child| child.tag != c::EXCEPTIONS);
+            let shown = Element::of(airsync::APPLICATION_DATA, rest.cloned());
+            return exceptions::merge(stored, &exceptions::Known { shown: &shown, sent: data }, edit, view);
+        }
+        Repeat::Keep | Repeat::By(_) if change.changed => exceptions::move_along(stored, &old, &change.span),
+        Repeat::Keep | Repeat::By(_) => {}
     }
-    Ok(())
+    exceptions::merge(stored, &exceptions::Known { shown, sent: data }, edit, view)
 }
 
 /// RFC 5545 3.8.7.4 "Sequence Number".
@@ -338,6 +338,9 @@ fn fields_seen(
         set_flag(event, show::X_DISALLOW_COUNTER, disallow == Some("1"));
     }
     merge_body(event, said, seen, &edit, view);
+    if view.version >= Version::V16_0 {
+        attachments::merge(event, said.sent)?;
+    }
     let date = |text: &str| parse_date_time(text).ok().map(compact);
     if let Some(Some(stamp)) = sent.of_kept(c::DT_STAMP, date).change() {
         event.set(Line::new("DTSTAMP", stamp));

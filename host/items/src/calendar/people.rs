@@ -227,8 +227,9 @@ pub(super) fn merge(
     let (sent, shown) = (guests(sent)?, guests(shown)?);
     let find = |list: &'_ [Guest], address: &str| list.iter().position(|g| g.address.eq_ignore_ascii_case(address));
     event.entries.retain(|entry| match entry {
-        Entry::Line(line) if line.name == "ATTENDEE" => address(line)
-            .is_none_or(|address| find(&shown, &address).is_none() || find(&sent, &address).is_some()),
+        Entry::Line(line) if line.name == "ATTENDEE" => {
+            address(line).is_none_or(|address| find(&shown, &address).is_none() || find(&sent, &address).is_some())
+        }
         Entry::Line(_) | Entry::Component(_) => true,
     });
     for guest in &sent {

@@ -106,9 +106,10 @@ pub(super) fn event(stored: &Stored, view: &View<'_>) -> Result<Element, ItemErr
     elements.extend(clock.blob.as_deref().map(|blob| Element::text(c::TIMEZONE, blob)));
     let start = clock.say(span.start.local);
     let end = if span.start.is_date() { clock.say(span.end_local()) } else { super::stored::later(start, span.length) };
-    elements.extend(own(stored, main, &span, [start, end], view));
+    elements.extend(own(stored, main, &span, [start, end], view)?);
     if let Some(series) = &series {
-        elements.extend(exceptions(stored, series, &elements, view));
+        let exceptions = exceptions(stored, series, &elements, view)?;
+        elements.extend(exceptions);
     } else if let Some(when) = main.line("RECURRENCE-ID").and_then(|line| stored.when(line))
         && view.version >= Version::V16_0
     {
@@ -124,7 +125,13 @@ fn sorted(mut elements: Vec<Element>) -> Vec<Element> {
 }
 
 /// What an event or an occurrence says of itself.
-fn own(stored: &Stored, event: &Component, span: &Span, [start, end]: [Timestamp; 2], view: &View<'_>) -> Vec<Element> {
+fn own(
+    stored: &Stored,
+    event: &Component,
+    span: &Span,
+    [start, end]: [Timestamp; 2],
+    view: &View<'_>,
+) -> Result<Vec<Element>, ItemError> {
     let meeting = Meeting::of(event, view.owner);
     // K: N05. Dates of events are compact; K: G22: numbers are written out.
     let mut elements = vec![
@@ -159,19 +166,20 @@ fn own(stored: &Stored, event: &Component, span: &Span, [start, end]: [Timestamp
         elements.extend(event.plain(X_CONF_LINK).and_then(|link| text_element(c::ONLINE_MEETING_CONF_LINK, &link)));
         elements.extend(external_link(event).and_then(|link| text_element(c::ONLINE_MEETING_EXTERNAL_LINK, &link)));
     }
-    elements.extend(body(event, view));
-    elements
+    elements.extend(body(event, view)?);
+    Ok(elements)
 }
 
-fn body(event: &Component, view: &View<'_>) -> Vec<Element> {
+fn body(event: &Component, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
     let stored = component::body(event);
     let native = if stored.html.is_some() { 2 } else { 1 };
-    let mut elements = stored.elements(view, Some(&LEGACY)).unwrap_or_default();
-    elements.retain(|element| element.tag != contacts::BODY_SIZE);
+    let mut elements = stored.elements(view, Some(&LEGACY))?;
+    // Events have no BodySize.
+    elements.retain(|element| element.tag != LEGACY.tags[1]);
     if elements.iter().any(|element| element.tag == b::BODY) {
         elements.push(Element::number(b::NATIVE_BODY_TYPE, native));
     }
-    elements
+    Ok(elements)
 }
 
 /// DTSTAMP, else when it was last changed.
@@ -242,7 +250,12 @@ pub(super) fn short_uid(uid: &str) -> String {
 }
 
 /// Exceptions: deleted and changed occurrences, oldest first.
-fn exceptions(stored: &Stored, series: &Series, master: &[Element], view: &View<'_>) -> Option<Element> {
+fn exceptions(
+    stored: &Stored,
+    series: &Series,
+    master: &[Element],
+    view: &View<'_>,
+) -> Result<Option<Element>, ItemError> {
     let mut all: Vec<(DateTime, Option<&Component>)> = series.gone.iter().map(|at| (*at, None)).collect();
     for event in stored.overrides() {
         if let Some(original) = series.original(stored, event) {
@@ -256,9 +269,10 @@ fn exceptions(stored: &Stored, series: &Series, master: &[Element], view: &View<
     // One that is no occurrence of the series (any more) would be a riddle to a device.
     all.retain(|(at, _)| occurring.binary_search(at).is_ok());
     let surplus = all.len().saturating_sub(EXCEPTIONS_MAX);
-    let elements: Vec<Element> =
-        all.into_iter().skip(surplus).map(|(at, event)| exception(stored, series, at, event, master, view)).collect();
-    (!elements.is_empty()).then(|| Element::of(c::EXCEPTIONS, elements))
+    let told = all.into_iter().skip(surplus);
+    let elements = told.map(|(at, event)| exception(stored, series, at, event, master, view));
+    let elements: Vec<Element> = elements.collect::<Result<_, _>>()?;
+    Ok((!elements.is_empty()).then(|| Element::of(c::EXCEPTIONS, elements)))
 }
 
 /// The element that names an occurrence by its original start.
@@ -274,9 +288,9 @@ fn exception(
     event: Option<&Component>,
     master: &[Element],
     view: &View<'_>,
-) -> Element {
+) -> Result<Element, ItemError> {
     let named = key(series.clock.say(original), view.version);
-    let deleted = |key| Element::of(c::EXCEPTION, [Element::boolean(c::DELETED, true), key]);
+    let deleted = |key| Ok(Element::of(c::EXCEPTION, [Element::boolean(c::DELETED, true), key]));
     let Some(event) = event else { return deleted(named) };
     let meeting = Meeting::of(event, view.owner);
     let Ok(span) = stored.span(event, &view.owner.zone) else { return deleted(named) };
@@ -287,14 +301,17 @@ fn exception(
     // An occurrence that was moved is a moment, not a time on the clock of the series.
     let (start, end) = (clock.say(span.start.local), clock.say(span.end_local()));
     let end = if span.start.is_date() { end } else { super::stored::later(start, span.length) };
-    let mut elements = own(stored, event, &span, [start, end], view);
-    elements.retain(|element| !MASTER_ONLY.contains(&element.tag) && !(element.tag == c::ATTENDEES && view.version < Version::V14_0));
+    let mut elements = own(stored, event, &span, [start, end], view)?;
+    elements.retain(|element| {
+        !MASTER_ONLY.contains(&element.tag) && (element.tag != c::ATTENDEES || view.version >= Version::V14_0)
+    });
     let always = |tag: Tag| matches!(tag, c::START_TIME | c::END_TIME);
-    let absent: Vec<Element> = master.iter().filter_map(|master| nothing_here(master, &elements, view.version)).collect();
+    let absent: Vec<Element> =
+        master.iter().filter_map(|master| nothing_here(master, &elements, view.version)).collect();
     elements.retain(|element| always(element.tag) || !master.contains(element));
     elements.extend(absent);
     elements.push(named);
-    Element::of(c::EXCEPTION, sorted(elements))
+    Ok(Element::of(c::EXCEPTION, sorted(elements)))
 }
 
 /// What the series has and an occurrence has not must be said: absence would inherit it.

@@ -148,10 +148,6 @@ impl Stored {
         self.event_at_mut(at).expect("the index was just found")
     }
 
-    pub(super) fn is_orphan(&self) -> bool {
-        self.main().line("RECURRENCE-ID").is_some()
-    }
-
     pub(super) fn events(&self) -> impl Iterator<Item = &Component> {
         self.root.components().filter(|component| is_event(component))
     }
@@ -227,10 +223,13 @@ impl Stored {
 
     /// When an event is. RFC 5545 3.6.1: without an end, a day long, or no time at all.
     pub(super) fn span(&self, event: &Component, owner: &TimeZone) -> Result<Span, ItemError> {
-        let start = event.line("DTSTART").and_then(|line| self.when(line)).ok_or_else(|| bad("a VEVENT without a start"))?;
+        let start =
+            event.line("DTSTART").and_then(|line| self.when(line)).ok_or_else(|| bad("a VEVENT without a start"))?;
         let end = event.line("DTEND").and_then(|line| self.when(line));
         let length = match (end, event.line("DURATION").and_then(|line| duration(&line.value))) {
-            (Some(end), _) if start.is_date() => end.local.date().to_datetime(Time::midnight()).duration_since(start.local),
+            (Some(end), _) if start.is_date() => {
+                end.local.date().to_datetime(Time::midnight()).duration_since(start.local)
+            }
             (Some(end), _) => end.instant(owner).duration_since(start.instant(owner)),
             (None, length) => length.unwrap_or(SignedDuration::ZERO),
         };

@@ -121,7 +121,6 @@ pub(super) struct Change {
 
 /// The times after an edit: of what the device did not change, the stored ones.
 pub(super) fn changed(
-    stored: &Stored,
     current: &Span,
     clock: Clock,
     data: &Element,
@@ -155,7 +154,7 @@ pub(super) fn changed(
         let clock = Clock::of(&span, None, view);
         return Ok(Change { changed: span != *current, span, clock });
     }
-    let preferred = [named_zone(stored, current, view, begins), NamedZone::of(&view.owner.zone, begins)];
+    let preferred = [named_zone(current, view, begins), NamedZone::of(&view.owner.zone, begins)];
     let named = match (new_zone, was_all_day) {
         (Some(zone), _) => zone.named(begins, &preferred),
         (None, true) => zone.as_ref().map_or_else(|| preferred[1].clone(), |zone| zone.named(begins, &preferred)),
@@ -182,7 +181,7 @@ fn wire_of(clock: &Clock, current: &Span) -> TimeZone {
     }
 }
 
-fn named_zone(_stored: &Stored, current: &Span, view: &View<'_>, at: Timestamp) -> NamedZone {
+fn named_zone(current: &Span, view: &View<'_>, at: Timestamp) -> NamedZone {
     match &current.start.form {
         Form::Zoned(named) => named.clone(),
         Form::Utc => NamedZone::utc(),
@@ -192,11 +191,21 @@ fn named_zone(_stored: &Stored, current: &Span, view: &View<'_>, at: Timestamp) 
 
 /// Writes the times of an event; lines that say the same keep their bytes.
 pub(super) fn put(event: &mut Component, stored: &Stored, span: &Span, owner: &TimeZone) {
+    let form =
+        |event: &Component, name: &str| event.line(name).and_then(|line| stored.when(line)).map(|when| when.form);
+    // An end is written as the start is, unless it never was.
+    let alike = form(event, "DTSTART") == form(event, "DTEND");
     put_when(event, stored, "DTSTART", &span.start);
-    if stored.span(event, owner).is_ok_and(|now| now == *span) {
+    let fits = !alike || form(event, "DTEND").is_none_or(|form| form == span.start.form);
+    if fits && stored.span(event, owner).is_ok_and(|now| now == *span) {
         return;
     }
     event.remove("DURATION");
+    put_end(event, stored, span, owner);
+}
+
+/// Writes the end, as DTEND.
+pub(super) fn put_end(event: &mut Component, stored: &Stored, span: &Span, owner: &TimeZone) {
     let end = if span.start.is_date() {
         When::date(span.end_local().date())
     } else {

@@ -60,11 +60,10 @@ pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>) {
     }
     let mentioned =
         |name: &str| before.iter().zip(&after).any(|(old, new)| old != new && !old.is_empty() && name.contains(old));
-    if let Some(line) = card.line("FN").filter(|_| after != before).map(Line::plain) {
-        if line == shown_as || mentioned(&line) {
-            // `complete` writes it anew.
-            card.set_text("FN", Some(""));
-        }
+    let name = card.line("FN").filter(|_| after != before).map(Line::plain);
+    if name.is_some_and(|name| name == shown_as || mentioned(&name)) {
+        // `complete` writes it anew.
+        card.set_text("FN", Some(""));
     }
 }
 

@@ -241,17 +241,16 @@ fn assign(card: &Component, family: Family) -> Vec<(Tag, usize)> {
         }
     }
     for (at, _, kind) in &lines {
-        if !filled.iter().any(|(_, other)| other == at) {
-            if let Some(tag) = order(*kind).iter().find(|tag| free(&filled, **tag)) {
-                filled.push((*tag, *at));
-            }
+        let is_placed = filled.iter().any(|(_, other)| other == at);
+        if let Some(tag) = order(*kind).iter().find(|tag| !is_placed && free(&filled, **tag)) {
+            filled.push((*tag, *at));
         }
     }
     filled
 }
 
 /// Address books often write one messenger twice, as IMPP and as an old X- name; it is one.
-fn without_twins<'a>(lines: Vec<(usize, &'a Line, Kind)>) -> Vec<(usize, &'a Line, Kind)> {
+fn without_twins(lines: Vec<(usize, &Line, Kind)>) -> Vec<(usize, &Line, Kind)> {
     let standard: Vec<&str> =
         lines.iter().filter(|(_, line, _)| line.name == "IMPP").map(|(_, l, _)| l.value.trim()).collect();
     let is_twin = |line: &Line| standard.iter().any(|value| value.ends_with(line.value.trim()));

@@ -82,31 +82,27 @@ fn prepared(value: &[u8]) -> Cow<'_, [u8]> {
 /// An unstructured value, decoded, on one line.
 pub(crate) fn text(value: &[u8]) -> String {
     let value = prepared(value);
-    match MessageStream::new(&value).parse_unstructured() {
-        HeaderValue::Text(text) => crate::body::one_line(&text),
-        _ => String::new(),
-    }
+    let HeaderValue::Text(text) = MessageStream::new(&value).parse_unstructured() else { return String::new() };
+    crate::body::one_line(&text)
 }
 
 /// Message ids, without angle brackets.
 pub(super) fn ids(value: &[u8]) -> Vec<String> {
     let value = prepared(value);
-    match MessageStream::new(&value).parse_id() {
-        HeaderValue::Text(id) => vec![id.into_owned()],
-        HeaderValue::TextList(ids) => ids.into_iter().map(Cow::into_owned).collect(),
-        _ => Vec::new(),
+    let parsed = MessageStream::new(&value).parse_id();
+    if let HeaderValue::Text(id) = parsed {
+        return vec![id.into_owned()];
     }
+    let HeaderValue::TextList(ids) = parsed else { return Vec::new() };
+    ids.into_iter().map(Cow::into_owned).collect()
 }
 
 /// A date, in milliseconds since 1970; `None` if it is none, or one before 1970.
 pub(super) fn date(value: &[u8]) -> Option<i64> {
     let value = prepared(value);
-    match MessageStream::new(&value).parse_date() {
-        HeaderValue::DateTime(date) if date.is_valid() => {
-            Some(date.to_timestamp()).filter(|seconds| (1..253_402_300_800).contains(seconds)).map(|s| s * 1000)
-        }
-        _ => None,
-    }
+    let HeaderValue::DateTime(date) = MessageStream::new(&value).parse_date() else { return None };
+    let seconds = Some(date).filter(mail_parser::DateTime::is_valid)?.to_timestamp();
+    (1..253_402_300_800).contains(&seconds).then(|| seconds * 1000)
 }
 
 /// Addresses: name and address of each.

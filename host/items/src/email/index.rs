@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::addresses::addresses;
+use super::class::{MessageClass, classify};
 use super::conversation::conversation;
 use super::decode;
 use super::header::{self, Field, fields};
 use super::select::{Selection, select};
 use super::structure::{Holds, Node, Tree, walk};
-use super::{Raw, forms, mime};
-use crate::{ItemError, lines};
+use super::{forms, mime};
+use crate::ItemError;
 
 /// Grows whenever [`index`] would say something else of the same message; older indexes are made again.
 pub const PARSER_VERSION: u8 = 1;
@@ -23,8 +24,6 @@ const SEARCH_BYTES_MAX: usize = 32 * 1024;
 const PEOPLE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of HTML in which pictures are looked for.
 const HTML_BYTES_MAX: usize = 1 << 20;
-/// Bytes of iCalendar that are read.
-const CALENDAR_BYTES_MAX: usize = 512 * 1024;
 /// Characters of a subject.
 const SUBJECT_MAX: usize = 4_000;
 /// Bytes of a Message-ID, RFC 5322 2.1.1.
@@ -114,72 +113,6 @@ impl Part {
     /// Whether it is a message.
     pub fn is_message(&self) -> bool {
         matches!(self.content_type.as_str(), "message/rfc822" | "message/global") && self.transfer == Transfer::Identity
-    }
-}
-
-/// MS-ASEMAIL 2.2.2.49 "MessageClass".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MessageClass {
-    /// Any other mail.
-    Note,
-    /// `multipart/signed` with an S/MIME signature.
-    Signed,
-    /// `application/pkcs7-mime`: encrypted, or signed so that only S/MIME readers can read it.
-    Smime,
-    /// An invitation.
-    MeetingRequest,
-    /// An invitation taken back.
-    MeetingCanceled,
-    /// An acceptance.
-    MeetingAccepted,
-    /// A tentative acceptance, or a counter proposal.
-    MeetingTentative,
-    /// A refusal.
-    MeetingDeclined,
-    /// A report that a message was not delivered.
-    NotDelivered,
-    /// A report that it was.
-    Delivered,
-    /// A report that it was read.
-    Read,
-    /// A report that it was deleted unread.
-    NotRead,
-}
-
-impl MessageClass {
-    /// The text of the element.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Note => "IPM.Note",
-            Self::Signed => "IPM.Note.SMIME.MultipartSigned",
-            Self::Smime => "IPM.Note.SMIME",
-            Self::MeetingRequest => "IPM.Schedule.Meeting.Request",
-            Self::MeetingCanceled => "IPM.Schedule.Meeting.Canceled",
-            Self::MeetingAccepted => "IPM.Schedule.Meeting.Resp.Pos",
-            Self::MeetingTentative => "IPM.Schedule.Meeting.Resp.Tent",
-            Self::MeetingDeclined => "IPM.Schedule.Meeting.Resp.Neg",
-            Self::NotDelivered => "REPORT.IPM.Note.NDR",
-            Self::Delivered => "REPORT.IPM.Note.DR",
-            Self::Read => "REPORT.IPM.Note.IPNRN",
-            Self::NotRead => "REPORT.IPM.Note.IPNNRN",
-        }
-    }
-
-    /// Whether it is about a meeting.
-    pub const fn is_meeting(self) -> bool {
-        matches!(
-            self,
-            Self::MeetingRequest
-                | Self::MeetingCanceled
-                | Self::MeetingAccepted
-                | Self::MeetingTentative
-                | Self::MeetingDeclined
-        )
-    }
-
-    /// Whether only the whole message shows what it is.
-    pub const fn is_smime(self) -> bool {
-        matches!(self, Self::Signed | Self::Smime)
     }
 }
 
@@ -437,72 +370,6 @@ fn display_name(raw: &[u8], part: &Part, count: usize) -> String {
     format!("{}{:03}.{extension}", if kind == "image" { "image" } else { "attachment" }, count + 1)
 }
 
-fn classify(index: &Index, raw: &[u8], tree: &Tree) -> MessageClass {
-    let content = &tree.root().content;
-    let parameter = |name: &str| content.parameter(name).unwrap_or("").to_ascii_lowercase();
-    match (content.media.0.as_str(), content.media.1.as_str()) {
-        ("application", "pkcs7-mime" | "x-pkcs7-mime") if parameter("smime-type") != "certs-only" => {
-            MessageClass::Smime
-        }
-        ("multipart", "signed") if parameter("protocol").ends_with("pkcs7-signature") => MessageClass::Signed,
-        ("multipart", "report") => report(&parameter("report-type"), raw, tree),
-        _ => calendar_class(index, &raw),
-    }
-}
-
-/// RFC 3462, RFC 3464 "Delivery Status Notifications", RFC 8098 "Message Disposition Notification".
-fn report(kind: &str, raw: &[u8], tree: &Tree) -> MessageClass {
-    let wanted = |subtype: &str| tree.nodes.iter().find(|node| node.content.is("message", subtype));
-    let lines = |node: &Node| {
-        let body = &raw[node.body.clone()];
-        String::from_utf8_lossy(&body[..body.len().min(64 * 1024)]).to_ascii_lowercase()
-    };
-    let value = |text: &str, name: &str, wanted: &str| {
-        text.lines().any(|line| line.strip_prefix(name).is_some_and(|value| value.contains(wanted)))
-    };
-    match kind {
-        "disposition-notification" => {
-            let text = wanted("disposition-notification").map(lines).unwrap_or_default();
-            if value(&text, "disposition:", "deleted") { MessageClass::NotRead } else { MessageClass::Read }
-        }
-        "delivery-status" => {
-            let text =
-                wanted("delivery-status").or_else(|| wanted("global-delivery-status")).map(lines).unwrap_or_default();
-            let good = ["delivered", "relayed", "expanded"].iter().any(|action| value(&text, "action:", action));
-            if good && !value(&text, "action:", "failed") {
-                MessageClass::Delivered
-            } else {
-                MessageClass::NotDelivered
-            }
-        }
-        _ => MessageClass::Note,
-    }
-}
-
-/// RFC 5546 3.2: the method, and for a reply what the attendee says.
-fn calendar_class(index: &Index, raw: &dyn Raw) -> MessageClass {
-    let Some(part) = index.calendar.and_then(|at| index.parts.get(usize::from(at))) else { return MessageClass::Note };
-    let Ok((text, _)) = decode::text(raw, part, Some(CALENDAR_BYTES_MAX)) else { return MessageClass::Note };
-    let Ok(calendars) = lines::parse(&text, "iCalendar") else { return MessageClass::Note };
-    let Some(calendar) = calendars.first() else { return MessageClass::Note };
-    let method = calendar.line("METHOD").map(|line| line.value.trim().to_ascii_uppercase()).unwrap_or_default();
-    let answer = || {
-        let attendee = calendar.components().find_map(|component| component.line("ATTENDEE"))?;
-        attendee.param("PARTSTAT").map(str::to_ascii_uppercase)
-    };
-    match (method.as_str(), calendar.components().any(|component| component.name == "VEVENT")) {
-        ("REQUEST", true) => MessageClass::MeetingRequest,
-        ("CANCEL", true) => MessageClass::MeetingCanceled,
-        ("COUNTER", true) => MessageClass::MeetingTentative,
-        ("REPLY", true) => match answer().as_deref() {
-            Some("DECLINED") => MessageClass::MeetingDeclined,
-            Some("TENTATIVE") => MessageClass::MeetingTentative,
-            _ => MessageClass::MeetingAccepted,
-        },
-        _ => MessageClass::Note,
-    }
-}
-
 /// Takes parts that hold nothing but white space out of the body; gives the text a search finds.
 fn drop_blank(index: &mut Index, raw: &[u8]) -> String {
     let blank: Vec<u16> = index
@@ -530,7 +397,7 @@ fn mark_inline(index: &mut Index, raw: &[u8]) {
     } else {
         String::new()
     };
-    let shown: HashSet<String> = html.split("cid:").skip(1).map(|after| identifier(after)).collect();
+    let shown: HashSet<String> = html.split("cid:").skip(1).map(identifier).collect();
     for at in index.attachments.clone() {
         let part = &mut index.parts[usize::from(at)];
         let picture = part.content_type.starts_with("image/") && part.disposition == Some(Disposition::Inline);

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use encoding_rs::WINDOWS_1252;
-use mail_builder::encoders::{Base64Encoder, QuotedPrintableEncoder};
+use mail_builder::encoders::Base64Encoder;
 use mail_builder::headers::Header as _;
 
 use super::decode::Decoder;
@@ -18,6 +18,8 @@ use super::structure::{Holds, Node, Tree, walk};
 const LINE_MAX: usize = 998;
 /// A longer word in a header is cut: no line can hold it beside a name.
 const WORD_MAX: usize = 900;
+/// RFC 2045 6.7, rule 5.
+const QP_LINE_MAX: usize = 76;
 /// Where headers are folded.
 const FOLD_AT: usize = 76;
 
@@ -43,18 +45,7 @@ pub(crate) struct Replaced {
 
 /// Whether a message can stand in a string as it is.
 pub(super) fn is_clean(raw: &[u8]) -> bool {
-    let bare = memchr::memchr_iter(b'\n', raw).any(|at| at == 0 || raw[at - 1] != b'\r');
-    !bare && fits_string(raw)
-}
-
-fn fits_string(bytes: &[u8]) -> bool {
-    let control = bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        b'\t' | b'\n' => false,
-        0x00..=0x1F => true,
-        _ => false,
-    });
-    !control && std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}']))
+    crate::body::is_clean(raw) && std::str::from_utf8(raw).is_ok()
 }
 
 fn fits_server(bytes: &[u8]) -> bool {
@@ -128,17 +119,18 @@ impl Rewrite<'_> {
     fn leaf(&self, node: &Node, out: &mut Vec<u8>) -> Option<Replaced> {
         let body = &self.raw[node.body.clone()];
         let fits = match self.goes {
-            Goes::Wire => fits_string(&crlf(body)),
+            Goes::Wire => is_clean(&crlf(body)),
             Goes::Out => fits_server(body),
         };
         if fits {
             out.extend_from_slice(&crlf(body));
             return None;
         }
-        let mut new = encoded(&Decoder::all(node.content.transfer, body), node.content.media.0 == "text");
+        let decoded = Decoder::all(node.content.transfer, body);
+        let mut new = encoded(&decoded, node.content.media.0 == "text");
         out.append(&mut new.body);
-        if !node.content.declared {
-            let named = if std::str::from_utf8(out).is_ok() { "utf-8" } else { "windows-1252" };
+        if !node.content.declared && node.content.media.0 == "text" {
+            let named = if std::str::from_utf8(&decoded).is_ok() { "utf-8" } else { "windows-1252" };
             new.content_type = Some(format!("text/plain; charset={named}"));
         }
         Some(new)
@@ -192,14 +184,44 @@ impl Replaced {
 /// Bytes in an encoding that every mail server takes.
 pub(crate) fn encoded(bytes: &[u8], text: bool) -> Replaced {
     if text {
-        let lines = crlf(bytes);
-        let mut body = Vec::with_capacity(lines.len() * 5 / 4);
-        QuotedPrintableEncoder::new().preserve_line_breaks().encode_into(&lines, &mut body);
-        return Replaced { content_type: None, transfer: "quoted-printable", body };
+        return Replaced { content_type: None, transfer: "quoted-printable", body: quoted_printable(&crlf(bytes)) };
     }
     let mut body = Vec::with_capacity(bytes.len() * 7 / 5 + 4);
     Base64Encoder::new().wrap_lines().encode_into(bytes, &mut body);
     Replaced { content_type: None, transfer: "base64", body }
+}
+
+/// RFC 2045 6.7, for lines ended by CRLF. Control characters are encoded too: ISO-2022-JP is full of them, and a string
+/// on the wire must hold none (K: G06).
+fn quoted_printable(lines: &[u8]) -> Vec<u8> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = Vec::with_capacity(lines.len() * 5 / 4);
+    let mut column = 0;
+    for (at, byte) in lines.iter().enumerate() {
+        let line_ends = matches!(lines.get(at + 1..), Some([] | [b'\r', b'\n', ..]));
+        let plain = match byte {
+            b'\r' | b'\n' => {
+                out.push(*byte);
+                column = 0;
+                continue;
+            }
+            b' ' | b'\t' => !line_ends,
+            b'=' => false,
+            byte => byte.is_ascii_graphic(),
+        };
+        let width = if plain { 1 } else { 3 };
+        if column + width > QP_LINE_MAX - usize::from(!line_ends) {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+        }
+        column += width;
+        if plain {
+            out.push(*byte);
+        } else {
+            out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+    out
 }
 
 /// K: A35. Lines ended by LF or CR become lines ended by CRLF.

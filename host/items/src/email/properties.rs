@@ -9,9 +9,10 @@ use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
 
 use super::addresses::{joined, names, written};
+use super::class::{CALENDAR_BYTES_MAX, MessageClass};
 use super::conversation::{conversation_index, thread_topic};
 use super::flag;
-use super::index::{Index, MessageClass, Part};
+use super::index::{Index, Part};
 use super::{Mail, Raw, decode};
 use crate::body::{self, Form, Source as _, one_line};
 use crate::{BodyType, ItemError, View};
@@ -20,8 +21,6 @@ use crate::{BodyType, ItemError, View};
 const ADDRESSES_MAX: usize = 32_768;
 /// Characters of Bcc. MS-ASEMAIL 2.2.2.9 "Bcc".
 const BCC_MAX: usize = 1_024;
-/// Bytes of an iCalendar object that is read.
-const CALENDAR_BYTES_MAX: usize = 512 * 1024;
 
 /// Everything a device of that version is told of a mail: the children of ApplicationData.
 pub fn properties(

@@ -109,9 +109,11 @@ fn alternative(tree: &Tree, node: &Node) -> Selection {
     let has_html = |one: &Selection| one.html.iter().any(|part| tree.nodes[*part].content.is("text", "html"));
     let html = parts.iter().rposition(has_html);
     let text = parts.iter().position(|one| !one.text.is_empty() && !has_html(one));
-    let mut selection = Selection::default();
-    selection.text = text.or(html).map(|at| parts[at].text.clone()).unwrap_or_default();
-    selection.html = html.or(text).map(|at| parts[at].html.clone()).unwrap_or_default();
+    let mut selection = Selection {
+        text: text.or(html).map(|at| parts[at].text.clone()).unwrap_or_default(),
+        html: html.or(text).map(|at| parts[at].html.clone()).unwrap_or_default(),
+        ..Selection::default()
+    };
     for one in parts {
         selection.take(one, false);
     }

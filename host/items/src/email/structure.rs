@@ -175,6 +175,7 @@ impl Walker<'_> {
             .len()
             .checked_sub(2)
             .is_some_and(|parent| self.nodes[self.open[parent].node].content.is("multipart", "digest"));
+        let whole = self.nodes.len() < PARTS_MAX;
         let node = &mut self.nodes[number];
         node.header.end = end;
         node.body = body..body;
@@ -192,11 +193,9 @@ impl Walker<'_> {
                     self.open.last_mut().expect("just looked at").boundary = Some(boundary);
                 }
             }
-            ("message", "rfc822" | "global") if node.content.transfer == Transfer::Identity => {
-                if self.nodes.len() < PARTS_MAX {
-                    self.nodes[number].holds = Holds::Message;
-                    self.begin(body);
-                }
+            ("message", "rfc822" | "global") if whole && node.content.transfer == Transfer::Identity => {
+                node.holds = Holds::Message;
+                self.begin(body);
             }
             _ => {}
         }
@@ -254,11 +253,13 @@ impl Walker<'_> {
     }
 
     /// Closes every node above `level`.
-    fn close(&mut self, level: usize, end: usize) {
+    fn close(&mut self, level: usize, mut end: usize) {
         while self.open.len() > level {
             let closed = self.open.pop().expect("longer than level");
             let body = &mut self.nodes[closed.node].body;
-            body.end = end.max(body.start);
+            // A part whose header the boundary cuts short ends behind the line end before it, and so do those around it.
+            end = end.max(body.start);
+            body.end = end;
         }
     }
 

@@ -84,7 +84,8 @@ impl Occurrences<'_> {
         let mut found = match self.rule.freq {
             Freq::Yearly => {
                 self.steps += 19;
-                let year = i16::try_from(i64::from(first.year()).checked_add(step)?).ok().filter(|year| *year < 9_999)?;
+                let year =
+                    i16::try_from(i64::from(first.year()).checked_add(step)?).ok().filter(|year| *year < 9_999)?;
                 self.days(Date::new(year, 1, 1).ok()?, Date::new(year + 1, 1, 1).ok()?)
             }
             Freq::Monthly => {
@@ -276,7 +277,13 @@ fn in_week(rule: &Rule, day: Date) -> bool {
     let first = first_week(day.year(), rule.week_start());
     let next = first_week(day.year().saturating_add(1).min(9_998), rule.week_start());
     let before = first_week((day.year() - 1).max(-9_998), rule.week_start());
-    let (start, end) = if day < first { (before, first) } else if day >= next { (next, later(next, 364).unwrap_or(next)) } else { (first, next) };
+    let (start, end) = if day < first {
+        (before, first)
+    } else if day >= next {
+        (next, later(next, 364).unwrap_or(next))
+    } else {
+        (first, next)
+    };
     let days = |from: Date, to: Date| i16::try_from(to.duration_since(from).as_hours() / 24).unwrap_or(0);
     let number = days(start, day) / 7 + 1;
     let weeks = days(start, end) / 7;

@@ -274,8 +274,7 @@ impl Pattern {
             .with_some(number(names.month_of_year, self.month_of_year))
             .with_some(number(names.calendar_type, (version >= Version::V14_0 && by_date).then_some(calendar_type)))
             .with_some(
-                (version >= Version::V14_0 && lunar)
-                    .then(|| Element::boolean(names.is_leap_month, self.is_leap_month)),
+                (version >= Version::V14_0 && lunar).then(|| Element::boolean(names.is_leap_month, self.is_leap_month)),
             )
             .with_some(number(names.first_day_of_week, self.first_day_of_week.filter(|_| version >= Version::V14_1)))
     }
@@ -371,7 +370,7 @@ impl Rule {
         match self.freq {
             Freq::Daily if days == 0 => Ok(pattern(0)),
             Freq::Daily if self.interval != 1 => Err(Unsayable("every few days on some weekdays only")),
-            _ => {
+            Freq::Daily | Freq::Weekly | Freq::Hourly | Freq::Minutely | Freq::Secondly | Freq::Monthly | Freq::Yearly => {
                 let own = 1 << start.weekday().to_sunday_zero_offset();
                 Ok(Pattern { day_of_week: Some(if days == 0 { own } else { days }), ..pattern(1) })
             }

@@ -100,10 +100,7 @@ fn every_type_goes_to_the_device_and_back() {
         ("FREQ=MONTHLY;BYMONTHDAY=15", "Type=2 Interval=1 DayOfMonth=15 CalendarType=0"),
         ("FREQ=MONTHLY;BYDAY=2TU", "Type=3 Interval=1 DayOfWeek=4 WeekOfMonth=2 CalendarType=0"),
         ("FREQ=MONTHLY;BYDAY=-1TU", "Type=3 Interval=1 DayOfWeek=4 WeekOfMonth=5 CalendarType=0"),
-        (
-            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1",
-            "Type=3 Interval=1 DayOfWeek=62 WeekOfMonth=1 CalendarType=0",
-        ),
+        ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1", "Type=3 Interval=1 DayOfWeek=62 WeekOfMonth=1 CalendarType=0"),
         ("FREQ=MONTHLY;BYDAY=SU,SA;BYSETPOS=-1", "Type=3 Interval=1 DayOfWeek=65 WeekOfMonth=5 CalendarType=0"),
         (
             "FREQ=MONTHLY;BYDAY=SU,MO,TU,WE,TH,FR,SA;BYSETPOS=-1",

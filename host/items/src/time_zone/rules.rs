@@ -92,7 +92,8 @@ pub(super) struct Turn {
 
 /// The changes of a zone whose clock shows that year before them.
 pub(super) fn turns(zone: &TimeZone, year: i16) -> Vec<Turn> {
-    let Ok(start) = Date::new(year, 1, 1).and_then(|date| zone.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())))
+    let Ok(start) =
+        Date::new(year, 1, 1).and_then(|date| zone.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())))
     else {
         return Vec::new();
     };
@@ -126,9 +127,7 @@ impl Rules {
         let year = zone.to_datetime(at).year().clamp(1600, 9990);
         let years: Vec<Vec<Turn>> = (year - 2..=year + 2).map(|year| turns(zone, year)).collect();
         match years[2].as_slice() {
-            [first, second] => {
-                saving(first, second, &years).unwrap_or_else(|| dominant(year, &years[2]))
-            }
+            [first, second] => saving(first, second, &years).unwrap_or_else(|| dominant(year, &years[2])),
             [] | [_] => Self { standard: minutes(zone.to_offset(at).seconds()), saving: None },
             more => dominant(year, more),
         }
@@ -194,11 +193,8 @@ fn saving(first: &Turn, second: &Turn, years: &[Vec<Turn>]) -> Option<Rules> {
     // The larger offset is daylight time, whatever the data calls it (Ireland calls it standard).
     let (up, down) = if first.after > first.before { (first, second) } else { (second, first) };
     let standard = minutes(up.before);
-    let saving = Saving {
-        minutes: minutes(up.after) - standard,
-        begins: rule_of(up, years)?,
-        ends: rule_of(down, years)?,
-    };
+    let saving =
+        Saving { minutes: minutes(up.after) - standard, begins: rule_of(up, years)?, ends: rule_of(down, years)? };
     (saving.minutes != 0).then_some(Rules { standard, saving: Some(saving) })
 }
 
@@ -226,7 +222,9 @@ fn candidates(local: DateTime) -> Vec<Change> {
     let midnight = jiff::civil::Time::midnight();
     let seconds = i32::from(local.hour()) * 3600 + i32::from(local.minute()) * 60 + i32::from(local.second());
     let mut found = nth_days(local.date(), seconds);
-    if local.time() == midnight && let Ok(before) = local.date().yesterday() {
+    if local.time() == midnight
+        && let Ok(before) = local.date().yesterday()
+    {
         found.extend(nth_days(before, DAY));
     }
     found

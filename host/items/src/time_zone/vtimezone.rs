@@ -9,6 +9,8 @@ use crate::lines::{Component, Entry, Line};
 
 /// The year that rules without a beginning begin in.
 const FIRST_YEAR: i16 = 1970;
+/// Seconds of a day.
+const END_OF_DAY: i32 = 86_400;
 /// Observances looked at in one VTIMEZONE.
 const OBSERVANCES_MAX: usize = 1_000;
 
@@ -95,7 +97,7 @@ impl Observance {
             };
             ChangeDay::Nth { month, week: week.clamp(1, 5), weekday }
         });
-        let seconds = if end_of_day { 86_400 } else { seconds };
+        let seconds = if end_of_day || seconds == END_OF_DAY - 1 { END_OF_DAY } else { seconds };
         Some(Self { daylight, to, since, open, change: Change { day, seconds } })
     }
 }
@@ -153,6 +155,8 @@ pub fn vtimezone(zone: &NamedZone, at: Timestamp) -> Component {
 
 fn observance(name: &str, from: i32, to: i32, change: Option<Change>) -> Component {
     let mut component = Component::new(name);
+    // The end of a day has no time of its own; its last second does, as in Windows' own rules.
+    let change = change.map(|change| Change { seconds: change.seconds.min(END_OF_DAY - 1), ..change });
     let start = change.and_then(|change| change.in_year(FIRST_YEAR));
     let start = start.unwrap_or(DateTime::constant(FIRST_YEAR, 1, 1, 0, 0, 0, 0));
     component.push(Line::new("DTSTART", start.strftime("%Y%m%dT%H%M%S").to_string()));
@@ -164,12 +168,9 @@ fn observance(name: &str, from: i32, to: i32, change: Option<Change>) -> Compone
     component
 }
 
-/// A change at the end of a day comes on the day after it in iCalendar, which a plain n-th weekday cannot say.
 fn yearly(change: Change) -> Option<String> {
     let ChangeDay::Nth { month, week, weekday } = change.day else { return None };
-    let end_of_day = change.seconds >= 86_400;
-    let day = if end_of_day { weekday.next() } else { weekday };
-    let name = match day {
+    let name = match weekday {
         Weekday::Sunday => "SU",
         Weekday::Monday => "MO",
         Weekday::Tuesday => "TU",
@@ -178,15 +179,8 @@ fn yearly(change: Change) -> Option<String> {
         Weekday::Friday => "FR",
         Weekday::Saturday => "SA",
     };
-    Some(match (end_of_day, week) {
-        (true, 1..=4) => {
-            let first = (week - 1) * 7 + 2;
-            let days: Vec<String> = (first..first + 7).map(|day| day.to_string()).collect();
-            format!("FREQ=YEARLY;BYMONTH={month};BYMONTHDAY={};BYDAY={name}", days.join(","))
-        }
-        (_, 5) => format!("FREQ=YEARLY;BYMONTH={month};BYDAY=-1{name}"),
-        _ => format!("FREQ=YEARLY;BYMONTH={month};BYDAY={week}{name}"),
-    })
+    let week = if week >= 5 { -1 } else { week };
+    Some(format!("FREQ=YEARLY;BYMONTH={month};BYDAY={week}{name}"))
 }
 
 /// `+0100`

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asks::unexpected;
 use super::frame::{self, PIECE_BYTES_MAX, REPLY_HEAD_MAX};
 use super::session::Session;
 use super::{Office, Ownership, OwnershipError, PROTOCOL, Reply, Request, socket};
@@ -62,14 +63,12 @@ impl Channel {
         if let Some(channel) = Self::connect(config)? {
             return Ok(channel);
         }
-        let ownership = match Ownership::take(&config.data_dir, what, PATIENCE) {
-            // A server that was about to start may listen by now.
-            Err(taken @ OwnershipError::Taken { .. }) => {
-                return Self::connect(config)?.ok_or(ChannelError::Ownership(taken));
-            }
-            taken => taken?,
-        };
-        Ok(Self::here(config, ownership, wire_up::open_store(config)?))
+        // A server that is about to start listens after it has the lock.
+        let connect = || Self::connect(config).transpose();
+        match Ownership::take_unless(&config.data_dir, what, PATIENCE, connect)? {
+            Ok(ownership) => Ok(Self::here(config, ownership, wire_up::open_store(config)?)),
+            Err(channel) => channel,
+        }
     }
 
     /// Carries requests out on a store that this process owns.
@@ -91,13 +90,12 @@ impl Channel {
         let clone = stream.try_clone().map_err(ChannelError::Broken)?;
         let (input, output) = (BufReader::with_capacity(64 << 10, clone), BufWriter::with_capacity(64 << 10, stream));
         let mut channel = Self::There { input, output };
-        match channel.ask(Request::Hello { protocol: PROTOCOL })? {
-            Reply::Hello { protocol: PROTOCOL, .. } => Ok(Some(channel)),
-            Reply::Hello { version, .. } => {
-                Err(ChannelError::OtherVersion { theirs: version, ours: env!("CARGO_PKG_VERSION") })
-            }
-            other => Err(unexpected(&other)),
+        let reply = channel.ask(Request::Hello { protocol: PROTOCOL })?;
+        let Reply::Hello { protocol, version } = reply else { return Err(unexpected(&reply)) };
+        if protocol != PROTOCOL {
+            return Err(ChannelError::OtherVersion { theirs: version, ours: env!("CARGO_PKG_VERSION") });
         }
+        Ok(Some(channel))
     }
 
     /// Asks, without a body either way.
@@ -132,18 +130,4 @@ impl Channel {
         }
         self.ask_with(request, last).map(|(reply, _)| reply)
     }
-
-    /// Asks for something that has no answer but done.
-    pub(crate) fn order(&mut self, request: Request, body: &[u8]) -> Result<(), ChannelError> {
-        match self.ask_with(request, body)?.0 {
-            Reply::Done => Ok(()),
-            other => Err(unexpected(&other)),
-        }
-    }
-}
-
-/// Both ends are the same version, so this is a mistake in one of them.
-pub(crate) fn unexpected(reply: &Reply) -> ChannelError {
-    let reply = serde_json::to_string(reply).unwrap_or_default();
-    ChannelError::Refused(format!("an answer that does not belong to the request: {reply}"))
 }

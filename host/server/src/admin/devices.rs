@@ -92,7 +92,8 @@ fn find(office: &Office, user: &User, login: &LoginName, name: &str) -> Result<D
 }
 
 fn shown(login: String, device: Device) -> DeviceShown {
-    let at = |millis| Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let at =
+        |millis| Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     DeviceShown {
         login,
         id: device.id,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use easel_protocol::{Class, CollectionId, FolderType, MailRecord, ServerId, WindowKey};
+use easel_protocol::{Class, CollectionId, FolderType, ServerId, WindowKey};
 use easel_store::{ChangeSet, Content, Folder, Order, POSITION_START, Position, StoreError, UserId, Write};
 
 use super::office::{Office, Refusal};
@@ -27,7 +27,7 @@ pub(super) fn open(office: &Office, login: &LoginName, path: &[String], class: C
         if path.is_empty() {
             let folder = folders.iter().find(|folder| folder.kind == FolderType::default_for(class));
             let folder = folder.ok_or_else(|| Refusal(format!("the mailbox has no folder for {class}")))?;
-            return Ok(Reply::Folder { folder: folder.id.number(), created: false });
+            return Ok(Reply::Folder { folder: folder.id.number() });
         }
         match make(office, user, &folders, path, class) {
             Ok(reply) => return reply,
@@ -64,6 +64,7 @@ fn make(
     for (depth, name) in path.iter().enumerate() {
         let is = |folder: &&Folder| folder.parent == parent && folder.name.to_lowercase() == name.to_lowercase();
         let last = depth + 1 == path.len();
+        // Inside a folder that is new there is nothing yet.
         match folders.iter().find(is).filter(|_| changes.writes.is_empty()) {
             Some(folder) if last && folder.kind.class() != Some(class) => {
                 let holds = folder.kind.class().map_or("nothing that is synchronised", Class::name);
@@ -78,12 +79,11 @@ fn make(
             }
         }
     }
-    let created = !changes.writes.is_empty();
-    if created {
+    if !changes.writes.is_empty() {
         office.store.commit(changes)?;
     }
     let folder = parent.expect("the path names a folder").number();
-    Ok(Ok(Reply::Folder { folder, created }))
+    Ok(Ok(Reply::Folder { folder }))
 }
 
 /// Every folder, with its path.
@@ -137,7 +137,7 @@ pub(super) fn read(office: &Office, login: &LoginName, item: u64, offset: u64) -
     match item.content {
         Content::Mail(mail) => {
             let bytes = snapshot.blob(mail.blob, offset..end.min(mail.size))?;
-            Ok((Reply::Item { bytes: mail.size, state: Some(state(&mail.record)) }, bytes))
+            Ok((Reply::Item { bytes: mail.size, state: Some(MailState::of(&mail.record)) }, bytes))
         }
         Content::Object(text) => {
             let from = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
@@ -145,8 +145,4 @@ pub(super) fn read(office: &Office, login: &LoginName, item: u64, offset: u64) -
             Ok((Reply::Item { bytes: text.len() as u64, state: None }, text.as_bytes()[from..to].to_vec()))
         }
     }
-}
-
-fn state(record: &MailRecord) -> MailState {
-    MailState::of(record)
 }

@@ -8,7 +8,7 @@ use easel_server::{Clock, Logins};
 use easel_store::{Store, StoreError, Tenant, User, UserId};
 use jiff::Timestamp;
 
-use super::{LoginName, Reply};
+use super::{LoginName, Reply, ServerShown};
 use crate::config::Config;
 
 /// Where requests are carried out.
@@ -72,12 +72,12 @@ impl Office {
     }
 
     pub(super) fn status(&self) -> Reply {
-        Reply::Status {
+        let server = self.server.as_ref().map(|(_, listening)| ServerShown {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            serving: self.server.is_some(),
-            listening: self.server.as_ref().map(|(_, listening)| listening.clone()).unwrap_or_default(),
-        }
+            listening: listening.clone(),
+        });
+        Reply::Status { server }
     }
 
     pub(super) fn end_logins(&self, user: UserId) {

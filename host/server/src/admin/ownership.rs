@@ -1,5 +1,6 @@
 //! Who owns a data directory: one process at a time, shown by a lock on a file in it.
 
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -9,6 +10,9 @@ use std::time::Duration;
 
 /// The name of the lock file within the data directory: the one that the room `store-sqlite` locks, too.
 const LOCK_FILE: &str = "easel.lock";
+
+/// How long one wait for the lock takes.
+const TURN: Duration = Duration::from_millis(100);
 
 /// The lock; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -30,6 +34,19 @@ pub(crate) enum OwnershipError {
 impl Ownership {
     /// Takes the lock, waiting at most `patience` for another process to end; `what` is told to whoever comes next.
     pub(crate) fn take(dir: &Path, what: &str, patience: Duration) -> Result<Self, OwnershipError> {
+        match Self::take_unless(dir, what, patience, || None::<Infallible>)? {
+            Ok(ownership) => Ok(ownership),
+            Err(never) => match never {},
+        }
+    }
+
+    /// The same, or what `unless` comes up with meanwhile; it is asked every now and then.
+    pub(crate) fn take_unless<T>(
+        dir: &Path,
+        what: &str,
+        patience: Duration,
+        mut unless: impl FnMut() -> Option<T>,
+    ) -> Result<Result<Self, T>, OwnershipError> {
         if !dir.is_dir() {
             return Err(OwnershipError::NoDirectory(dir.to_owned()));
         }
@@ -38,11 +55,24 @@ impl Ownership {
         let mut file = open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => file = wait(file, patience).ok_or_else(|| taken(dir, &path))?,
+            Err(TryLockError::WouldBlock) => {
+                let waiting = wait(file).map_err(failed)?;
+                let mut left = patience;
+                file = loop {
+                    if let Some(other) = unless() {
+                        return Ok(Err(other));
+                    }
+                    match waiting.recv_timeout(left.min(TURN)) {
+                        Ok(file) => break file,
+                        Err(_) if left <= TURN => return Err(taken(dir, &path)),
+                        Err(_) => left -= TURN,
+                    }
+                };
+            }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         say_who(&mut file, what).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Ok(Self { _file: file }))
     }
 
     /// Makes a data directory that nobody else can read.
@@ -56,17 +86,14 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// The kernel wakes a thread when the lock is free; the thread is left behind when nobody waits for it any longer.
-fn wait(file: File, patience: Duration) -> Option<File> {
+fn wait(file: File) -> io::Result<mpsc::Receiver<File>> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::Builder::new()
-        .name("lock".to_owned())
-        .spawn(move || {
-            if file.lock().is_ok() {
-                drop(sender.send(file));
-            }
-        })
-        .ok()?;
-    receiver.recv_timeout(patience).ok()
+    std::thread::Builder::new().name("lock".to_owned()).spawn(move || {
+        if file.lock().is_ok() {
+            drop(sender.send(file));
+        }
+    })?;
+    Ok(receiver)
 }
 
 fn taken(dir: &Path, path: &Path) -> OwnershipError {

@@ -33,9 +33,7 @@ impl Session {
     fn carry_out(&mut self, request: Request, body: Vec<u8>) -> Result<(Reply, Vec<u8>), Refusal> {
         let office = &self.office;
         let reply = match request {
-            Request::Hello { .. } => {
-                Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() }
-            }
+            Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() },
             Request::Status => office.status(),
             Request::TenantAdd { name } => users::add_tenant(office, &name)?,
             Request::TenantList => users::list_tenants(office)?,

@@ -34,7 +34,10 @@ pub(crate) struct AdminSocket {
 }
 
 #[derive(Debug, Default)]
-struct Sessions(Mutex<HashMap<u64, (UnixStream, Option<JoinHandle<()>>)>>);
+struct Sessions(Mutex<HashMap<u64, Conversation>>);
+
+/// Its socket, and the thread it goes on in.
+type Conversation = (UnixStream, JoinHandle<()>);
 
 impl AdminSocket {
     /// Listens in a data directory that this process owns. Runs on the current tokio runtime.
@@ -113,18 +116,17 @@ impl Sessions {
                 all.0.lock().expect("no holder of this lock panics").remove(&number);
             }
         })?;
-        sessions.insert(number, (ours, Some(thread)));
+        sessions.insert(number, (ours, thread));
         Ok(())
     }
 
     /// Ends every conversation after its current request.
     fn end(&self) {
-        let all: Vec<_> = self.0.lock().expect("no holder of this lock panics").drain().map(|(_, session)| session).collect();
+        let all: Vec<_> =
+            self.0.lock().expect("no holder of this lock panics").drain().map(|(_, session)| session).collect();
         for (stream, thread) in all {
             drop(stream.shutdown(std::net::Shutdown::Both));
-            if let Some(thread) = thread {
-                drop(thread.join());
-            }
+            drop(thread.join());
         }
     }
 }

@@ -11,9 +11,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::terminal::Terminal;
-use crate::admin::{
-    Channel, DEFAULT_TENANT, Ownership, OwnershipError, Reply, Request, TenantShown, UserShown, chain, unexpected,
-};
+use crate::admin::{Channel, ChannelError, DEFAULT_TENANT, Ownership, OwnershipError, ServerShown, chain};
 use crate::config::{Config, ConfigErrors, LmtpListen, Problem};
 use crate::wire_up;
 
@@ -31,16 +29,10 @@ pub(super) struct Arguments {}
 /// What is known of the data.
 #[derive(Debug, Default)]
 struct Data {
-    server: Option<Server>,
+    server: Option<ServerShown>,
     tenants: usize,
+    has_default: bool,
     users: usize,
-}
-
-#[derive(Debug)]
-struct Server {
-    version: String,
-    pid: u32,
-    listening: Vec<String>,
 }
 
 pub(super) fn run(_arguments: &Arguments, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
@@ -58,14 +50,14 @@ pub(super) fn run(_arguments: &Arguments, file: &Path, terminal: &mut Terminal) 
     let value = json!({
         "ok": !failed,
         "problems": problems,
-        "server": server.map(|server| {
-            json!({ "version": server.version, "pid": server.pid, "listening": server.listening })
-        }),
+        "server": server,
         "tenants": data.tenants,
         "users": data.users,
     });
-    let mut lines: Vec<String> =
-        problems.iter().flat_map(|problem| problem.to_string().lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let mut lines: Vec<String> = problems
+        .iter()
+        .flat_map(|problem| problem.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     if let Some(server) = server {
         let places = server.listening.join(", ");
         lines.push(format!("easel {} serves as process {}: {places}", server.version, server.pid));
@@ -114,7 +106,7 @@ fn private(path: &Path, problems: &mut Vec<Problem>) {
     if metadata.permissions().mode() & 0o077 != 0 {
         let mode = metadata.permissions().mode() & 0o777;
         let what = format!("other users may read this secret (mode {mode:04o})");
-        problems.push(Problem::of_file(path, what, format!("chmod 600 {}", path.display())).as_warning());
+        problems.push(Problem::of_file(path, what, format!("chmod 600 {}", path.display())).into_warning());
     }
 }
 
@@ -137,19 +129,19 @@ fn data(config: &Config, problems: &mut Vec<Problem>) -> Data {
     };
     if fs::metadata(&config.data_dir).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
         let cure = format!("chmod 700 {}", config.data_dir.display());
-        problems.push(of_data("other users may enter the data directory".to_owned(), &cure).as_warning());
+        problems.push(of_data("other users may enter the data directory".to_owned(), &cure).into_warning());
     }
     match look(&mut channel) {
-        Ok((server, tenants, users)) => {
-            if !tenants.iter().any(|tenant| tenant.name == DEFAULT_TENANT) {
+        Ok(data) => {
+            if !data.has_default {
                 let what = format!("there is no tenant {DEFAULT_TENANT}: nobody can log in without @");
                 let cure = format!("easel tenant add {DEFAULT_TENANT}");
-                problems.push(of_data(what, &cure).as_warning());
+                problems.push(of_data(what, &cure).into_warning());
             }
-            Data { server, tenants: tenants.len(), users: users.len() }
+            data
         }
         Err(error) => {
-            problems.push(of_data(error.text(), ""));
+            problems.push(of_data(chain(&error), ""));
             Data::default()
         }
     }
@@ -160,26 +152,19 @@ fn open(config: &Config) -> Result<Channel, Problem> {
     let ownership = match Ownership::take(&config.data_dir, "check", Duration::from_secs(5)) {
         Ok(ownership) => ownership,
         // What another verb does at the moment is no mistake, but nothing can be told of the data.
-        Err(taken @ OwnershipError::Taken { .. }) => return Err(problem(taken.to_string()).as_warning()),
+        Err(taken @ OwnershipError::Taken { .. }) => return Err(problem(taken.to_string()).into_warning()),
         Err(error) => return Err(problem(chain(&error))),
     };
     let opened = wire_up::open_store(config).map_err(|error| problem(chain(&error)))?;
     Ok(Channel::here(config, ownership, opened))
 }
 
-fn look(channel: &mut Channel) -> Result<(Option<Server>, Vec<TenantShown>, Vec<UserShown>), CliError> {
-    let server = match channel.ask(Request::Status)? {
-        Reply::Status { serving: false, .. } => None,
-        Reply::Status { version, pid, listening, .. } => Some(Server { version, pid, listening }),
-        other => return Err(unexpected(&other).into()),
-    };
-    let tenants = match channel.ask(Request::TenantList)? {
-        Reply::Tenants { tenants } => tenants,
-        other => return Err(unexpected(&other).into()),
-    };
-    let users = match channel.ask(Request::UserList { tenant: None })? {
-        Reply::Users { users } => users,
-        other => return Err(unexpected(&other).into()),
-    };
-    Ok((server, tenants, users))
+fn look(channel: &mut Channel) -> Result<Data, ChannelError> {
+    let (server, tenants) = (channel.status()?, channel.tenants()?);
+    Ok(Data {
+        server,
+        has_default: tenants.iter().any(|tenant| tenant.name == DEFAULT_TENANT),
+        tenants: tenants.len(),
+        users: channel.users(None)?.len(),
+    })
 }

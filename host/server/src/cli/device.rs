@@ -8,7 +8,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::terminal::Terminal;
 use super::{confirm, open};
-use crate::admin::{Channel, DeviceOrder, DeviceShown, LoginName, Reply, Request, unexpected};
+use crate::admin::{DeviceOrder, DeviceShown, LoginName, Request};
 
 const WIPE_HELP: &str = "\
 The device does it when it next connects; `easel device show` tells whether it has. Until then `easel device unwipe`
@@ -79,11 +79,11 @@ pub(super) enum Verb {
 pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
     match verb {
         Verb::List { login } => {
-            let devices = devices(&mut open(file, "device list")?, login)?;
+            let devices = open(file, "device list")?.devices(login)?;
             list(&devices, terminal)
         }
         Verb::Show { login, device } => {
-            let devices = devices(&mut open(file, "device show")?, Some(login))?;
+            let devices = open(file, "device show")?.devices(Some(login))?;
             show(&devices, &device, terminal)
         }
         Verb::Block { login, device } => order(file, terminal, login, device, DeviceOrder::Block, "blocked"),
@@ -116,13 +116,6 @@ fn order(
     let request = Request::DeviceDo { login: login.clone(), device: device.clone(), order };
     open(file, "device")?.order(request, &[])?;
     terminal.say(&format!("{done} {device} of {login}"), &json!({ "login": login.to_string(), "device": device }))
-}
-
-fn devices(channel: &mut Channel, login: Option<LoginName>) -> Result<Vec<DeviceShown>, CliError> {
-    match channel.ask(Request::DeviceList { login })? {
-        Reply::Devices { devices } => Ok(devices),
-        other => Err(unexpected(&other).into()),
-    }
 }
 
 fn list(devices: &[DeviceShown], terminal: &mut Terminal) -> Result<(), CliError> {
@@ -158,7 +151,11 @@ fn show(devices: &[DeviceShown], name: &str, terminal: &mut Terminal) -> Result<
     let found: Vec<&DeviceShown> = devices.iter().filter(is).collect();
     let device = match found.as_slice() {
         [device] => *device,
-        [] => return Err(CliError::Said(format!("there is no device {name:?}: `easel device list` shows those there are"))),
+        [] => {
+            return Err(CliError::Said(format!(
+                "there is no device {name:?}: `easel device list` shows those there are"
+            )));
+        }
         several => {
             let names: Vec<String> = several.iter().map(|device| format!("{}/{}", device.id, device.kind)).collect();
             return Err(CliError::Said(format!("{name:?} is several devices; name one of {}", names.join(", "))));

@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::open;
 use super::progress::Progress;
 use super::terminal::{Terminal, bytes as shown_bytes};
-use crate::admin::{Channel, FolderShown, LoginName, Reply, Request, unexpected};
+use crate::admin::{Channel, FolderShown, LoginName};
 use crate::export::{FolderFile, MailForm, MaildirFolder};
 use crate::import::MailState;
 
@@ -52,7 +52,7 @@ struct Exported {
 
 pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
     let mut channel = open(file, "export")?;
-    let folders = chosen(folders(&mut channel, &arguments.login)?, &arguments.folders)?;
+    let folders = chosen(channel.folders(&arguments.login)?, &arguments.folders)?;
     prepare(&arguments.directory)?;
     let progress = Progress::of_items(folders.iter().map(|(folder, _)| folder.items).sum(), terminal);
     let mut done = Vec::new();
@@ -72,13 +72,6 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     terminal.table(&["folder", "class", "items", "size", "path"], &rows, "nothing to export", &json!(done))
 }
 
-fn folders(channel: &mut Channel, login: &LoginName) -> Result<Vec<FolderShown>, CliError> {
-    match channel.ask(Request::Folders { login: login.clone() })? {
-        Reply::Folders { folders } => Ok(folders),
-        other => Err(unexpected(&other).into()),
-    }
-}
-
 /// The folders that hold something, with its class; those asked for by name must be there.
 fn chosen(folders: Vec<FolderShown>, names: &[String]) -> Result<Vec<(FolderShown, Class)>, CliError> {
     let lower = |path: &str| path.to_lowercase();
@@ -90,7 +83,8 @@ fn chosen(folders: Vec<FolderShown>, names: &[String]) -> Result<Vec<(FolderShow
     }
     let is_asked_for = |folder: &FolderShown| {
         let path = lower(&folder.path.join("/"));
-        names.is_empty() || names.iter().any(|name| path == lower(name) || path.starts_with(&format!("{}/", lower(name))))
+        names.is_empty()
+            || names.iter().any(|name| path == lower(name) || path.starts_with(&format!("{}/", lower(name))))
     };
     let with_class = |folder: FolderShown| folder.kind.class().map(|class| (folder, class));
     Ok(folders.into_iter().filter(is_asked_for).filter(|folder| folder.items > 0).filter_map(with_class).collect())
@@ -120,11 +114,7 @@ enum Form {
 impl Exporter<'_> {
     /// Writes a folder; `None` when every item has gone meanwhile.
     fn folder(&mut self, folder: &FolderShown, class: Class) -> Result<Option<Exported>, CliError> {
-        let login = self.arguments.login.clone();
-        let numbers = match self.channel.ask(Request::Items { login, folder: folder.number })? {
-            Reply::Items { numbers } => numbers,
-            other => return Err(unexpected(&other).into()),
-        };
+        let numbers = self.channel.items(&self.arguments.login, folder.number)?;
         if numbers.is_empty() {
             return Ok(None);
         }
@@ -154,28 +144,24 @@ impl Exporter<'_> {
     }
 
     /// An item, whole; `None` when it was removed meanwhile.
-    fn item(&mut self, item: u64) -> Result<Option<(Vec<u8>, Option<MailState>)>, CliError> {
+    fn item(&mut self, item: u64) -> Result<Option<WholeItem>, CliError> {
         let mut raw = Vec::new();
         loop {
-            let login = self.arguments.login.clone();
-            let request = Request::Read { login, item, offset: raw.len() as u64 };
-            match self.channel.ask_with(request, &[])? {
-                (Reply::Gone, _) => return Ok(None),
-                (Reply::Item { bytes, state }, piece) => {
-                    let ended = piece.is_empty();
-                    raw.extend_from_slice(&piece);
-                    if raw.len() as u64 >= bytes {
-                        return Ok(Some((raw, state)));
-                    }
-                    if ended {
-                        return Err(CliError::Said(format!("item {item} ends after {} of {bytes} bytes", raw.len())));
-                    }
-                }
-                (other, _) => return Err(unexpected(&other).into()),
+            let read = self.channel.read(&self.arguments.login, item, raw.len() as u64)?;
+            let Some((bytes, state, piece)) = read else { return Ok(None) };
+            raw.extend_from_slice(&piece);
+            if raw.len() as u64 >= bytes {
+                return Ok(Some((raw, state)));
+            }
+            if piece.is_empty() {
+                return Err(CliError::Said(format!("item {item} ends after {} of {bytes} bytes", raw.len())));
             }
         }
     }
 }
+
+/// The bytes of an item, and of a mail its state.
+type WholeItem = (Vec<u8>, Option<MailState>);
 
 fn form(root: &Path, path: &[String], class: Class, mail: MailForm) -> std::io::Result<Form> {
     let extension = match class {

@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::open;
 use super::progress::Progress;
 use super::terminal::Terminal;
-use crate::admin::{Channel, ChannelError, FolderNumber, ImportOutcome, LoginName, Reply, Request, unexpected};
+use crate::admin::{Channel, ChannelError, FolderNumber, ImportOutcome, LoginName, Request};
 use crate::config::Config;
 use crate::import::walk::Plan;
 use crate::import::{Bounds, MailState, Origin, Place, Stop, Take, vcard_list};
@@ -155,10 +155,8 @@ impl<'t> Importer<'t> {
         };
         // A name that nobody has is told before a long walk through files.
         match &importer.target {
-            Target::Mailbox { login, .. } => drop(importer.channel.ask(Request::Folders { login: login.clone() })?),
-            Target::AddressList { tenant } => {
-                drop(importer.channel.ask(Request::UserList { tenant: Some(tenant.clone()) })?);
-            }
+            Target::Mailbox { login, .. } => drop(importer.channel.folders(login)?),
+            Target::AddressList { tenant } => drop(importer.channel.users(Some(tenant.clone()))?),
         }
         Ok(importer)
     }
@@ -188,10 +186,8 @@ impl<'t> Importer<'t> {
         if let Some(known) = self.folders.get(&key) {
             return Ok(known.clone());
         }
-        let request = Request::FolderOpen { login: login.clone(), path: key.0.clone(), class };
-        let opened = match self.channel.ask(request) {
-            Ok(Reply::Folder { folder, .. }) => Ok(folder),
-            Ok(other) => return Err(self.fail(unexpected(&other))),
+        let opened = match self.channel.open_folder(login, &key.0, class) {
+            Ok(folder) => Ok(folder),
             Err(ChannelError::Refused(reason)) => Err(reason),
             Err(error) => return Err(self.fail(error)),
         };
@@ -199,25 +195,16 @@ impl<'t> Importer<'t> {
         Ok(opened)
     }
 
-    fn hand_on(
-        &mut self,
-        origin: Origin,
-        bytes: &[u8],
-        request: impl FnOnce(u64) -> Request,
-    ) -> Result<(), Stop> {
+    fn hand_on(&mut self, origin: Origin, bytes: &[u8], request: impl FnOnce(u64) -> Request) -> Result<(), Stop> {
         let number = self.next;
         self.next += 1;
         self.waiting.insert(number, origin);
-        let reply = self.channel.ask_with_all(request(number), bytes);
-        self.settle(reply)
+        let outcomes = self.channel.take_in(request(number), bytes);
+        self.settle(outcomes)
     }
 
-    fn settle(&mut self, reply: Result<Reply, ChannelError>) -> Result<(), Stop> {
-        let outcomes = match reply {
-            Ok(Reply::Imported { outcomes }) => outcomes,
-            Ok(other) => return Err(self.fail(unexpected(&other))),
-            Err(error) => return Err(self.fail(error)),
-        };
+    fn settle(&mut self, outcomes: Result<Vec<(u64, ImportOutcome)>, ChannelError>) -> Result<(), Stop> {
+        let outcomes = outcomes.map_err(|error| self.fail(error))?;
         for (number, outcome) in outcomes {
             let Some(origin) = self.waiting.remove(&number) else { continue };
             match outcome {
@@ -249,14 +236,16 @@ impl<'t> Importer<'t> {
 
     fn finish(mut self) -> Result<(), CliError> {
         if self.failed.is_none() && matches!(self.target, Target::Mailbox { .. }) {
-            let reply = self.channel.ask(Request::ImportFlush);
+            let outcomes = self.channel.take_in(Request::ImportFlush, &[]);
             // A failure is kept in `failed`.
-            drop(self.settle(reply));
+            drop(self.settle(outcomes));
         }
         self.progress.finish();
         let report = self.report;
         let mut sentence = format!("{} added", report.added);
-        for (count, what) in [(report.updated, "updated"), (report.known, "there already"), (report.skipped, "left out")] {
+        for (count, what) in
+            [(report.updated, "updated"), (report.known, "there already"), (report.skipped, "left out")]
+        {
             if count > 0 {
                 sentence.push_str(&format!(", {count} {what}"));
             }
@@ -284,9 +273,7 @@ impl Take for Importer<'_> {
         // What was about to be removed goes where removed mail lies, unless it is told where to go.
         let folder = if state.deleted && base.is_empty() && folder.is_empty() { &trash } else { folder };
         match self.folder(folder, Class::Email)? {
-            Ok(folder) => {
-                self.hand_on(origin, &bytes, |number| Request::ImportMail { login, number, folder, state })
-            }
+            Ok(folder) => self.hand_on(origin, &bytes, |number| Request::ImportMail { login, number, folder, state }),
             Err(reason) => {
                 self.skip(origin, reason);
                 Ok(())

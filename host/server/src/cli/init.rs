@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::terminal::Terminal;
-use crate::admin::{Channel, DEFAULT_TENANT, Ownership, Reply, Request, unexpected};
+use crate::admin::{Channel, DEFAULT_TENANT, Ownership, Request};
 use crate::config::Config;
 use crate::wire_up;
 
@@ -143,11 +143,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CliError> {
 fn add_default_tenant(config: &Config) -> Result<(), CliError> {
     let ownership = Ownership::take(&config.data_dir, "init", Duration::ZERO)?;
     let mut channel = Channel::here(config, ownership, wire_up::open_store(config)?);
-    let tenants = match channel.ask(Request::TenantList)? {
-        Reply::Tenants { tenants } => tenants,
-        other => return Err(unexpected(&other).into()),
-    };
-    if tenants.iter().any(|tenant| tenant.name == DEFAULT_TENANT) {
+    if channel.tenants()?.iter().any(|tenant| tenant.name == DEFAULT_TENANT) {
         return Ok(());
     }
     Ok(channel.order(Request::TenantAdd { name: DEFAULT_TENANT.to_owned() }, &[])?)

@@ -49,7 +49,7 @@ fn random() -> String {
 
 fn ask(login: &str) -> Result<String, CliError> {
     let terminal = Term::stderr();
-    let mut hidden = |question: &str| -> io::Result<String> {
+    let hidden = |question: &str| -> io::Result<String> {
         terminal.write_str(question)?;
         terminal.read_secure_line()
     };

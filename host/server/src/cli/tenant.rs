@@ -8,7 +8,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::open;
 use super::terminal::Terminal;
-use crate::admin::{Reply, Request, unexpected};
+use crate::admin::Request;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -28,13 +28,11 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             open(file, "tenant add")?.order(Request::TenantAdd { name: name.clone() }, &[])?;
             terminal.say(&format!("added the tenant {name}"), &json!({ "tenant": name }))
         }
-        Verb::List => match open(file, "tenant list")?.ask(Request::TenantList)? {
-            Reply::Tenants { tenants } => {
-                let rows: Vec<_> =
-                    tenants.iter().map(|tenant| vec![tenant.name.clone(), tenant.users.to_string()]).collect();
-                terminal.table(&["tenant", "users"], &rows, "no tenants", &tenants)
-            }
-            other => Err(unexpected(&other).into()),
-        },
+        Verb::List => {
+            let tenants = open(file, "tenant list")?.tenants()?;
+            let rows: Vec<_> =
+                tenants.iter().map(|tenant| vec![tenant.name.clone(), tenant.users.to_string()]).collect();
+            terminal.table(&["tenant", "users"], &rows, "no tenants", &tenants)
+        }
     }
 }

@@ -116,7 +116,8 @@ fn aligned(row: &[String], widths: &[usize]) -> String {
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let steers = c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let steers = c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if steers { c.escape_default().collect::<Vec<char>>() } else { vec![c] }
         })
         .collect()

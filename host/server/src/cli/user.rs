@@ -11,7 +11,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::terminal::Terminal;
 use super::{confirm, open, password};
-use crate::admin::{LoginName, NewUserSpec, PIECE_BYTES_MAX, PhotoChange, Reply, Request, UserChanges, UserShown, unexpected};
+use crate::admin::{LoginName, NewUserSpec, PIECE_BYTES_MAX, PhotoChange, Request, UserChanges, UserShown};
 
 const ADD_EXAMPLES: &str = "\
 Examples:
@@ -25,7 +25,9 @@ pub(super) enum Verb {
     #[command(after_help = ADD_EXAMPLES)]
     Add(AddArguments),
     /// Changes a user; what is not given stays.
-    #[command(after_help = "Examples:\n  easel user set anna --zone America/Lima\n  easel user set zoe@ox.io --disable")]
+    #[command(
+        after_help = "Examples:\n  easel user set anna --zone America/Lima\n  easel user set zoe@ox.io --disable"
+    )]
     Set(SetArguments),
     /// Gives a user a new password; logins with the old one end at once.
     #[command(after_help = "Examples:\n  easel user passwd anna\n  easel user passwd zoe@ox.io --random")]
@@ -115,10 +117,10 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             open(file, "user passwd")?.order(request, &[])?;
             done(terminal, &format!("changed the password of {login}"), &login, &chosen)
         }
-        Verb::List { tenant } => match open(file, "user list")?.ask(Request::UserList { tenant })? {
-            Reply::Users { users } => list(&users, terminal),
-            other => Err(unexpected(&other).into()),
-        },
+        Verb::List { tenant } => {
+            let users = open(file, "user list")?.users(tenant)?;
+            list(&users, terminal)
+        }
         Verb::Remove { login, confirm } => {
             let question = format!("{login}, the mailbox and everything in it will be removed.");
             confirm::typed(&question, &login.to_string(), confirm.as_deref())?;
@@ -170,7 +172,8 @@ fn done(terminal: &mut Terminal, sentence: &str, login: &LoginName, chosen: &pas
     let login = login.to_string();
     if chosen.is_new {
         let password = &chosen.password.0;
-        terminal.say(&format!("{sentence}; the password is {password}"), &json!({ "login": login, "password": password }))
+        terminal
+            .say(&format!("{sentence}; the password is {password}"), &json!({ "login": login, "password": password }))
     } else {
         terminal.say(sentence, &json!({ "login": login }))
     }

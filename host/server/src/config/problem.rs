@@ -38,7 +38,7 @@ impl Problem {
 
     /// The same, not stopping anything.
     #[must_use]
-    pub(crate) fn as_warning(self) -> Self {
+    pub(crate) fn into_warning(self) -> Self {
         Self { severity: Severity::Warning, ..self }
     }
 

@@ -84,23 +84,23 @@ impl<'a> Source<'a> {
 
 impl<'s, 'a> Section<'s, 'a> {
     /// A table inside; an empty one where there is none.
-    pub(super) fn section(&mut self, key: &'static str) -> Section<'s, 'a> {
+    pub(super) fn section(&mut self, key: &'static str) -> Self {
         let prefix = format!("{}{key}.", self.prefix);
         let (line, table) = match self.take(key) {
             None => (None, DeTable::new()),
             Some(value) => {
                 let line = self.places.get(key).map(|span| self.source.line(span.start));
-                match value.into_inner() {
-                    DeValue::Table(table) => (line, table),
-                    other => {
-                        let what = format!("{}{key} is {}, not a section", self.prefix, shown(&other));
-                        self.wrong(key, what, format!("write [{}{key}] on a line of its own", self.prefix));
-                        (line, DeTable::new())
-                    }
+                let value = value.into_inner();
+                let what = format!("{}{key} is {}, not a section", self.prefix, shown(&value));
+                if let DeValue::Table(table) = value {
+                    (line, table)
+                } else {
+                    self.wrong(key, what, format!("write [{}{key}] on a line of its own", self.prefix));
+                    (line, DeTable::new())
                 }
             }
         };
-        Section { source: self.source, prefix, line, table, asked: Vec::new(), places: BTreeMap::new() }
+        Self { source: self.source, prefix, line, table, asked: Vec::new(), places: BTreeMap::new() }
     }
 
     /// Whether the section stands in the file.
@@ -116,13 +116,10 @@ impl<'s, 'a> Section<'s, 'a> {
     /// A yes-or-no value.
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
         let Some(value) = self.take(key) else { return default };
-        match value.get_ref() {
-            DeValue::Boolean(flag) => *flag,
-            other => {
-                self.refuse(key, other, "write true or false");
-                default
-            }
-        }
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            self.refuse(key, value.get_ref(), "write true or false");
+            default
+        })
     }
 
     /// A whole number in a range.
@@ -191,11 +188,7 @@ impl<'s, 'a> Section<'s, 'a> {
         };
         let mut list = Vec::new();
         for entry in array.iter() {
-            let text = match entry.get_ref() {
-                DeValue::String(text) => text.to_string(),
-                DeValue::Integer(number) => number.as_str().to_owned(),
-                other => shown(other),
-            };
+            let text = plain(entry.get_ref());
             match read(&text) {
                 Ok(value) => list.push(value),
                 Err(cure) => {
@@ -217,12 +210,8 @@ impl<'s, 'a> Section<'s, 'a> {
         let mut read_ones = BTreeMap::new();
         for name in self.asked.clone() {
             let Some(value) = self.take(name) else { continue };
-            let text = match value.get_ref() {
-                DeValue::String(text) => text.to_string(),
-                DeValue::Integer(number) => number.as_str().to_owned(),
-                DeValue::Boolean(flag) => u8::from(*flag).to_string(),
-                other => shown(other),
-            };
+            let text =
+                value.get_ref().as_bool().map_or_else(|| plain(value.get_ref()), |flag| u8::from(flag).to_string());
             match read(name, &text) {
                 Ok(text) => drop(read_ones.insert(name.to_owned(), text)),
                 Err(cure) => self.refuse(name, value.get_ref(), &cure),
@@ -283,6 +272,12 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
+/// A single value as text, without quotes.
+fn plain(value: &DeValue<'_>) -> String {
+    let text = value.as_str().or_else(|| value.as_integer().map(|number| number.as_str()));
+    text.map_or_else(|| shown(value), str::to_owned)
+}
+
 /// A value for people: as it would be written, cut.
 fn shown(value: &DeValue<'_>) -> String {
     match value {
@@ -309,7 +304,7 @@ fn place(prefix: &str) -> String {
 
 /// The name that looks most like `name`, if one does.
 pub(super) fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
-    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let best = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= 0.7).then_some(*best)
+    let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    let best = names.iter().min_by_key(|other| distance(other))?;
+    (distance(best) <= 1 + best.len() / 4).then_some(*best)
 }

@@ -96,6 +96,7 @@ fn a_bad_value_is_named_with_its_line_and_the_cure() {
         ("[smart_host]\ntls = 'tls'", 1, "smart_host.address is missing", "address = "),
         ("[smart_host]\naddress = 'a:25'\nuser = 'x'", 3, "belong together", "both, or neither"),
         ("[smart_host]\naddress = 'a:25'\ntls = 'ssl'", 3, "smart_host.tls cannot be \"ssl\"", "starttls"),
+        ("[smart_host]\naddress = 'mx.org:25'\ntls = 'none'", 3, "mail would go to mx.org unencrypted", "starttls"),
         ("[limits]\nmessage_mib_max = 0", 2, "limits.message_mib_max cannot be 0", "MiB, 1 to 1024"),
         ("[limits]\nmessage_mib_max = '50 MB'", 2, "limits.message_mib_max cannot be \"50 MB\"", "whole number"),
         ("[limits]\nmessage_mib_max = 1.5", 2, "limits.message_mib_max cannot be 1.5", "whole number"),
@@ -136,9 +137,12 @@ fn what_is_no_toml_is_reported_with_its_line() {
 
 #[test]
 fn an_address_that_is_not_loopback_is_warned_of_and_taken() {
-    let (config, problems) = Config::read(Path::new("x.toml"), "[listen]\nplain = ['0.0.0.0:80']\nproxied = ['[::1]:81']");
+    let (config, problems) =
+        Config::read(Path::new("x.toml"), "[listen]\nplain = ['0.0.0.0:80']\nproxied = ['[::1]:81']");
     assert_eq!(problems.len(), 1);
-    assert!(!problems[0].is_error() && problems[0].to_string().starts_with("x.toml:2: warning: listen.plain: 0.0.0.0:80"));
+    assert!(
+        !problems[0].is_error() && problems[0].to_string().starts_with("x.toml:2: warning: listen.plain: 0.0.0.0:80")
+    );
     assert_eq!(config.listen.plain, ["0.0.0.0:80".parse().unwrap()]);
 }
 

@@ -46,7 +46,8 @@ pub(super) fn lmtp_listen(text: &str, dir: &Path) -> Result<LmtpListen, Refused>
     if text == "off" {
         return Ok(LmtpListen::Off);
     }
-    let looks_like_address = !text.contains('/') && text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let looks_like_address =
+        !text.contains('/') && text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     match text.parse::<SocketAddr>() {
         Ok(address) if address.ip().is_loopback() => Ok(LmtpListen::Tcp(address)),
         Ok(_) => Err("LMTP has no login: use a loopback address such as \"127.0.0.1:2424\", or a path".to_owned()),
@@ -57,7 +58,8 @@ pub(super) fn lmtp_listen(text: &str, dir: &Path) -> Result<LmtpListen, Refused>
 
 /// A name of this server.
 pub(super) fn host_name(text: &str) -> Result<String, Refused> {
-    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if text.len() <= 253 && text.split('.').all(label) {
         return Ok(text.to_owned());
     }
@@ -86,7 +88,8 @@ pub(super) fn mode(text: &str) -> Result<u32, Refused> {
 pub(super) fn host_and_port(text: &str) -> Result<(String, u16), Refused> {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let named = !host.is_empty() && host.len() <= 253 && host.chars().all(|c| c.is_alphanumeric() || ".-:_".contains(c));
+    let named =
+        !host.is_empty() && host.len() <= 253 && host.chars().all(|c| c.is_alphanumeric() || ".-:_".contains(c));
     match port.parse() {
         Ok(port) if named && port != 0 => Ok((host.to_owned(), port)),
         Ok(_) | Err(_) => Err("write name and port: \"smtp.example.org:587\"".to_owned()),
@@ -111,13 +114,14 @@ pub(super) fn smart_host_tls(text: &str) -> Result<SmartHostTls, Refused> {
         "none" => Ok(SmartHostTls::None),
         "starttls" => Ok(SmartHostTls::Starttls),
         "tls" => Ok(SmartHostTls::Tls),
-        _ => Err("write \"starttls\" (port 587), \"tls\" (port 465) or \"none\"".to_owned()),
+        _ => Err("write \"starttls\" (port 587), \"tls\" (port 465), or \"none\" for a host on this machine".to_owned()),
     }
 }
 
 /// A level or directives.
 pub(super) fn log_filter(text: &str) -> Result<String, Refused> {
-    let cure = || "write error, warn, info, debug or trace, or directives such as \"info,easel_delivery=debug\"".to_owned();
+    let cure =
+        || "write error, warn, info, debug or trace, or directives such as \"info,easel_delivery=debug\"".to_owned();
     // A single word that is no level would be read as the name of a module.
     let levels = ["error", "warn", "info", "debug", "trace", "off"];
     if !text.contains('=') && !text.split(',').all(|word| levels.contains(&word.trim())) {

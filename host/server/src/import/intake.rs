@@ -56,7 +56,7 @@ pub(crate) enum Taken {
 
 /// A thing that was parsed.
 enum Prepared {
-    Mail { folder: CollectionId, bytes: Vec<u8>, index: Vec<u8>, record: MailRecord, facts: Facts, hash: Hash },
+    Mail { folder: CollectionId, bytes: Vec<u8>, index: Vec<u8>, record: Box<MailRecord>, facts: Facts, hash: Hash },
     Object { folder: CollectionId, class: Class, text: String, facts: Facts, update: bool },
 }
 
@@ -204,7 +204,8 @@ impl Intake {
             changes.writes.push(match (prepared, older) {
                 (Prepared::Mail { folder, bytes, index, record, facts, .. }, _) => {
                     let (blob, size) = (store.put_blob(bytes)?, bytes.len() as u64);
-                    let content = NewContent::Mail { blob, size, index: index.clone(), record: record.clone() };
+                    let record = MailRecord::clone(record);
+                    let content = NewContent::Mail { blob, size, index: index.clone(), record };
                     Write::AddItem { id, folder: *folder, content, facts: facts.clone() }
                 }
                 (Prepared::Object { folder, text, facts, .. }, None) => {
@@ -264,7 +265,7 @@ fn prepare_mail(folder: CollectionId, state: &MailState, bytes: Vec<u8>, owner: 
     let mut facts = indexed.facts;
     facts.window = WindowKey(received.as_millisecond());
     facts.uid.get_or_insert_with(|| by_hash(&hash));
-    Prepared::Mail { folder, index: indexed.index.to_bytes(), bytes, record, facts, hash }
+    Prepared::Mail { folder, index: indexed.index.to_bytes(), bytes, record: Box::new(record), facts, hash }
 }
 
 /// What stands for a UID or Message-ID where there is none.
@@ -293,13 +294,7 @@ fn count_copies(snapshot: &dyn Snapshot, uid: &str, hash: &Hash) -> Result<usize
     Ok(copies)
 }
 
-fn known_object(
-    snapshot: &dyn Snapshot,
-    class: Class,
-    uid: &str,
-    text: &str,
-    update: bool,
-) -> Result<Known, Refusal> {
+fn known_object(snapshot: &dyn Snapshot, class: Class, uid: &str, text: &str, update: bool) -> Result<Known, Refusal> {
     let mut other = None;
     for id in snapshot.by_uid(uid)?.into_iter().take(SAME_ID_MAX) {
         let Some(item) = snapshot.item(id)? else { continue };

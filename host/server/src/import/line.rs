@@ -69,7 +69,8 @@ mod tests {
             seen.push((lines.number, lines.begins, lines.start, line.len()));
         }
         let long = LINE_BYTES_MAX as u64;
-        let expected = [(1, true, 0, 2), (2, true, 2, LINE_BYTES_MAX), (2, false, 2 + long, 11), (3, true, 13 + long, 1)];
+        let expected =
+            [(1, true, 0, 2), (2, true, 2, LINE_BYTES_MAX), (2, false, 2 + long, 11), (3, true, 13 + long, 1)];
         assert_eq!(seen, expected);
     }
 }

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_state_becomes_a_record_and_the_record_says_the_same() {
-        let mut state = MailState { received: Some(7), read: true, flagged: true, replied: true, ..MailState::default() };
+        let mut state =
+            MailState { received: Some(7), read: true, flagged: true, replied: true, ..MailState::default() };
         state.add_keyword("Red");
         state.add_keyword("Red");
         assert_eq!(MailState::of(&state.record(7)), state);

@@ -71,9 +71,10 @@ pub(crate) fn flags(state: &MailState, keywords: &mut Vec<String>) -> String {
         [(state.draft, 'D'), (state.flagged, 'F'), (state.forwarded, 'P'), (state.replied, 'R'), (state.read, 'S')];
     let mut letters: Vec<char> = flags.into_iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
     for keyword in &state.keywords {
-        let place = keywords.iter().position(|known| known == keyword).or_else(|| {
-            (keywords.len() < 26).then(|| keywords.push(keyword.clone())).map(|()| keywords.len() - 1)
-        });
+        let place = keywords
+            .iter()
+            .position(|known| known == keyword)
+            .or_else(|| (keywords.len() < 26).then(|| keywords.push(keyword.clone())).map(|()| keywords.len() - 1));
         letters.extend(place.and_then(|place| char::from_digit(u32::try_from(place).ok()? + 10, 36)));
     }
     letters.sort_unstable();

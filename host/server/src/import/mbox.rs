@@ -80,7 +80,8 @@ impl Message {
             return Ok(());
         }
         if self.size > bounds.message_bytes_max as u64 {
-            let reason = format!("{} bytes, above the {} of limits.message_mib_max", self.size, bounds.message_bytes_max);
+            let reason =
+                format!("{} bytes, above the {} of limits.message_mib_max", self.size, bounds.message_bytes_max);
             take.skip(self.origin, reason);
             return Ok(());
         }

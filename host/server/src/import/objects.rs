@@ -57,11 +57,11 @@ fn read_utf8(
     let mut stray = false;
     while lines.next(&mut line)? {
         take.advance(line.len() as u64);
-        let mark = if lines.begins { mark(&line) } else { Mark::None };
+        let seen = if lines.begins { mark(&line) } else { Mark::None };
         if open.is_none() {
-            match mark {
+            match &seen {
                 Mark::Begin(name) => {
-                    open = Some(Chunk { name, line: lines.number, depth: 0, bytes: Vec::new(), size: 0 });
+                    open = Some(Chunk { name: name.clone(), line: lines.number, depth: 0, bytes: Vec::new(), size: 0 });
                     stray = false;
                 }
                 Mark::End | Mark::None => {
@@ -80,10 +80,10 @@ fn read_utf8(
         } else {
             chunk.bytes.extend_from_slice(&line);
         }
-        match mark(&line) {
-            Mark::Begin(_) if lines.begins => chunk.depth += 1,
-            Mark::End if lines.begins => chunk.depth = chunk.depth.saturating_sub(1),
-            Mark::Begin(_) | Mark::End | Mark::None => {}
+        match seen {
+            Mark::Begin(_) => chunk.depth += 1,
+            Mark::End => chunk.depth = chunk.depth.saturating_sub(1),
+            Mark::None => {}
         }
         if chunk.depth == 0 {
             let chunk = open.take().expect("one is open");
@@ -91,7 +91,10 @@ fn read_utf8(
         }
     }
     if let Some(chunk) = open {
-        take.skip(file.at(Place::Line(chunk.line)), format!("BEGIN:{} without its END: the file is cut off", chunk.name));
+        take.skip(
+            file.at(Place::Line(chunk.line)),
+            format!("BEGIN:{} without its END: the file is cut off", chunk.name),
+        );
     }
     Ok(())
 }

@@ -130,7 +130,8 @@ fn fields(state: &MailState) -> Vec<String> {
         fields.push(format!("X-Status: {flags}"));
     }
     let forwarded = state.forwarded.then(|| "$Forwarded".to_owned());
-    let keywords: Vec<String> = forwarded.into_iter().chain(state.keywords.iter().map(|word| encode_keyword(word))).collect();
+    let keywords: Vec<String> =
+        forwarded.into_iter().chain(state.keywords.iter().map(|word| encode_keyword(word))).collect();
     if !keywords.is_empty() {
         fields.push(format!("X-Keywords: {}", keywords.join(" ")));
     }
@@ -180,7 +181,8 @@ mod tests {
 
     #[test]
     fn status_fields_become_a_state() {
-        let raw = b"From: a\nStatus: RO\nX-Status: AF\nX-Keywords: Red\n Gr%C3%BCn%20Blau $Forwarded\nTo: b\n\nStatus: x\n";
+        let raw =
+            b"From: a\nStatus: RO\nX-Status: AF\nX-Keywords: Red\n Gr%C3%BCn%20Blau $Forwarded\nTo: b\n\nStatus: x\n";
         let headers = StatusHeaders::of(raw);
         assert!(headers.state.read && headers.state.replied && headers.state.flagged && headers.state.forwarded);
         assert_eq!(headers.state.keywords, ["Red", "Grün Blau"]);
@@ -212,7 +214,9 @@ mod tests {
             keywords: vec!["Grün Blau".to_owned(), "100%".to_owned()],
             ..MailState::default()
         };
-        for raw in [&b"Status: O\r\nFrom: a\r\n\r\nbody"[..], b"From: a\nStatus: O\nTo: b\n\nbody", b"From: a", b"", b"\nbody"] {
+        for raw in
+            [&b"Status: O\r\nFrom: a\r\n\r\nbody"[..], b"From: a\nStatus: O\nTo: b\n\nbody", b"From: a", b"", b"\nbody"]
+        {
             let written = StatusHeaders::of(raw).written(raw, &state);
             let again = StatusHeaders::of(&written);
             assert_eq!(again.state, state, "{}", String::from_utf8_lossy(&written));

@@ -59,7 +59,8 @@ fn telephone(card: &Component, types: &[&str], none_of: &[&str]) -> String {
 
 fn photo(card: &Component) -> Option<Vec<u8>> {
     let line = card.line("PHOTO")?;
-    let inline = line.param("ENCODING").is_some_and(|encoding| ["b", "base64"].iter().any(|b| encoding.eq_ignore_ascii_case(b)));
+    let inline =
+        line.param("ENCODING").is_some_and(|encoding| ["b", "base64"].iter().any(|b| encoding.eq_ignore_ascii_case(b)));
     let data = match line.value.trim().strip_prefix("data:") {
         Some(uri) => uri.split_once(";base64,")?.1,
         None if inline => line.value.trim(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Bounds, MailState, Origin, ReadError, StatusHeaders, Take, folder_of_path, mail_date, maildir, mbox, objects, well_known,
+    Bounds, MailState, Origin, ReadError, StatusHeaders, Take, folder_of_path, mail_date, maildir, mbox, objects,
+    well_known,
 };
 
 /// Directories inside directories.
@@ -88,7 +89,8 @@ impl Plan {
         }
         match kind(path)? {
             Some(kind) => {
-                let inside = path.strip_prefix(root).ok().filter(|inside| self.keep_folders && depth > 0 && *inside != path);
+                let inside =
+                    path.strip_prefix(root).ok().filter(|inside| self.keep_folders && depth > 0 && *inside != path);
                 // A mail is no folder; the directory it lies in is.
                 let inside = if kind == Kind::Mail { inside.and_then(Path::parent) } else { inside };
                 let folder = inside.map(folder_of_path).unwrap_or_default();
@@ -155,7 +157,8 @@ fn maildir_folder(inside: &Path) -> Vec<String> {
         .iter()
         .flat_map(|part| maildir::folder(part).unwrap_or_else(|| vec![part.to_string_lossy().into_owned()]))
         .collect();
-    if folder.first().is_some_and(|first| first.eq_ignore_ascii_case("maildir") || first.eq_ignore_ascii_case("inbox")) {
+    if folder.first().is_some_and(|first| first.eq_ignore_ascii_case("maildir") || first.eq_ignore_ascii_case("inbox"))
+    {
         folder.remove(0);
     }
     if let [only] = folder.as_mut_slice() {
@@ -165,7 +168,8 @@ fn maildir_folder(inside: &Path) -> Vec<String> {
 }
 
 fn sorted(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     paths.sort();
     Ok(paths)
 }
@@ -200,7 +204,8 @@ fn kind(path: &Path) -> io::Result<Option<Kind>> {
 
 /// Whether the first lines are header fields, one of which mail has.
 fn looks_like_mail(text: &[u8]) -> bool {
-    let known = ["from", "to", "date", "subject", "received", "return-path", "message-id", "delivered-to", "mime-version"];
+    let known =
+        ["from", "to", "date", "subject", "received", "return-path", "message-id", "delivered-to", "mime-version"];
     let mut seen = false;
     for line in text.split(|byte| *byte == b'\n').take(50) {
         match line {

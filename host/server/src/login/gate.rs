@@ -56,9 +56,7 @@ impl Shared {
         self.hashes.fetch_add(1, Ordering::Relaxed);
         let right = self.verify(hash, &job.credentials.password);
         match user {
-            Some(user) if right && user.enabled => {
-                Ok(Session { user: Arc::new(user), key: job.key, stale: false })
-            }
+            Some(user) if right && user.enabled => Ok(Session { user: Arc::new(user), key: job.key, stale: false }),
             Some(_) | None => Err(Denied::Wrong),
         }
     }

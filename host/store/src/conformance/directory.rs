@@ -263,6 +263,14 @@ pub fn an_entry_replaces_the_one_with_its_address(subject: &Subject<'_>) {
     assert_eq!(store.search_gal(tenant, "anna@", 9).unwrap(), [entry("Hanna", "ANNA@x.example")]);
     assert!(store.search_gal(tenant, "anna", 9).unwrap().len() == 1, "the address still begins with it");
     assert_missing(store.put_gal_entry(TenantId(tenant.0 + 1), &entry("x", "x@x")), Missing::Tenant);
+
+    // A user who gets another address is not listed twice.
+    let user = Some(subject.user_of("two", "berta").id);
+    let tenant = store.tenant("two").unwrap().unwrap().id;
+    let berta = |address| GalEntry { user, ..entry("Berta", address) };
+    store.put_gal_entry(tenant, &berta("old@x.example")).unwrap();
+    store.put_gal_entry(tenant, &berta("new@x.example")).unwrap();
+    assert_eq!(store.search_gal(tenant, "berta", 9).unwrap(), [berta("new@x.example")]);
 }
 
 pub fn entries_are_sorted_bounded_and_of_one_tenant(subject: &Subject<'_>) {

@@ -48,7 +48,7 @@ fn talk_in(wire: &[u8], piece: usize) -> Heard {
                         .iter()
                         .map(|name| if name == "full@x" { Reply::STORE_FAILED } else { Reply::delivered(name, "a1") })
                         .collect();
-                    heard.stored.push((names, String::from_utf8(transaction.message).unwrap()));
+                    heard.stored.push((names, String::from_utf8_lossy(&transaction.message).into_owned()));
                     session.delivered(&replies);
                 }
             }

@@ -1,0 +1,150 @@
+//! Decides which message is tried when.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use easel_store::{Interest, OutgoingId, Store, WatchId};
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
+
+use super::QueueOptions;
+use super::attempt::Courier;
+use super::local::{Work, serve};
+use super::retry::{Trouble, put_off};
+use super::smart_host::Host;
+use crate::{Clock, DeliveryError, Shutdown, told};
+
+/// Messages read from the queue at once.
+const PAGE: usize = 100;
+/// Messages that wait for their turn at the smart host; beyond it the queue is not read on.
+const READY_MAX: usize = 1000;
+
+/// Works off the queue.
+pub(super) struct Runner {
+    options: Arc<QueueOptions>,
+    courier: Arc<Courier>,
+    wake: Arc<Notify>,
+    watch: Option<WatchId>,
+    /// Local recipients served, waiting for the smart host: oldest first.
+    ready: BTreeMap<OutgoingId, Work>,
+    flying: HashMap<Id, OutgoingId>,
+    attempts: JoinSet<()>,
+}
+
+impl Runner {
+    pub(super) fn new(options: QueueOptions, host: Option<Host>, store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self {
+            options: Arc::new(options),
+            courier: Arc::new(Courier { host, store, clock, down: Mutex::new(None) }),
+            wake: Arc::new(Notify::new()),
+            watch: None,
+            ready: BTreeMap::new(),
+            flying: HashMap::new(),
+            attempts: JoinSet::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, mut shutdown: Shutdown) {
+        loop {
+            // Watching first: what is queued while the queue is read is in what is read, or wakes.
+            self.listen();
+            self.scan().await;
+            self.start(&shutdown);
+            tokio::select! {
+                () = told(&mut shutdown) => break,
+                () = self.wake.notified() => self.watch = None,
+                Some(ended) = self.attempts.join_next_with_id() => {
+                    let id = ended.map(|(id, ())| id).unwrap_or_else(|error| error.id());
+                    self.flying.remove(&id);
+                }
+                () = sleep(self.options.poll) => {}
+            }
+        }
+        if let Some(watch) = self.watch {
+            self.courier.store.bus().unwatch(&Interest::Outgoing, watch);
+        }
+        let grace = self.options.grace;
+        if timeout(grace, async { while self.attempts.join_next().await.is_some() {} }).await.is_err() {
+            tracing::warn!(left = self.attempts.len(), "mail under way was cut off; it will be sent again");
+        }
+    }
+
+    fn listen(&mut self) {
+        if self.watch.is_none() {
+            let wake = Arc::clone(&self.wake);
+            let woken = Box::new(move |_: &easel_store::Event| wake.notify_one());
+            self.watch = Some(self.courier.store.bus().watch(Interest::Outgoing, woken));
+        }
+    }
+
+    /// Serves the local recipients of everything that is due, and lines up the rest.
+    async fn scan(&mut self) {
+        while self.ready.len() < READY_MAX {
+            let busy: HashSet<OutgoingId> = self.ready.keys().chain(self.flying.values()).copied().collect();
+            let (courier, options) = (Arc::clone(&self.courier), Arc::clone(&self.options));
+            match spawn_blocking(move || page(&courier, &options, &busy)).await {
+                Ok(page) => {
+                    self.ready.extend(page.work.into_iter().map(|work| (work.row.id, work)));
+                    if !page.more {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "reading the queue broke");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, shutdown: &Shutdown) {
+        while self.flying.len() < self.options.concurrency.max(1) {
+            let Some((id, work)) = self.ready.pop_first() else { return };
+            let (courier, shutdown) = (Arc::clone(&self.courier), shutdown.clone());
+            let handle = self.attempts.spawn(async move { courier.attempt(work, shutdown).await });
+            self.flying.insert(handle.id(), id);
+        }
+    }
+}
+
+/// One page of the queue.
+#[derive(Default)]
+struct Page {
+    work: Vec<Work>,
+    /// Whether there is more to read now.
+    more: bool,
+}
+
+fn page(courier: &Courier, options: &QueueOptions, busy: &HashSet<OutgoingId>) -> Page {
+    let (store, now) = (&*courier.store, (courier.clock)());
+    // The busy ones are due still: that many more rows hold at least a page of others.
+    let limit = busy.len() + PAGE;
+    let failed = |error: &DeliveryError| {
+        tracing::error!(error = error as &dyn std::error::Error, "cannot work off the queue");
+    };
+    let rows = match store.due_outgoing(now.as_millisecond(), limit) {
+        Ok(rows) => rows,
+        Err(error) => {
+            failed(&error.into());
+            return Page::default();
+        }
+    };
+    let mut page = Page { work: Vec::new(), more: rows.len() == limit };
+    for row in rows.into_iter().filter(|row| !busy.contains(&row.id)) {
+        let mut later = row.clone();
+        match serve(store, options, row, now) {
+            Ok(work) => page.work.extend(work),
+            Err(error) => {
+                failed(&error);
+                put_off(&mut later, now, Trouble::Temporary(error.to_string()));
+                if let Err(error) = store.put_outgoing(&later) {
+                    // It is due still and would be read again at once: next time is soon enough.
+                    failed(&error.into());
+                    page.more = false;
+                }
+            }
+        }
+    }
+    page
+}

@@ -1,0 +1,430 @@
+//! The queue, against a small SMTP server.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use easel_delivery::queue::{Login, Patience, QueueOptions, SmartHost, Tls, run};
+use easel_delivery::{DeliveryError, Running};
+use easel_store::{Event, Outgoing, Store as _};
+use support::smtp::{Script, Sent, SmtpServer};
+use support::{FakeClock, START_MS, TestStore, Written, shutdown};
+use tokio::sync::{mpsc, watch};
+
+const MAIL: &[u8] = b"From: anna@ox.io\r\nTo: x@y.example\r\nMessage-ID: <q1@ox.io>\r\n\r\n.dots\r\nHi.\r\n";
+const OFFERED: [&str; 3] = ["8BITMIME", "SMTPUTF8", "AUTH PLAIN LOGIN"];
+
+struct Queue {
+    store: Arc<TestStore>,
+    written: mpsc::UnboundedReceiver<Written>,
+    clock: FakeClock,
+    end: watch::Sender<bool>,
+    running: Running,
+}
+
+fn host(server: &SmtpServer, tls: Tls) -> SmartHost {
+    SmartHost {
+        host: "localhost".to_owned(),
+        port: server.address.port(),
+        tls,
+        roots: vec![server.root.clone()],
+        login: None,
+        hello_name: "easel.example".to_owned(),
+        patience: Patience::default(),
+    }
+}
+
+fn options(smart_host: Option<SmartHost>) -> QueueOptions {
+    QueueOptions {
+        hostname: "easel.example".to_owned(),
+        smart_host,
+        // The tests wake it themselves.
+        poll: Duration::from_secs(3600),
+        grace: Duration::from_secs(60),
+        ..QueueOptions::default()
+    }
+}
+
+impl Queue {
+    fn start(smart_host: Option<SmartHost>) -> Self {
+        let (store, written) = TestStore::new();
+        Self::resume(smart_host, store, written, FakeClock::new())
+    }
+
+    fn resume(
+        smart_host: Option<SmartHost>,
+        store: Arc<TestStore>,
+        written: mpsc::UnboundedReceiver<Written>,
+        clock: FakeClock,
+    ) -> Self {
+        let (end, told) = shutdown();
+        let running = run(options(smart_host), Arc::<TestStore>::clone(&store), clock.clock(), told).unwrap();
+        Self { store, written, clock, end, running }
+    }
+
+    /// The next row written back.
+    async fn row(&mut self) -> Outgoing {
+        loop {
+            match self.written.recv().await.unwrap() {
+                Written::PutOutgoing(row) => return row,
+                Written::Committed => {}
+            }
+        }
+    }
+
+    /// Lets time pass and the queue notice.
+    fn later(&self, minutes: i64) {
+        self.clock.advance_minutes(minutes);
+        self.store.bus().publish(&Event::Outgoing);
+    }
+
+    async fn stop(self) -> Arc<TestStore> {
+        self.end.send(true).unwrap();
+        self.running.ended().await;
+        self.store
+    }
+}
+
+fn minutes_off(row: &Outgoing) -> i64 {
+    (row.next_attempt - START_MS) / 60_000
+}
+
+#[tokio::test]
+async fn local_recipients_have_it_at_once_and_the_others_through_the_smart_host() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example", "BOB@ox.io", "z@y.example"], MAIL);
+    assert_eq!(queue.row().await.recipients, ["x@y.example", "z@y.example"]);
+    let inbox = queue.store.inbox("bob@ox.io");
+    assert_eq!((inbox.len(), inbox[0].body().as_bytes()), (1, MAIL));
+    let id = format!("q1.{START_MS:x}");
+    let trace = format!(
+        "Return-Path: <anna@ox.io>\r\nDelivered-To: BOB@ox.io\r\nReceived: by easel.example id {id}\r\n\tfor <BOB@ox.io>;"
+    );
+    assert!(inbox[0].raw.starts_with(&trace), "{}", inbox[0].raw);
+    assert!(inbox[0].mail.record.received_as_bcc);
+    let sent = Sent {
+        mail: "MAIL FROM:<anna@ox.io>".to_owned(),
+        rcpt: vec!["RCPT TO:<x@y.example>".to_owned(), "RCPT TO:<z@y.example>".to_owned()],
+        data: String::from_utf8(MAIL.to_vec()).unwrap(),
+        encrypted: false,
+    };
+    assert_eq!(server.sent.recv().await, Some(sent));
+    assert!(queue.row().await.recipients.is_empty());
+    let store = queue.stop().await;
+    assert!(store.queued().is_empty() && server.sent.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_queued_before_the_start_is_sent() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let (store, written) = TestStore::new();
+    for _ in 0..150 {
+        store.queue("", &["x@y.example"], MAIL);
+    }
+    store.queue("", &["bob@ox.io"], MAIL);
+    let mut queue = Queue::resume(Some(host(&server, Tls::None)), store, written, FakeClock::new());
+    for _ in 0..151 {
+        assert!(queue.row().await.recipients.is_empty());
+    }
+    for _ in 0..150 {
+        assert_eq!(server.sent.recv().await.unwrap().mail, "MAIL FROM:<>");
+    }
+    let store = queue.stop().await;
+    assert_eq!((store.queued().len(), server.sent.len(), store.inbox("bob@ox.io").len()), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn without_a_smart_host_mail_for_others_waits_and_says_why() {
+    let mut queue = Queue::start(None);
+    queue.store.queue("anna@ox.io", &["x@y.example", "bob@ox.io"], MAIL);
+    assert_eq!(queue.row().await.recipients, ["x@y.example"]);
+    let row = queue.row().await;
+    assert_eq!(row.recipients, ["x@y.example"]);
+    assert_eq!((row.attempts, minutes_off(&row)), (0, 1));
+    assert_eq!(row.last_error.as_deref(), Some("no smart host is configured"));
+    let store = queue.stop().await;
+    assert_eq!((store.queued(), store.inbox("bob@ox.io").len()), (vec![row], 1));
+}
+
+#[tokio::test]
+async fn a_temporary_refusal_keeps_only_who_was_refused_and_only_for_a_while() {
+    let script = Script::offering(&OFFERED).saying("RCPT TO:<full@", "452 4.2.2 mailbox full");
+    let mut server = SmtpServer::start(script, false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example", "full@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.as_slice(), row.attempts), (&["full@y.example".to_owned()][..], 1));
+    assert_eq!(minutes_off(&row), 1);
+    assert!(row.last_error.unwrap().contains("<full@y.example>: "), "the reason names the recipient");
+    assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<x@y.example>"]);
+    queue.later(1);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.attempts, minutes_off(&row)), (1, 2, 6));
+    server.script.lock().unwrap().replies.clear();
+    queue.later(5);
+    assert!(queue.row().await.recipients.is_empty());
+    assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<full@y.example>"]);
+    assert_eq!(server.said("RCPT TO:<x@"), 1, "who has it is not asked for again");
+    assert!(queue.stop().await.queued().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_loses_nothing_and_is_not_pressed() {
+    for (line, reply) in
+        [("RCPT", "550 5.1.1 unknown"), ("MAIL", "550 5.7.1 not you"), ("DATA", "554 no"), (".", "554 5.7.1 spam")]
+    {
+        let server = SmtpServer::start(Script::offering(&OFFERED).saying(line, reply), false).await;
+        let mut queue = Queue::start(Some(host(&server, Tls::None)));
+        queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+        let row = queue.row().await;
+        assert_eq!((row.recipients.len(), row.attempts, minutes_off(&row)), (1, 1, 360), "{line}");
+        assert!(row.last_error.clone().unwrap().contains(&reply[..3]), "{:?}", row.last_error);
+        assert_eq!((queue.stop().await.queued(), server.sent.len()), (vec![row], 0));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_cut_before_the_answer_keeps_the_message() {
+    for line in ["EHLO", "MAIL", "RCPT", "DATA", "."] {
+        let mut server = SmtpServer::start(Script::offering(&OFFERED).saying(line, ""), false).await;
+        let mut queue = Queue::start(Some(host(&server, Tls::None)));
+        queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+        let row = queue.row().await;
+        assert_eq!((row.recipients.len(), minutes_off(&row)), (1, 1), "{line}");
+        server.script.lock().unwrap().replies.clear();
+        queue.later(1);
+        assert!(queue.row().await.recipients.is_empty());
+        assert_eq!(server.sent.recv().await.unwrap().rcpt.len(), 1);
+        assert!(queue.stop().await.queued().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_silent_smart_host_is_not_waited_for_for_ever() {
+    let (short, long) = (Duration::from_millis(300), Duration::from_secs(60));
+    for (line, waits, said) in [
+        ("GREETING", Patience { connect: short, command: long, message: long }, 0),
+        ("MAIL", Patience { connect: long, command: short, message: long }, 0),
+        ("RCPT", Patience { connect: long, command: short, message: long }, 1),
+        ("DATA", Patience { connect: long, command: short, message: long }, 3),
+        (".", Patience { connect: long, command: long, message: short }, 3),
+    ] {
+        let server = SmtpServer::start(Script::offering(&OFFERED).saying(line, "SILENCE"), false).await;
+        let mut queue = Queue::start(Some(SmartHost { patience: waits, ..host(&server, Tls::None) }));
+        queue.store.queue("anna@ox.io", &["x@y.example", "z@y.example"], MAIL);
+        let row = queue.row().await;
+        assert_eq!((row.recipients.len(), minutes_off(&row)), (2, 1), "{line}");
+        assert!(row.last_error.as_ref().unwrap().contains("within 300ms"), "{:?}", row.last_error);
+        // A reply that comes too late must not be taken for that to another command.
+        assert_eq!(server.said("RCPT") + server.said("DATA"), said, "after {line} nothing more is said");
+        queue.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_down_holds_up_nobody_who_is_here() {
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("GREETING", "421 busy"), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    for _ in 0..3 {
+        queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+        let row = queue.row().await;
+        assert_eq!((row.attempts, minutes_off(&row)), (0, 1), "{:?}", row.last_error);
+    }
+    queue.store.queue("anna@ox.io", &["bob@ox.io"], MAIL);
+    assert!(queue.row().await.recipients.is_empty());
+    assert_eq!(queue.store.inbox("bob@ox.io").len(), 1);
+    server.script.lock().unwrap().replies.clear();
+    queue.later(1);
+    for _ in 0..3 {
+        assert!(queue.row().await.recipients.is_empty());
+    }
+    assert!(queue.stop().await.queued().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_sent_is_written_down_as_often_as_it_takes() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.fail_put_outgoing.store(true, Ordering::SeqCst);
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    assert!(queue.row().await.recipients.is_empty(), "the first try, which fails");
+    queue.later(10);
+    queue.store.fail_put_outgoing.store(false, Ordering::SeqCst);
+    assert!(queue.row().await.recipients.is_empty());
+    assert!(server.sent.recv().await.is_some());
+    assert!(queue.stop().await.queued().is_empty());
+    assert!(server.sent.is_empty(), "it was sent once");
+}
+
+#[tokio::test]
+async fn a_local_copy_stored_before_the_process_died_is_not_stored_again() {
+    let mut queue = Queue::start(None);
+    queue.store.fail_put_outgoing.store(true, Ordering::SeqCst);
+    queue.store.queue("anna@ox.io", &["bob@ox.io", "anna@ox.io"], MAIL);
+    assert!(queue.row().await.recipients.is_empty(), "stored, but that is not written down");
+    let Queue { store, mut written, clock, end, running } = queue;
+    end.send(true).unwrap();
+    running.ended().await;
+    while written.try_recv().is_ok() {}
+    assert_eq!((store.queued()[0].recipients.len(), store.inbox("bob@ox.io").len()), (2, 1));
+    store.fail_put_outgoing.store(false, Ordering::SeqCst);
+    // The same message, sent another time, is another mail.
+    store.queue("anna@ox.io", &["bob@ox.io"], MAIL);
+    let mut queue = Queue::resume(None, store, written, clock);
+    for _ in 0..2 {
+        assert!(queue.row().await.recipients.is_empty());
+    }
+    let store = queue.stop().await;
+    assert!(store.queued().is_empty());
+    assert_eq!((store.inbox("bob@ox.io").len(), store.inbox("anna@ox.io").len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_tried_again_for_the_recipients_here() {
+    let mut queue = Queue::start(None);
+    queue.store.fail_delivery.store(true, Ordering::SeqCst);
+    queue.store.queue("anna@ox.io", &["bob@ox.io"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.as_slice(), row.attempts), (&["bob@ox.io".to_owned()][..], 1));
+    assert_eq!((minutes_off(&row), row.last_error.as_deref()), (1, Some("the message could not be stored")));
+    queue.store.fail_delivery.store(false, Ordering::SeqCst);
+    queue.later(1);
+    assert!(queue.row().await.recipients.is_empty());
+    assert_eq!(queue.stop().await.inbox("bob@ox.io").len(), 1);
+}
+
+#[tokio::test]
+async fn starttls_and_implicit_tls_protect_login_and_mail() {
+    for (tls, extension) in [(Tls::StartTls, "STARTTLS"), (Tls::Implicit, "SIZE 1000")] {
+        let mut server = SmtpServer::start(Script::offering(&["AUTH PLAIN", extension]), tls == Tls::Implicit).await;
+        let login = Some(Login { user: "easel".to_owned(), password: "s3cret".to_owned() });
+        assert!(!format!("{login:?}").contains("s3cret"));
+        let mut queue = Queue::start(Some(SmartHost { login, ..host(&server, tls) }));
+        queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+        assert!(queue.row().await.recipients.is_empty());
+        assert!(server.sent.recv().await.unwrap().encrypted);
+        // base64 of NUL easel NUL s3cret
+        assert_eq!(server.said("AUTH PLAIN AGVhc2VsAHMzY3JldA=="), 1);
+        queue.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn without_the_promised_protection_nothing_is_sent() {
+    let plain = Script::offering(&OFFERED);
+    let injected = Script { behind_starttls: "250 injected\r\n", ..Script::offering(&["STARTTLS", "AUTH PLAIN"]) };
+    for (script, trusted) in [(plain, true), (injected, true), (Script::offering(&["STARTTLS"]), false)] {
+        let server = SmtpServer::start(script, false).await;
+        let roots = if trusted { vec![server.root.clone()] } else { Vec::new() };
+        let login = Some(Login { user: "easel".to_owned(), password: "s3cret".to_owned() });
+        let mut queue = Queue::start(Some(SmartHost { roots, login, ..host(&server, Tls::StartTls) }));
+        queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+        let row = queue.row().await;
+        assert_eq!((row.recipients.len(), row.attempts), (1, 0));
+        assert_eq!(server.said("AUTH") + server.said("MAIL"), 0, "{:?}", row.last_error);
+        queue.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_is_a_fact_about_the_host_and_not_about_the_mail() {
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("AUTH", "535 5.7.8 no"), false).await;
+    let login = Some(Login { user: "easel".to_owned(), password: "wrong".to_owned() });
+    let mut queue = Queue::start(Some(SmartHost { login, ..host(&server, Tls::None) }));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.attempts, minutes_off(&row)), (1, 0, 1));
+    assert!(row.last_error.as_ref().unwrap().contains("535"), "{:?}", row.last_error);
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn settings_that_would_send_in_the_clear_are_refused() {
+    let server = SmtpServer::start(Script::default(), false).await;
+    for (name, fine) in [("mail.example", false), ("192.0.2.1", false), ("127.0.0.1", true), ("::1", true)] {
+        let host = SmartHost { host: name.to_owned(), ..host(&server, Tls::None) };
+        let result = run(options(Some(host)), TestStore::new().0, FakeClock::new().clock(), shutdown().1);
+        assert_eq!(!matches!(result, Err(DeliveryError::PlainSmartHost(_))), fine, "{name}");
+    }
+    let host = SmartHost { roots: vec![b"-----BEGIN CERTIFICATE-----\n!".to_vec()], ..host(&server, Tls::Implicit) };
+    let result = run(options(Some(host)), TestStore::new().0, FakeClock::new().clock(), shutdown().1);
+    assert!(matches!(result, Err(DeliveryError::Tls(_))));
+}
+
+#[tokio::test]
+async fn extensions_are_used_when_needed_and_offered() {
+    let mail = |queue: &Queue, to: &str, text: &str| queue.store.queue("anna@ox.io", &[to], text.as_bytes());
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    for (to, text, parameters) in [
+        ("x@y.example", "Subject: u\r\n\r\nu\r\n", ""),
+        ("x@y.example", "Subject: u\r\n\r\nü\r\n", " BODY=8BITMIME"),
+        ("x@y.example", "Subject: ü\r\n\r\nü\r\n", " BODY=8BITMIME SMTPUTF8"),
+        ("ü@y.example", "Subject: u\r\n\r\nu\r\n", " SMTPUTF8"),
+    ] {
+        mail(&queue, to, text);
+        assert_eq!(server.sent.recv().await.unwrap().mail, format!("MAIL FROM:<anna@ox.io>{parameters}"));
+        assert!(queue.row().await.recipients.is_empty());
+    }
+    server.script.lock().unwrap().extensions.clear();
+    for (to, text, missing) in
+        [("x@y.example", "Subject: u\r\n\r\nü\r\n", "8BITMIME"), ("ü@y.example", "Subject: u\r\n\r\n", "SMTPUTF8")]
+    {
+        mail(&queue, to, text);
+        let row = queue.row().await;
+        assert_eq!(row.recipients, [to]);
+        assert!(row.last_error.unwrap().contains(missing));
+    }
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_stored_in_the_queue_can_leave_its_line_or_end_the_message_early() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example>\r\nRCPT TO:<evil@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), minutes_off(&row)), (1, 360));
+    queue.store.queue("anna@ox.io>\r\nRSET\r\nMAIL FROM:<evil@y.example", &["x@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), minutes_off(&row)), (1, 360));
+    assert_eq!(server.lines.lock().unwrap().len(), 0);
+    queue.store.queue("anna@ox.io", &["x@y.example"], b"Subject: s\n\n.\n.\r.\nMAIL FROM:<evil@y.example>\n");
+    assert!(queue.row().await.recipients.is_empty());
+    let sent = server.sent.recv().await.unwrap();
+    assert_eq!(sent.data, "Subject: s\r\n\r\n.\r\n.\r\n.\r\nMAIL FROM:<evil@y.example>\r\n");
+    assert_eq!(server.said("MAIL"), 1);
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn many_recipients_go_in_several_transactions_of_one_session() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    let all: Vec<String> = (0..250).map(|n| format!("u{n}@y.example")).collect();
+    queue.store.queue("anna@ox.io", &all.iter().map(String::as_str).collect::<Vec<_>>(), MAIL);
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        left.push(queue.row().await.recipients.len());
+    }
+    assert_eq!(left, [150, 50, 0], "each is written down before the next begins");
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        counts.push(server.sent.recv().await.unwrap().rcpt.len());
+    }
+    assert_eq!((counts, server.said("EHLO")), (vec![100, 100, 50], 1));
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn on_shutdown_what_is_under_way_is_waited_for() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    let queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    assert!(server.sent.recv().await.is_some());
+    // Taken, and perhaps not yet answered or written down.
+    assert!(queue.stop().await.queued().is_empty());
+}

@@ -1,0 +1,104 @@
+//! Requests with the one kind of reply each has.
+
+use easel_protocol::Class;
+
+use super::{
+    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, ImportOutcome, LoginName, Reply, Request,
+    ServerShown, TenantShown, UserShown,
+};
+use crate::import::MailState;
+
+/// A piece of an item: how many bytes the item has, of a mail its state, and the piece.
+pub(crate) type ItemPiece = (u64, Option<MailState>, Vec<u8>);
+
+impl Channel {
+    /// The server that carries requests out; `None` when this process does.
+    pub(crate) fn status(&mut self) -> Result<Option<ServerShown>, ChannelError> {
+        let reply = self.ask(Request::Status)?;
+        let Reply::Status { server } = reply else { return Err(unexpected(&reply)) };
+        Ok(server)
+    }
+
+    pub(crate) fn tenants(&mut self) -> Result<Vec<TenantShown>, ChannelError> {
+        let reply = self.ask(Request::TenantList)?;
+        let Reply::Tenants { tenants } = reply else { return Err(unexpected(&reply)) };
+        Ok(tenants)
+    }
+
+    /// The users of a tenant, or all.
+    pub(crate) fn users(&mut self, tenant: Option<String>) -> Result<Vec<UserShown>, ChannelError> {
+        let reply = self.ask(Request::UserList { tenant })?;
+        let Reply::Users { users } = reply else { return Err(unexpected(&reply)) };
+        Ok(users)
+    }
+
+    /// The devices of a user, or all.
+    pub(crate) fn devices(&mut self, login: Option<LoginName>) -> Result<Vec<DeviceShown>, ChannelError> {
+        let reply = self.ask(Request::DeviceList { login })?;
+        let Reply::Devices { devices } = reply else { return Err(unexpected(&reply)) };
+        Ok(devices)
+    }
+
+    pub(crate) fn folders(&mut self, login: &LoginName) -> Result<Vec<FolderShown>, ChannelError> {
+        let reply = self.ask(Request::Folders { login: login.clone() })?;
+        let Reply::Folders { folders } = reply else { return Err(unexpected(&reply)) };
+        Ok(folders)
+    }
+
+    /// The folder at a path, made where it is missing.
+    pub(crate) fn open_folder(
+        &mut self,
+        login: &LoginName,
+        path: &[String],
+        class: Class,
+    ) -> Result<FolderNumber, ChannelError> {
+        let reply = self.ask(Request::FolderOpen { login: login.clone(), path: path.to_vec(), class })?;
+        let Reply::Folder { folder } = reply else { return Err(unexpected(&reply)) };
+        Ok(folder)
+    }
+
+    /// The numbers of the items of a folder.
+    pub(crate) fn items(&mut self, login: &LoginName, folder: FolderNumber) -> Result<Vec<u64>, ChannelError> {
+        let reply = self.ask(Request::Items { login: login.clone(), folder })?;
+        let Reply::Items { numbers } = reply else { return Err(unexpected(&reply)) };
+        Ok(numbers)
+    }
+
+    /// A piece of an item; `None` when it was removed meanwhile.
+    pub(crate) fn read(
+        &mut self,
+        login: &LoginName,
+        item: u64,
+        offset: u64,
+    ) -> Result<Option<ItemPiece>, ChannelError> {
+        let (reply, piece) = self.ask_with(Request::Read { login: login.clone(), item, offset }, &[])?;
+        if reply == Reply::Gone {
+            return Ok(None);
+        }
+        let Reply::Item { bytes, state } = reply else { return Err(unexpected(&reply)) };
+        Ok(Some((bytes, state, piece)))
+    }
+
+    /// Hands on something to take in: what is known of the ends by now.
+    pub(crate) fn take_in(
+        &mut self,
+        request: Request,
+        bytes: &[u8],
+    ) -> Result<Vec<(u64, ImportOutcome)>, ChannelError> {
+        let reply = self.ask_with_all(request, bytes)?;
+        let Reply::Imported { outcomes } = reply else { return Err(unexpected(&reply)) };
+        Ok(outcomes)
+    }
+
+    /// Asks for something that has no answer but done.
+    pub(crate) fn order(&mut self, request: Request, body: &[u8]) -> Result<(), ChannelError> {
+        let (reply, _) = self.ask_with(request, body)?;
+        if reply == Reply::Done { Ok(()) } else { Err(unexpected(&reply)) }
+    }
+}
+
+/// Both ends are the same version, so this is a mistake in one of them.
+pub(super) fn unexpected(reply: &Reply) -> ChannelError {
+    let reply: String = serde_json::to_string(reply).unwrap_or_default().chars().take(200).collect();
+    ChannelError::Refused(format!("an answer that does not belong to the request: {reply}"))
+}

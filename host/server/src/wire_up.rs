@@ -1,0 +1,351 @@
+//! Puts the rooms together: the only file that names the store and the plugin host that are used.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use easel_commands::{Policy, Service, Settings};
+use easel_delivery::lmtp::{self, LmtpOptions};
+use easel_delivery::queue::{self, QueueOptions, SmartHost};
+use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
+use easel_plugin::NoPlugin;
+use easel_server::{
+    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server, ServerError,
+    SystemClock, TlsFiles,
+};
+use easel_store::{LocalBus, Store, StoreError};
+use easel_store_sqlite::SqliteStore;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError};
+use crate::config::{self, Config, LmtpListen, SmartHostTls};
+
+/// How long `serve` waits for another verb to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The change log is kept for devices seen within so many days.
+const LOG_DAYS: i64 = 60;
+/// How often rows of it are removed.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// A store that this process owns, and the time.
+pub(crate) type Opened = (Arc<dyn Store>, Arc<dyn Clock>);
+
+/// Why the data cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the data in {dir} cannot be opened")]
+pub(crate) struct OpenError {
+    dir: PathBuf,
+    #[source]
+    cause: StoreError,
+}
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error("the admin socket in {0} cannot be made")]
+    AdminSocket(PathBuf, #[source] io::Error),
+    #[error("mail cannot be taken in at {0}")]
+    Lmtp(String, #[source] DeliveryError),
+    #[error("mail cannot be sent")]
+    Queue(#[source] DeliveryError),
+    #[error("smart_host.password_file cannot be read")]
+    SmartHostPassword(#[source] io::Error),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
+    #[error("a server runs on the data directory {0} already: stop it first, or name another data_dir")]
+    Runs(PathBuf),
+    #[error("the runtime cannot start")]
+    Runtime(#[source] io::Error),
+    #[error("the server cannot start{}", cure(.0))]
+    Server(#[source] ServerError),
+}
+
+/// What an administrator can do about a server that does not start.
+fn cure(error: &ServerError) -> &'static str {
+    let ServerError::Bind { cause, .. } = error else { return " (`easel check` tells more)" };
+    let cures = [
+        (
+            io::ErrorKind::PermissionDenied,
+            " (a port below 1024 needs root or the capability CAP_NET_BIND_SERVICE; or set listen.tls to another)",
+        ),
+        (io::ErrorKind::AddrInUse, " (another program listens there; set [listen] to another address)"),
+        (io::ErrorKind::AddrNotAvailable, " (the address is not of this machine; see [listen])"),
+    ];
+    let cure = cures.into_iter().find(|(kind, _)| *kind == cause.kind());
+    cure.map_or(" (without IPv6, write 0.0.0.0 for every address; see [listen])", |(_, cure)| cure)
+}
+
+/// Opens the data that this process owns.
+pub(crate) fn open_store(config: &Config) -> Result<Opened, OpenError> {
+    let store = SqliteStore::open(&config.data_dir, Arc::new(LocalBus::default()))
+        .map_err(|cause| OpenError { dir: config.data_dir.clone(), cause })?;
+    Ok((Arc::new(store), Arc::new(SystemClock)))
+}
+
+/// The certificate's files.
+pub(crate) fn tls_files(config: &Config) -> TlsFiles {
+    TlsFiles { certificate: config.tls.certificate.clone(), key: config.tls.key.clone() }
+}
+
+/// The first line of a file.
+pub(crate) fn read_password(path: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
+        Some(line) => Ok(line.to_owned()),
+        None => Err(io::Error::other(format!("{}: the first line is empty", path.display()))),
+    }
+}
+
+/// Serves until a signal comes. `listening` is told where, once it does.
+pub(crate) fn serve(config: &Config, listening: impl FnOnce(&[String])) -> Result<(), ServeError> {
+    let runs = || matches!(Channel::connect(config), Ok(Some(_))).then_some(());
+    if runs().is_some() {
+        return Err(ServeError::Runs(config.data_dir.clone()));
+    }
+    let Ok(_ownership) = Ownership::take_unless(&config.data_dir, "serve", PATIENCE, runs)? else {
+        return Err(ServeError::Runs(config.data_dir.clone()));
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    runtime.block_on(async {
+        let house = House::start(config).await?;
+        listening(&house.places);
+        house.run(Duration::from_secs(config.shutdown.grace_secs.into())).await;
+        Ok(())
+    })
+}
+
+/// Everything that runs.
+struct House {
+    server: Running,
+    delivering: Vec<Delivering>,
+    stop: watch::Sender<bool>,
+    admin: AdminSocket,
+    places: Vec<String>,
+    signals: [Signal; 2],
+}
+
+impl House {
+    async fn start(config: &Config) -> Result<Self, ServeError> {
+        // Before anything else, so that a signal during the start ends it gently, too.
+        let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+        let [Ok(terminate), Ok(interrupt)] = signals else {
+            return Err(ServeError::Runtime(io::Error::other("signals cannot be heard")));
+        };
+        let (store, clock) = open_store(config)?;
+        let logins = Logins::new(Arc::clone(&store), Arc::clone(&clock), login_options(config));
+        let logins = Arc::new(logins.map_err(ServeError::Server)?);
+        let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
+            let clock = Arc::clone(&clock);
+            Arc::new(move || clock.now())
+        };
+        let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), settings(config), Arc::clone(&now));
+        let options = serve_options(config);
+        let kinds: Vec<ListenerKind> = options.listeners.iter().map(|listener| listener.kind).collect();
+        let server = Server::start(options, Arc::new(service), Arc::clone(&logins), Arc::clone(&clock))
+            .map_err(ServeError::Server)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut places: Vec<String> = kinds
+            .into_iter()
+            .zip(server.addresses())
+            .map(|(kind, address)| place(kind, &address.to_string()))
+            .collect();
+        let mut delivering = Vec::new();
+        if let Some(options) = lmtp_options(config) {
+            let (running, at) = take_mail_in(options, &store, &now, stopped.clone()).await?;
+            places.push(at);
+            delivering.push(running);
+        }
+        let sending = queue_options(config)?;
+        let sending = queue::run(sending, Arc::clone(&store), Arc::clone(&now), stopped.clone());
+        delivering.push(sending.map_err(ServeError::Queue)?);
+        tokio::spawn(prune(Arc::clone(&store), Arc::clone(&clock), stopped));
+        // Last: who reaches this socket finds everything else running.
+        let office = Office::new(store, clock, config).serving(logins, places.clone());
+        let admin = AdminSocket::listen(&config.data_dir, Arc::new(office))
+            .map_err(|error| ServeError::AdminSocket(config.data_dir.clone(), error))?;
+        for place in &places {
+            tracing::info!(place, "listening");
+        }
+        Ok(Self { server, delivering, stop, admin, places, signals: [terminate, interrupt] })
+    }
+
+    /// Runs until a signal comes, and ends gently; a second signal ends it at once.
+    async fn run(self, grace: Duration) {
+        let Self { server, delivering, stop, admin, mut signals, .. } = self;
+        heard(&mut signals).await;
+        tracing::info!(waiting = server.parked(), "stopping");
+        let gently = async {
+            stop.send_replace(true);
+            // Conversations with administrators end with the request they are at.
+            drop(tokio::task::spawn_blocking(move || drop(admin)).await);
+            let cut_off = server.shutdown(grace).await;
+            for task in delivering {
+                task.ended().await;
+            }
+            tracing::info!(cut_off, "stopped");
+        };
+        tokio::select! {
+            () = gently => {}
+            () = heard(&mut signals) => tracing::warn!("stopped at once"),
+        }
+    }
+}
+
+async fn heard([one, other]: &mut [Signal; 2]) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+fn place(kind: ListenerKind, address: &str) -> String {
+    match kind {
+        ListenerKind::Plain => format!("http://{address}/Microsoft-Server-ActiveSync"),
+        ListenerKind::Proxied => format!("http://{address}/Microsoft-Server-ActiveSync (PROXY)"),
+        ListenerKind::Tls => format!("https://{address}/Microsoft-Server-ActiveSync"),
+    }
+}
+
+fn login_options(config: &Config) -> LoginOptions {
+    let default = LoginOptions::default();
+    let per_login = config.limits.wrong_passwords_max;
+    LoginOptions {
+        default_tenant: DEFAULT_TENANT.to_owned(),
+        hashes_at_once: config.limits.hashes_at_once,
+        per_address: Budget { burst: per_login.saturating_mul(3), ..default.per_address },
+        per_login: Budget { burst: per_login, ..default.per_login },
+        ..default
+    }
+}
+
+fn serve_options(config: &Config) -> ServeOptions {
+    let of = |kind, addresses: &[std::net::SocketAddr]| -> Vec<Listener> {
+        addresses.iter().map(|address| Listener { address: *address, kind }).collect()
+    };
+    let listeners = [
+        of(ListenerKind::Tls, &config.listen.tls),
+        of(ListenerKind::Plain, &config.listen.plain),
+        of(ListenerKind::Proxied, &config.listen.proxied),
+    ];
+    let default = Limits::default();
+    let limits = Limits {
+        connections: config.limits.connections_max,
+        connections_per_address: config.limits.connections_per_address_max,
+        body_bytes: config.limits.request_bytes_max,
+        bodies_bytes: default.bodies_bytes.max(config.limits.request_bytes_max),
+        body_total: Duration::from_secs(config.limits.request_secs_max.into()),
+        ..default
+    };
+    ServeOptions {
+        listeners: listeners.concat(),
+        tls: (!config.listen.tls.is_empty()).then(|| tls_files(config)),
+        limits,
+        ..ServeOptions::default()
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        policy: policy(&config.policy),
+        heartbeat_secs: (config.heartbeat.secs_min, config.heartbeat.secs_max),
+        collections_max: config.limits.collections_max,
+        message_bytes_max: config.limits.message_bytes_max,
+        devices_max: config.limits.devices_per_user_max,
+    }
+}
+
+/// The policy with a version that is another whenever it says something else, and the same again when it says the same
+/// again: devices that acknowledged it once need not do so a second time.
+fn policy(policy: &config::Policy) -> Policy {
+    let settings: Vec<(String, String)> =
+        policy.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut hash = Sha256::new();
+    for (name, value) in &settings {
+        hash.update(format!("{name}={value}\n"));
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let version = u64::from_be_bytes(std::array::from_fn(|at| hash[at])) >> 1;
+    Policy { required: policy.required, version, settings }
+}
+
+fn lmtp_options(config: &Config) -> Option<LmtpOptions> {
+    let listen = match &config.lmtp.listen {
+        LmtpListen::Off => return None,
+        LmtpListen::Tcp(address) => lmtp::Listen::Tcp(*address),
+        LmtpListen::Unix(path) => lmtp::Listen::Unix { path: path.clone(), mode: config.lmtp.socket_mode },
+    };
+    let limits = lmtp::Limits { message_bytes_max: config.limits.message_bytes_max as u64, ..lmtp::Limits::default() };
+    Some(LmtpOptions { listen, hostname: config.hostname.clone(), delimiter: config.lmtp.delimiter, limits })
+}
+
+fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
+    let smart_host = config.smart_host.as_ref().map(|host| smart_host(host, &config.hostname)).transpose()?;
+    Ok(QueueOptions {
+        hostname: config.hostname.clone(),
+        delimiter: config.lmtp.delimiter,
+        smart_host,
+        grace: Duration::from_secs(config.shutdown.grace_secs.into()),
+        ..QueueOptions::default()
+    })
+}
+
+fn smart_host(host: &config::SmartHost, hostname: &str) -> Result<SmartHost, ServeError> {
+    let password = host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
+    let login = host.user.clone().zip(password).map(|(user, password)| queue::Login { user, password });
+    Ok(SmartHost {
+        host: host.host.clone(),
+        port: host.port,
+        tls: match host.tls {
+            SmartHostTls::None => queue::Tls::None,
+            SmartHostTls::Starttls => queue::Tls::StartTls,
+            SmartHostTls::Tls => queue::Tls::Implicit,
+        },
+        roots: Vec::new(),
+        login,
+        hello_name: hostname.to_owned(),
+        patience: queue::Patience::default(),
+    })
+}
+
+async fn take_mail_in(
+    options: LmtpOptions,
+    store: &Arc<dyn Store>,
+    now: &easel_delivery::Clock,
+    stopped: Shutdown,
+) -> Result<(Delivering, String), ServeError> {
+    let asked = match &options.listen {
+        lmtp::Listen::Tcp(address) => address.to_string(),
+        lmtp::Listen::Unix { path, .. } => path.display().to_string(),
+    };
+    let running = lmtp::serve(options, Arc::clone(store), Arc::clone(now), stopped)
+        .await
+        .map_err(|error| ServeError::Lmtp(asked.clone(), error))?;
+    let at = running.local_address().map_or(asked, |address| address.to_string());
+    Ok((running, format!("lmtp:{at}")))
+}
+
+/// Removes rows of the change log that no device in use needs any more, again and again.
+async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stopped: Shutdown) {
+    loop {
+        let now = clock.now();
+        let since = now.saturating_sub(SignedDuration::from_hours(24 * LOG_DAYS)).unwrap_or(now);
+        let pruning = Arc::clone(&store);
+        match tokio::task::spawn_blocking(move || pruning.prune_log(since.as_millisecond())).await {
+            Ok(Ok(rows)) => tracing::debug!(rows, "the change log was pruned"),
+            Ok(Err(error)) => tracing::error!(error = crate::admin::chain(&error), "the change log cannot be pruned"),
+            Err(error) => tracing::error!(%error, "the change log cannot be pruned"),
+        }
+        tokio::select! {
+            () = clock.sleep_until(now.saturating_add(PRUNE_EVERY).unwrap_or(now)) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+    }
+}
