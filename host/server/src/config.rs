@@ -97,7 +97,7 @@ pub(crate) struct SmartHost {
 /// How the connection to the smart host is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SmartHostTls {
-    /// Not at all; loopback only.
+    /// Not at all: only for a host on this machine.
     None,
     /// STARTTLS, required.
     Starttls,
@@ -250,11 +250,12 @@ impl Listen {
                 );
             }
         }
-        let all: Vec<&SocketAddr> = tls.iter().chain(&plain).chain(&proxied).collect();
-        if let Some(twice) =
-            all.iter().enumerate().find(|(at, address)| address.port() != 0 && all[..*at].contains(address))
-        {
-            section.wrong("tls", format!("{} is listed twice", twice.1), "give each listener an address of its own");
+        let all = [("tls", &tls), ("plain", &plain), ("proxied", &proxied)];
+        let all: Vec<_> = all.into_iter().flat_map(|(kind, list)| list.iter().map(move |one| (kind, one))).collect();
+        for (at, (kind, address)) in all.iter().enumerate() {
+            if address.port() != 0 && all[..at].iter().any(|(_, other)| other == address) {
+                section.wrong(kind, format!("{address} is listed twice"), "give each listener an address of its own");
+            }
         }
         section.finish();
         Self { tls, plain, proxied }
@@ -302,7 +303,7 @@ impl SmartHost {
             && tls == SmartHostTls::None
             && !values::is_loopback_host(host)
         {
-            section.warn("tls", format!("mail goes to {host} unencrypted"), "use \"starttls\" or \"tls\"");
+            section.wrong("tls", format!("mail would go to {host} unencrypted"), "write \"starttls\" or \"tls\"");
         }
         section.finish();
         let (host, port) = address?;

@@ -69,13 +69,7 @@ pub(crate) enum Cached {
 impl CredentialCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let half = limits.entries / 2;
-        Self {
-            right: Bounded::new(half),
-            wrong: Bounded::new(half),
-            epoch: 0,
-            epochs: HashMap::new(),
-            limits,
-        }
+        Self { right: Bounded::new(half), wrong: Bounded::new(half), epoch: 0, epochs: HashMap::new(), limits }
     }
 
     /// To be asked for before a check begins, and handed in with its result.

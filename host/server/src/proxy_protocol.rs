@@ -48,10 +48,7 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option
     }
 }
 
-async fn version_1(
-    start: [u8; 12],
-    stream: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<IpAddr>, ProxyError> {
+async fn version_1(start: [u8; 12], stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<IpAddr>, ProxyError> {
     let mut line = start.to_vec();
     while !line.ends_with(b"\r\n") {
         if line.len() >= LINE_MAX {

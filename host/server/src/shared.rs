@@ -54,7 +54,10 @@ impl fmt::Debug for Shared {
 /// How an answer begins.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    Whole { answer: Answer, gzipped: bool },
+    Whole {
+        answer: Answer,
+        gzipped: bool,
+    },
     Stream(Stream),
     Wait(Wait),
     /// It began and was cut before anybody looked.
@@ -62,11 +65,6 @@ pub(crate) enum Begun {
 }
 
 impl Shared {
-    /// How many connections there are, with those that greet.
-    pub(crate) fn connected(&self) -> usize {
-        usize::try_from(self.connections_max).map_or(0, |all| all.saturating_sub(self.connections.available_permits()))
-    }
-
     /// Runs a command on a worker, and waits for the beginning of its answer. The pass of its device is held until the
     /// command is done. When nobody waits any longer, the command runs to its end all the same.
     pub(crate) async fn run(
@@ -147,6 +145,11 @@ pub(crate) struct Addresses {
 impl Addresses {
     pub(crate) fn new(most: usize) -> Self {
         Self { counts: Arc::default(), most }
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.counts.lock().expect("no holder of this lock panics").values().sum()
     }
 
     /// Counts a connection; `None` when the address has as many as it may.

@@ -87,7 +87,9 @@ impl ChannelSink {
             Err(mpsc::error::TrySendError::Full(piece)) => piece,
         };
         self.workers.waiting(|| {
-            let sent = self.runtime.block_on(tokio::time::timeout(self.stall, pieces.send(piece)));
+            // Made within the runtime, whose clock it needs.
+            let sending = async { tokio::time::timeout(self.stall, pieces.send(piece)).await };
+            let sent = self.runtime.block_on(sending);
             sent.map_err(|_| SinkClosed)?.map_err(|_| SinkClosed)
         })
     }

@@ -54,10 +54,7 @@ impl Throttle {
     /// Pays for an attempt, or tells how long to wait; then nothing was paid.
     pub(crate) fn pay(&mut self, address: IpAddr, login: [u8; 16], now: Timestamp) -> Result<(), Duration> {
         let now = now.as_millisecond();
-        let payers = [
-            (Account::Address(network(address)), self.per_address),
-            (Account::Login(login), self.per_login),
-        ];
+        let payers = [(Account::Address(network(address)), self.per_address), (Account::Login(login), self.per_login)];
         let mut prices = [0; 2];
         for ((account, budget), price) in payers.iter().zip(&mut prices) {
             let whole_at = self.whole_at.get_mut(account).map_or(now, |at| (*at).max(now));
@@ -75,10 +72,7 @@ impl Throttle {
 
     /// Gives back what [`Throttle::pay`] took.
     pub(crate) fn give_back(&mut self, address: IpAddr, login: [u8; 16]) {
-        let payers = [
-            (Account::Address(network(address)), self.per_address),
-            (Account::Login(login), self.per_login),
-        ];
+        let payers = [(Account::Address(network(address)), self.per_address), (Account::Login(login), self.per_login)];
         for (account, budget) in payers {
             if let Some(whole_at) = self.whole_at.get_mut(&account) {
                 *whole_at -= budget.refill_millis();

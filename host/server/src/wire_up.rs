@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use easel_commands::{Policy, Service, Settings};
 use easel_delivery::lmtp::{self, LmtpOptions};
+use easel_delivery::queue::{self, QueueOptions, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
 use easel_plugin::NoPlugin;
 use easel_server::{
@@ -22,7 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError};
-use crate::config::{self, Config, LmtpListen};
+use crate::config::{self, Config, LmtpListen, SmartHostTls};
 
 /// How long `serve` waits for another verb to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,6 +51,10 @@ pub(crate) enum ServeError {
     AdminSocket(PathBuf, #[source] io::Error),
     #[error("mail cannot be taken in at {0}")]
     Lmtp(String, #[source] DeliveryError),
+    #[error("mail cannot be sent")]
+    Queue(#[source] DeliveryError),
+    #[error("smart_host.password_file cannot be read")]
+    SmartHostPassword(#[source] io::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -158,6 +163,9 @@ impl House {
             places.push(at);
             delivering.push(running);
         }
+        let sending = queue_options(config)?;
+        let sending = queue::run(sending, Arc::clone(&store), Arc::clone(&now), stopped.clone());
+        delivering.push(sending.map_err(ServeError::Queue)?);
         tokio::spawn(prune(Arc::clone(&store), Arc::clone(&clock), stopped));
         // Last: who reaches this socket finds everything else running.
         let office = Office::new(store, clock, config).serving(logins, places.clone());
@@ -276,6 +284,36 @@ fn lmtp_options(config: &Config) -> Option<LmtpOptions> {
     };
     let limits = lmtp::Limits { message_bytes_max: config.limits.message_bytes_max as u64, ..lmtp::Limits::default() };
     Some(LmtpOptions { listen, hostname: config.hostname.clone(), delimiter: config.lmtp.delimiter, limits })
+}
+
+fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
+    let smart_host = config.smart_host.as_ref().map(|host| smart_host(host, &config.hostname)).transpose()?;
+    Ok(QueueOptions {
+        hostname: config.hostname.clone(),
+        delimiter: config.lmtp.delimiter,
+        smart_host,
+        grace: Duration::from_secs(config.shutdown.grace_secs.into()),
+        ..QueueOptions::default()
+    })
+}
+
+fn smart_host(host: &config::SmartHost, hostname: &str) -> Result<SmartHost, ServeError> {
+    let password =
+        host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
+    let login = host.user.clone().zip(password).map(|(user, password)| queue::Login { user, password });
+    Ok(SmartHost {
+        host: host.host.clone(),
+        port: host.port,
+        tls: match host.tls {
+            SmartHostTls::None => queue::Tls::None,
+            SmartHostTls::Starttls => queue::Tls::StartTls,
+            SmartHostTls::Tls => queue::Tls::Implicit,
+        },
+        roots: Vec::new(),
+        login,
+        hello_name: hostname.to_owned(),
+        patience: queue::Patience::default(),
+    })
 }
 
 async fn take_mail_in(

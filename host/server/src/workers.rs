@@ -157,7 +157,11 @@ mod tests {
         let (release, released) = crossbeam_channel::unbounded::<()>();
         for _ in 0..3 {
             let (here, waits, released) = (Arc::clone(&workers), waits.clone(), released.clone());
-            workers.submit(move || here.waiting(|| drop((waits.send(()), released.recv())))).unwrap();
+            workers
+                .submit(move || {
+                    here.waiting(|| waits.send(()).is_ok() && released.recv().is_ok());
+                })
+                .unwrap();
             is_waiting.recv().unwrap();
         }
         assert_eq!(workers.threads(), (3, 3), "the bound is reached");

@@ -15,14 +15,15 @@ const WORD_MAX: usize = 64;
 pub(crate) fn put(connection: &Connection, tenant: TenantId, entry: &GalEntry) -> Result<(), Failure> {
     check_tenant(connection, tenant)?;
     let folded = entry.email.to_lowercase();
-    let sql = "DELETE FROM gal WHERE tenant = ?1 AND folded = ?2";
-    connection.prepare_cached(sql)?.execute(params![int(tenant.0), folded])?;
+    let user = entry.user.map(|user| int(user.0));
+    let sql = "DELETE FROM gal WHERE (tenant = ?1 AND folded = ?2) OR user = ?3";
+    connection.prepare_cached(sql)?.execute(params![int(tenant.0), folded, user])?;
     let sql = "INSERT INTO gal (tenant, folded, sort, user, entry) VALUES (?1, ?2, ?3, ?4, ?5)";
     connection.prepare_cached(sql)?.execute(params![
         int(tenant.0),
         folded,
         entry.display_name.to_lowercase(),
-        entry.user.map(|user| int(user.0)),
+        user,
         encode(entry)
     ])?;
     let gal = connection.last_insert_rowid();

@@ -114,8 +114,13 @@ impl Mailbox {
     }
 
     fn check_name(&self, id: Option<CollectionId>, parent: Option<CollectionId>, name: &str) -> Result<(), StoreError> {
-        if parent.is_some_and(|parent| !self.folders.contains_key(&parent)) {
-            return Err(StoreError::NotFound(Missing::Folder));
+        // Up to the root: every parent is there, and none of them is the folder itself.
+        let mut above = parent;
+        while let Some(next) = above {
+            if Some(next) == id {
+                return Err(StoreError::NotFound(Missing::Folder));
+            }
+            above = self.folders.get(&next).ok_or(StoreError::NotFound(Missing::Folder))?.parent;
         }
         let taken = self.folders.values().any(|other| {
             Some(other.id) != id && other.parent == parent && other.name.to_lowercase() == name.to_lowercase()
@@ -313,8 +318,30 @@ fn made(content: NewContent) -> Content {
     }
 }
 
+/// The mail that a write names.
+fn blob_named(write: &Write) -> Option<BlobId> {
+    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
+        Some(*blob)
+    } else if let Write::Queue(new) = write {
+        Some(new.blob)
+    } else {
+        None
+    }
+}
+
 fn searchable(facts: &easel_protocol::Facts) -> String {
     format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
+}
+
+/// Runs of letters and digits.
+fn words(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether the parts of a word that was asked for stand one after the other: all but the last whole.
+fn found_in(text: &[&str], parts: &[&str]) -> bool {
+    let Some((last, whole)) = parts.split_last() else { return false };
+    text.windows(parts.len()).any(|place| place[..whole.len()] == *whole && place[whole.len()].starts_with(last))
 }
 
 fn unread(mut facts: easel_protocol::Facts) -> easel_protocol::Facts {
@@ -422,7 +449,12 @@ impl Store for MemoryStore {
     }
 
     fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError> {
-        self.inner().gal.insert((tenant, entry.email.to_lowercase()), entry.clone());
+        let mut inner = self.inner();
+        if !inner.tenants.iter().any(|other| other.id == tenant) {
+            return Err(StoreError::NotFound(Missing::Tenant));
+        }
+        inner.gal.retain(|_, other| entry.user.is_none() || other.user != entry.user);
+        inner.gal.insert((tenant, entry.email.to_lowercase()), entry.clone());
         Ok(())
     }
 
@@ -529,6 +561,9 @@ impl Store for MemoryStore {
         let mut touched = Touched::default();
         let mut queued = Vec::new();
         for write in changes.writes {
+            if blob_named(&write).is_some_and(|blob| !inner.blobs.contains_key(&blob)) {
+                return Err(StoreError::NotFound(Missing::Blob));
+            }
             mailbox.apply(write, changes.author, &mut touched, &mut queued)?;
         }
         let committed = Committed { modseq: mailbox.modseq };
@@ -701,7 +736,11 @@ impl Snapshot for Look<'_> {
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
         let class_of =
             |folder: CollectionId| self.mailbox.folders.get(&folder).map(|f| f.kind).and_then(FolderType::class);
-        let words: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
+        let asked: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
+        let asked: Vec<Vec<&str>> = asked.iter().filter(|word| !word.is_empty()).map(|word| words(word)).collect();
+        if asked.iter().any(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         let mut found: Vec<&Stored> = self
             .mailbox
             .items
@@ -715,9 +754,7 @@ impl Snapshot for Look<'_> {
                     && (query.conversation.is_none() || query.conversation == item.facts.conversation)
                     && query.after.is_none_or(|after| key > after)
                     && query.before.is_none_or(|before| key < before)
-                    && words.iter().all(|word| {
-                        stored.search.split(|c: char| !c.is_alphanumeric()).any(|other| other.starts_with(word))
-                    })
+                    && asked.iter().all(|parts| found_in(&words(&stored.search), parts))
             })
             .collect();
         found.sort_by_key(|stored| std::cmp::Reverse((stored.item.facts.window, stored.item.id)));

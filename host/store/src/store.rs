@@ -43,7 +43,8 @@ pub trait Store: Send + Sync {
     /// Removes a user with the mailbox, devices and address list entry.
     fn remove_user(&self, id: UserId) -> Result<(), StoreError>;
 
-    /// Adds an entry to a tenant's address list, in the place of one with the same address.
+    /// Adds an entry to a tenant's address list, in the place of one with the same address; the entry of a user also in
+    /// the place of any other of that user.
     fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError>;
 
     /// The entries that [`GalEntry::matches`], by display name, at most `limit`.

@@ -304,7 +304,7 @@ fn place(prefix: &str) -> String {
 
 /// The name that looks most like `name`, if one does.
 pub(super) fn nearest<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
-    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let best = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= 0.7).then_some(*best)
+    let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    let best = names.iter().min_by_key(|other| distance(other))?;
+    (distance(best) <= 1 + best.len() / 4).then_some(*best)
 }

@@ -96,6 +96,7 @@ fn a_bad_value_is_named_with_its_line_and_the_cure() {
         ("[smart_host]\ntls = 'tls'", 1, "smart_host.address is missing", "address = "),
         ("[smart_host]\naddress = 'a:25'\nuser = 'x'", 3, "belong together", "both, or neither"),
         ("[smart_host]\naddress = 'a:25'\ntls = 'ssl'", 3, "smart_host.tls cannot be \"ssl\"", "starttls"),
+        ("[smart_host]\naddress = 'mx.org:25'\ntls = 'none'", 3, "mail would go to mx.org unencrypted", "starttls"),
         ("[limits]\nmessage_mib_max = 0", 2, "limits.message_mib_max cannot be 0", "MiB, 1 to 1024"),
         ("[limits]\nmessage_mib_max = '50 MB'", 2, "limits.message_mib_max cannot be \"50 MB\"", "whole number"),
         ("[limits]\nmessage_mib_max = 1.5", 2, "limits.message_mib_max cannot be 1.5", "whole number"),

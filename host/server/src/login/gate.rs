@@ -57,7 +57,8 @@ impl Shared {
         let right = self.verify(hash, &job.credentials.password);
         match user {
             Some(user) if right && user.enabled => {
-                Ok(Session { user: Arc::new(user), key: job.key, stale: false })
+                let user = Arc::new(User { photo: None, ..user });
+                Ok(Session { user, key: job.key, stale: false })
             }
             Some(_) | None => Err(Denied::Wrong),
         }

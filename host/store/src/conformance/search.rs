@@ -1,0 +1,184 @@
+//! Searching a mailbox.
+
+use easel_protocol::{Class, Facts, ServerId};
+
+use super::Subject;
+use super::subject::{CALENDAR, CONTACTS, INBOX, TRASH, facts};
+use crate::{Query, Snapshot, UserId, Write};
+
+fn words(words: &[&str]) -> Query {
+    Query { words: words.iter().map(|word| (*word).to_owned()).collect(), limit: 99, ..Query::default() }
+}
+
+fn find(subject: &Subject<'_>, user: UserId, query: &Query) -> Vec<ServerId> {
+    subject.snapshot(user).search(query).unwrap()
+}
+
+pub fn every_word_must_begin_some_word(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let lunch = subject.add_mail(user, INBOX, b"x", facts(1, "Mittagessen am Großen Platz"));
+    let dinner = subject.add_mail(user, INBOX, b"x", facts(2, "Abendessen im GROSSEN Saal, 2. Stock"));
+    let cases: [(&[&str], &[ServerId]); 12] = [
+        (&["mittag"], &[lunch]),
+        (&["MITTAGESSEN"], &[lunch]),
+        (&["gro"], &[dinner, lunch]),
+        (&["großen"], &[lunch]),
+        (&["gro", "am"], &[lunch]),
+        (&["saal", "2"], &[dinner]),
+        (&["stock"], &[dinner]),
+        (&["essen"], &[]),
+        (&["mittag", "saal"], &[]),
+        (&["platzes"], &[]),
+        (&["a"], &[dinner, lunch]),
+        (&["*"], &[]),
+    ];
+    for (asked, expected) in cases {
+        assert_eq!(find(subject, user, &words(asked)), expected, "{asked:?}");
+    }
+}
+
+pub fn a_word_with_marks_inside_is_found_where_its_parts_follow_one_another(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let known = Facts { people: "Anna Berg <anna.berg@one.example>".into(), ..facts(1, "Straßen-Fest") };
+    let id = subject.add_mail(user, INBOX, b"x", known);
+    for asked in ["anna.berg@one.example", "ANNA.B", "straßen-f", "<anna", "berg@", "'fest'"] {
+        assert_eq!(find(subject, user, &words(&[asked])), [id], "{asked}");
+    }
+    for asked in ["anna.one", "fest-straßen", "ann.berg", "@", "\" OR \"anna"] {
+        assert!(find(subject, user, &words(&[asked])).is_empty(), "{asked}");
+    }
+    assert_eq!(find(subject, user, &words(&["", "berg"])), [id], "an empty word asks for nothing");
+}
+
+pub fn subject_people_and_text_are_searched(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let known = Facts {
+        people: "Anna Berg anna@one.example".into(),
+        search_text: "kommt\nmorgen\u{0}früh 会議".into(),
+        ..facts(1, "Besuch")
+    };
+    let id = subject.add_object(user, CALENDAR, "not searched: BEGIN:VCALENDAR", known);
+    for asked in [&["besuch"][..], &["berg"], &["example"], &["morgen", "anna"], &["früh"], &["会議"], &["会"]] {
+        assert_eq!(find(subject, user, &words(asked)), [id], "{asked:?}");
+    }
+    assert!(find(subject, user, &words(&["begin"])).is_empty());
+}
+
+pub fn what_is_found_comes_newest_first_and_bounded(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let ids: Vec<ServerId> =
+        [5, 9, 7, 9].iter().map(|key| subject.add_mail(user, INBOX, b"x", facts(*key, "hello"))).collect();
+    let newest = [ids[3], ids[1], ids[2], ids[0]];
+    for asked in [&["hello"][..], &[]] {
+        assert_eq!(find(subject, user, &words(asked)), newest, "{asked:?}");
+        assert_eq!(find(subject, user, &Query { limit: 2, ..words(asked) }), newest[..2], "{asked:?}");
+        assert!(find(subject, user, &Query { limit: 0, ..words(asked) }).is_empty(), "{asked:?}");
+    }
+}
+
+pub fn what_is_found_lies_in_the_folders_and_classes_asked_for(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let mail = subject.add_mail(user, INBOX, b"x", facts(1, "anna"));
+    let trash = subject.add_mail(user, TRASH, b"x", facts(2, "anna"));
+    let event = subject.add_object(user, CALENDAR, "x", facts(3, "anna"));
+    let contact = subject.add_object(user, CONTACTS, "x", facts(i64::MAX, "anna"));
+    for asked in [&["anna"][..], &[]] {
+        let base = words(asked);
+        let folders = |folders: &[_]| Query { folders: folders.to_vec(), ..base.clone() };
+        let classes = |classes: &[_]| Query { classes: classes.to_vec(), ..base.clone() };
+        assert_eq!(find(subject, user, &base), [contact, event, trash, mail]);
+        assert_eq!(find(subject, user, &folders(&[INBOX])), [mail]);
+        assert_eq!(find(subject, user, &folders(&[INBOX, CALENDAR])), [event, mail]);
+        assert_eq!(find(subject, user, &classes(&[Class::Email])), [trash, mail]);
+        assert_eq!(find(subject, user, &classes(&[Class::Contacts, Class::Calendar])), [contact, event]);
+        let both = Query { classes: vec![Class::Email], ..folders(&[TRASH, CALENDAR]) };
+        assert_eq!(find(subject, user, &both), [trash]);
+        assert!(find(subject, user, &classes(&[Class::Notes])).is_empty());
+    }
+}
+
+pub fn what_is_found_lies_in_the_time_and_conversation_asked_for(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let ids: Vec<ServerId> = [(1, 1), (2, 2), (3, 1), (4, 2)]
+        .iter()
+        .map(|(key, conversation)| {
+            let known = Facts { conversation: Some([*conversation; 16]), ..facts(*key, "hello") };
+            subject.add_mail(user, INBOX, b"x", known)
+        })
+        .collect();
+    subject.add_mail(user, INBOX, b"x", facts(5, "hello"));
+    for asked in [&["hello"][..], &[]] {
+        let base = words(asked);
+        let thread = Query { conversation: Some([1; 16]), ..base.clone() };
+        assert_eq!(find(subject, user, &thread), [ids[2], ids[0]]);
+        assert_eq!(find(subject, user, &Query { after: Some(1), ..thread.clone() }), [ids[2]]);
+        assert!(find(subject, user, &Query { conversation: Some([9; 16]), ..base.clone() }).is_empty());
+        let between = Query { after: Some(1), before: Some(4), ..base.clone() };
+        assert_eq!(find(subject, user, &between), [ids[2], ids[1]]);
+        assert_eq!(find(subject, user, &Query { before: Some(2), ..base }), [ids[0]]);
+    }
+}
+
+pub fn a_changed_text_is_found_by_its_new_words_only(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let id = subject.add_object(user, CALENDAR, "x", facts(1, "apples"));
+    assert_eq!(find(subject, user, &words(&["apples"])), [id]);
+    subject.change(user, id, "x", facts(1, "pears"));
+    assert!(find(subject, user, &words(&["apples"])).is_empty());
+    assert_eq!(find(subject, user, &words(&["pears"])), [id]);
+}
+
+pub fn a_moved_item_is_found_under_its_new_id(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let id = subject.add_mail(user, INBOX, b"x", facts(1, "hello"));
+    let moved = subject.move_to(user, id, TRASH);
+    assert_eq!(find(subject, user, &words(&["hello"])), [moved]);
+    assert_eq!(find(subject, user, &Query { folders: vec![TRASH], ..words(&["hello"]) }), [moved]);
+}
+
+pub fn a_removed_item_is_not_found(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let id = subject.add_mail(user, INBOX, b"x", facts(1, "hello"));
+    let folder = subject.add_folder(user, None, "folder");
+    subject.add_mail(user, folder, b"x", facts(1, "hello"));
+    subject.commit(user, vec![Write::RemoveItem { id }, Write::RemoveFolder { id: folder }]);
+    assert!(find(subject, user, &words(&["hello"])).is_empty());
+    assert!(find(subject, user, &words(&[])).is_empty());
+}
+
+pub fn only_the_own_mailbox_is_searched(subject: &Subject<'_>) {
+    let users = [subject.anna(), subject.user_of("two", "berta").id];
+    let ids = users.map(|user| {
+        subject.add_mail(user, INBOX, b"x", facts(1, "filler"));
+        for _ in 1..user.0 {
+            subject.add_mail(user, INBOX, b"x", facts(1, "hello"));
+        }
+        subject.add_mail(user, INBOX, b"x", facts(1, "hello"))
+    });
+    for (user, newest) in users.into_iter().zip(ids) {
+        let found = find(subject, user, &words(&["hello"]));
+        assert_eq!((found.len() as u64, found[0]), (user.0, newest));
+    }
+}
+
+pub fn a_uid_finds_the_items_that_are_there(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let with = |uid: &str, key| Facts { uid: Some(uid.into()), ..facts(key, "x") };
+    let first = subject.add_object(user, CALENDAR, "x", with("a", 9));
+    let second = subject.add_mail(user, INBOX, b"x", with("a", 1));
+    let other = subject.add_object(user, CALENDAR, "x", with("A", 1));
+    subject.add_object(user, CALENDAR, "x", facts(1, "no uid"));
+    let by = |snapshot: &dyn Snapshot, uid: &str| snapshot.by_uid(uid).unwrap();
+    let snapshot = subject.snapshot(user);
+    assert_eq!(by(&*snapshot, "a"), [first, second]);
+    assert_eq!(by(&*snapshot, "A"), [other]);
+    assert!(by(&*snapshot, "").is_empty());
+    drop(snapshot);
+    let moved = subject.move_to(user, first, TRASH);
+    subject.change(user, other, "y", with("b", 1));
+    subject.commit(user, vec![Write::RemoveItem { id: second }]);
+    let snapshot = subject.snapshot(user);
+    assert_eq!(by(&*snapshot, "a"), [moved]);
+    assert_eq!(by(&*snapshot, "b"), [other]);
+    assert!(by(&*snapshot, "A").is_empty());
+}
