@@ -298,7 +298,8 @@ fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
 }
 
 fn smart_host(host: &config::SmartHost, hostname: &str) -> Result<SmartHost, ServeError> {
-    let password = host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
+    let password =
+        host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
     let login = host.user.clone().zip(password).map(|(user, password)| queue::Login { user, password });
     Ok(SmartHost {
         host: host.host.clone(),

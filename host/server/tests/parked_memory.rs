@@ -215,6 +215,10 @@ impl Commands for AllWait {
         String::new()
     }
 
+    fn names(&self) -> String {
+        "Sync,Ping".to_owned()
+    }
+
     fn bus(&self) -> &dyn Bus {
         &*self.bus
     }
