@@ -194,6 +194,16 @@ async fn a_store_that_fails_is_told_as_temporary_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_message_that_breaks_its_delivery_is_told_as_temporary() {
+    let server = start().await;
+    let mut client = server.client().await;
+    server.store.break_delivery.store(true, Ordering::SeqCst);
+    let wire = format!("MAIL FROM:<>\r\nRCPT TO:<bob@ox.io>\r\nDATA\r\n{MAIL}.\r\nNOOP\r\n");
+    assert_eq!(client.codes(&wire, 5).await, ["250", "250", "354", "451", "250"]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_within_the_message_delivers_nothing() {
     for cut in [1, MAIL.len() / 2, MAIL.len(), MAIL.len() + 1, MAIL.len() + 2] {
         let mut server = start().await;

@@ -297,6 +297,20 @@ async fn a_store_that_fails_is_tried_again_for_the_recipients_here() {
 }
 
 #[tokio::test]
+async fn a_message_that_breaks_its_delivery_holds_up_nobody() {
+    let (store, written) = TestStore::new();
+    store.break_delivery.store(true, Ordering::SeqCst);
+    store.queue("anna@ox.io", &["bob@ox.io"], MAIL);
+    store.queue("anna@ox.io", &["anna@ox.io"], MAIL);
+    let mut queue = Queue::resume(None, store, written, FakeClock::new());
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), minutes_off(&row)), (1, 1));
+    assert!(queue.row().await.recipients.is_empty());
+    let store = queue.stop().await;
+    assert_eq!((store.queued(), store.inbox("anna@ox.io").len()), (vec![row], 1));
+}
+
+#[tokio::test]
 async fn starttls_and_implicit_tls_protect_login_and_mail() {
     for (tls, extension) in [(Tls::StartTls, "STARTTLS"), (Tls::Implicit, "SIZE 1000")] {
         let mut server = SmtpServer::start(Script::offering(&["AUTH PLAIN", extension]), tls == Tls::Implicit).await;

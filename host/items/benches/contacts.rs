@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use easel_items::{BodyPreference, BodyPreferences, BodyType, Edit, Ghosting, Owner, View, contacts};
+use easel_items::{BodyPreference, BodyPreferences, BodyType, Edit, Ghosting, Owner, View, contacts, lines};
 use easel_protocol::Version;
 use easel_wbxml::pages::airsync::APPLICATION_DATA;
 use easel_wbxml::pages::contacts::JOB_TITLE;
@@ -29,6 +29,9 @@ fn contacts(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     for (name, file) in [("without a photo", "google.vcf"), ("with a photo", "apple.vcf")] {
         let card = card(file);
+        group.bench_function(format!("vCard to lines, {name}"), |bencher| {
+            bencher.iter(|| lines::parse(black_box(&card), "vCard").expect("the card is one"));
+        });
         group.bench_function(format!("vCard to properties, {name}"), |bencher| {
             bencher.iter(|| contacts::properties(black_box(&card), &view).expect("the card is one"));
         });

@@ -22,6 +22,7 @@ use easel_wbxml::{Element, Tag};
 pub use cut::{cut_html, cut_text};
 pub(crate) use html::{charset_within, text_as_block};
 pub use html::{html_to_text, text_to_html, without_charset};
+pub(crate) use plain::is_clean;
 pub use plain::{clean, one_line, preview};
 
 use crate::{BodyPreference, BodyType, ItemError, View};

@@ -123,7 +123,10 @@ pub(crate) async fn wait(shared: &Arc<Shared>, parked: Parked, phases: &mut Phas
     let Parked { mut transport, mut early, mut ticket } = parked;
     let _counted = shared.standing.count();
     loop {
-        let why = reason(&mut ticket, &mut transport, &mut early, phases).await?;
+        let Some(why) = reason(&mut ticket, &mut transport, &mut early, phases).await else {
+            ticket.visitor.trace.finish(0, 0, shared.clock.now());
+            return None;
+        };
         // Boxed: what a look needs is not kept while nobody looks.
         match Box::pin(look_again(shared, ticket, why)).await {
             Again::Answer { response, close } => {
@@ -275,11 +278,14 @@ impl Drop for Watch {
     }
 }
 
+/// The place of each device: its number, and who is told when somebody else takes it.
+type Places = Arc<Mutex<HashMap<DeviceKey, (u64, oneshot::Sender<()>)>>>;
+
 /// Which request of each device waits. The newest one wins: a device opens a
 /// new Ping when it lost the old one. The older is answered at once.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    places: Arc<Mutex<HashMap<DeviceKey, (u64, oneshot::Sender<()>)>>>,
+    places: Places,
     next: AtomicU64,
     parked: Arc<AtomicUsize>,
 }
@@ -320,7 +326,7 @@ impl Drop for Counted {
 }
 
 struct Place {
-    places: Arc<Mutex<HashMap<DeviceKey, (u64, oneshot::Sender<()>)>>>,
+    places: Places,
     device: DeviceKey,
     number: u64,
     superseded: oneshot::Receiver<()>,

@@ -233,3 +233,36 @@ impl Drop for Running {
         self.shared.shutdown.enter(Phase::Cut);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use easel_commands::Settings;
+    use easel_plugin::NoPlugin;
+    use easel_store::{Bus, LocalBus, MemoryStore, Store};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::shared::Held;
+    use crate::transport::Transport;
+    use crate::{LoginOptions, SystemClock, connection};
+
+    #[tokio::test]
+    async fn the_task_of_a_connection_stays_small() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(LocalBus::default()) as Arc<dyn Bus>));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let logins = Logins::new(Arc::clone(&store), Arc::clone(&clock), LoginOptions::default()).unwrap();
+        let now = Arc::clone(&clock);
+        let service = Service::new(store, Arc::new(NoPlugin), Settings::default(), Arc::new(move || now.now()));
+        let served = Arc::new(Served(Arc::new(service)));
+        let shared = Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let room = Arc::clone(&shared.connections).acquire_owned().await.unwrap();
+        let address = shared.addresses.enter([127, 0, 0, 1].into()).unwrap();
+        let held = Held { _room: room, _address: address };
+        let task = connection::serve(shared, Transport::Plain(stream), [127, 0, 0, 1].into(), held);
+        // What is in here is held for as long as a request waits, and twice while the task is made.
+        let size = size_of_val(&task);
+        assert!(size <= 1024, "{size} bytes");
+    }
+}

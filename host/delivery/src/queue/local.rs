@@ -1,7 +1,7 @@
 //! Recipients who are users here.
 
 use easel_protocol::MailRecord;
-use easel_store::{Content, Outgoing, Store, UserId};
+use easel_store::{Content, Outgoing, Store, StoreError, UserId};
 use jiff::Timestamp;
 
 use super::QueueOptions;
@@ -24,64 +24,77 @@ pub(super) struct Work {
     pub(super) trouble: Option<Trouble>,
 }
 
+/// Where a recipient is served.
+enum Place {
+    Here(Address, UserId),
+    Nowhere,
+    There(Address),
+}
+
+fn place(store: &dyn Store, options: &QueueOptions, recipient: &str) -> Result<Place, StoreError> {
+    let Ok(address) = Address::parse(recipient) else { return Ok(Place::Nowhere) };
+    Ok(match local_user(store, &address, options.delimiter)? {
+        Some(user) => Place::Here(address, user),
+        None => Place::There(address),
+    })
+}
+
 /// Delivers to the local recipients of a message and writes that down. `None`: nobody else is left, or nobody whom the
 /// smart host could help.
 pub(super) fn serve(
     store: &dyn Store,
     options: &QueueOptions,
-    mut row: Outgoing,
+    row: Outgoing,
     now: Timestamp,
 ) -> Result<Option<Work>, DeliveryError> {
-    let (mut remote, mut left, mut trouble) = (Vec::new(), Vec::new(), None);
-    let mut message = None;
-    let sender = Address::parse(&row.sender).ok();
+    let (mut remote, mut here, mut left, mut trouble) = (Vec::new(), Vec::new(), Vec::new(), None);
     for recipient in &row.recipients {
-        let Ok(address) = Address::parse(recipient) else {
-            trouble = Some(Trouble::Permanent(format!("{recipient:?} is not an address")));
-            left.push(recipient.clone());
-            continue;
-        };
-        let Some(user) = local_user(store, &address, options.delimiter)? else {
-            left.push(recipient.clone());
-            remote.push(address);
-            continue;
-        };
-        if message.is_none() {
-            message = Some(store.read_blob(row.blob)?);
-        }
-        let raw = message.as_deref().unwrap_or_default();
-        let trace = Trace {
-            sender: sender.as_ref(),
-            recipient: &address,
-            from: None,
-            by: &options.hostname,
-            id: &token(&row),
-            at: now,
-        };
-        match deliver_once(store, user, raw, &trace) {
-            Ok(()) => tracing::info!(id = row.id.0, user = user.0, "queued mail stored"),
-            Err(error) => {
-                tracing::error!(id = row.id.0, user = user.0, error = &error as &dyn std::error::Error, "not stored");
-                trouble = Some(Trouble::Temporary(error.to_string()));
+        match place(store, options, recipient)? {
+            Place::Here(address, user) => here.push((recipient, address, user)),
+            Place::Nowhere => {
+                trouble = Some(Trouble::Permanent(format!("{recipient:?} is not an address")));
+                left.push(recipient.clone());
+            }
+            Place::There(address) => {
+                remote.push(address);
                 left.push(recipient.clone());
             }
         }
     }
-    let served = left.len() < row.recipients.len();
-    row.recipients = left;
-    match trouble {
-        Some(trouble) if remote.is_empty() => {
-            put_off(&mut row, now, trouble);
-            store.put_outgoing(&row)?;
-            Ok(None)
-        }
-        trouble => {
-            if served {
-                store.put_outgoing(&row)?;
+    if !here.is_empty() {
+        let (raw, id) = (store.read_blob(row.blob)?, token(&row));
+        let (message, sender) = (normal(&raw), Address::parse(&row.sender).ok());
+        for (recipient, address, user) in &here {
+            let (sender, by) = (sender.as_ref(), &options.hostname);
+            let trace = Trace { sender, recipient: address, from: None, by, id: &id, at: now };
+            if let Err(error) = deliver_once(store, *user, &message, &trace) {
+                tracing::error!(id = row.id.0, user = user.0, error = &error as &dyn std::error::Error, "not stored");
+                trouble = Some(Trouble::Temporary(error.to_string()));
+                left.push((*recipient).clone());
             }
-            Ok((!row.recipients.is_empty()).then_some(Work { row, remote, trouble }))
         }
     }
+    let before = row.recipients.len();
+    write_down(store, Work { row: Outgoing { recipients: left, ..row }, remote, trouble }, before, now)
+}
+
+/// Writes down who is left, if that changed; puts the message off if nobody is left for the smart host.
+fn write_down(
+    store: &dyn Store,
+    mut work: Work,
+    before: usize,
+    now: Timestamp,
+) -> Result<Option<Work>, DeliveryError> {
+    let waits = work.remote.is_empty().then(|| work.trouble.take()).flatten();
+    if let Some(trouble) = waits {
+        put_off(&mut work.row, now, trouble);
+        store.put_outgoing(&work.row)?;
+        return Ok(None);
+    }
+    if work.row.recipients.len() < before {
+        store.put_outgoing(&work.row)?;
+    }
+    Ok((!work.row.recipients.is_empty()).then_some(work))
 }
 
 /// Names a queued message, for ever: the number of a row that is done may be used again, the time it was queued not.
@@ -91,26 +104,51 @@ fn token(row: &Outgoing) -> String {
 
 /// Delivers, unless an earlier process has and died before it could write that down.
 fn deliver_once(store: &dyn Store, user: UserId, raw: &[u8], trace: &Trace<'_>) -> Result<(), DeliveryError> {
-    let message = [trace.fields().as_bytes(), &*normal(raw)].concat();
+    let message = [trace.fields().as_bytes(), raw].concat();
     let record = MailRecord::arrived(trace.at.as_millisecond());
     let indexed = indexed(&message, &record);
     if let Some(uid) = &indexed.facts.uid
-        && has(store, user, uid, &format!(" id {}\r\n", trace.id))?
+        && has(store, user, uid, trace.id)?
     {
         return Ok(());
     }
     deliver_indexed(store, user, INBOX, &message, indexed, record).map(drop)
 }
 
-/// Whether a mail of the mailbox has that Message-ID and, in the fields at its start, that text.
-fn has(store: &dyn Store, user: UserId, uid: &str, text: &str) -> Result<bool, DeliveryError> {
+/// Whether a mail of the mailbox has that Message-ID and was delivered under that id.
+fn has(store: &dyn Store, user: UserId, uid: &str, id: &str) -> Result<bool, DeliveryError> {
     let snapshot = store.snapshot(user)?;
-    for id in snapshot.by_uid(uid)? {
-        let Some(Content::Mail(mail)) = snapshot.item(id)?.map(|item| item.content) else { continue };
+    for item in snapshot.by_uid(uid)? {
+        let Some(Content::Mail(mail)) = snapshot.item(item)?.map(|item| item.content) else { continue };
         let start = snapshot.blob(mail.blob, 0..TRACE_BYTES_MAX)?;
-        if start.windows(text.len()).any(|bytes| bytes == text.as_bytes()) {
+        if delivered_as(&String::from_utf8_lossy(&start)) == Some(id) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// The id in the first Received field, if it is one that the queue wrote: those from outside are behind one that LMTP
+/// wrote, which begins otherwise.
+fn delivered_as(start: &str) -> Option<&str> {
+    let (_, received) = start.split_once("\r\nReceived: ")?;
+    let (line, _) = received.strip_prefix("by ")?.split_once("\r\n")?;
+    line.split_once(" id ").map(|(_, id)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_field_of_the_queue_names_a_delivery() {
+        let address = Address::parse("anna@ox.io").unwrap();
+        let mut trace =
+            Trace { sender: None, recipient: &address, from: None, by: "h", id: "q1.2", at: Timestamp::UNIX_EPOCH };
+        let own = trace.fields();
+        assert_eq!(delivered_as(&own), Some("q1.2"));
+        trace.from = Some(crate::Hop { name: "mx", with: "LMTP" });
+        assert_eq!(delivered_as(&format!("{}{own}", trace.fields())), None);
+        assert_eq!(delivered_as("Subject: x\r\n\r\n"), None);
+    }
 }

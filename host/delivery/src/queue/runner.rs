@@ -1,11 +1,12 @@
 //! Decides which message is tried when.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use easel_store::{Interest, OutgoingId, Store, WatchId};
+use easel_store::{Interest, OutgoingId, Store, StoreError, WatchId};
 use tokio::sync::Notify;
-use tokio::task::{Id, JoinSet, spawn_blocking};
+use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::QueueOptions;
@@ -30,6 +31,8 @@ pub(super) struct Runner {
     ready: BTreeMap<OutgoingId, Work>,
     flying: HashMap<Id, OutgoingId>,
     attempts: JoinSet<()>,
+    /// Messages whose attempt broke.
+    spoiled: HashSet<OutgoingId>,
 }
 
 impl Runner {
@@ -42,6 +45,7 @@ impl Runner {
             ready: BTreeMap::new(),
             flying: HashMap::new(),
             attempts: JoinSet::new(),
+            spoiled: HashSet::new(),
         }
     }
 
@@ -55,8 +59,7 @@ impl Runner {
                 () = told(&mut shutdown) => break,
                 () = self.wake.notified() => self.watch = None,
                 Some(ended) = self.attempts.join_next_with_id() => {
-                    let id = ended.map(|(id, ())| id).unwrap_or_else(|error| error.id());
-                    self.flying.remove(&id);
+                    self.ended(ended);
                 }
                 () = sleep(self.options.poll) => {}
             }
@@ -67,6 +70,18 @@ impl Runner {
         let grace = self.options.grace;
         if timeout(grace, async { while self.attempts.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!(left = self.attempts.len(), "mail under way was cut off; it will be sent again");
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        match ended {
+            Ok((id, ())) => drop(self.flying.remove(&id)),
+            Err(error) => {
+                // It would break again at once. It stays in the queue; the next process tries it again.
+                let id = self.flying.remove(&error.id());
+                tracing::error!(%error, ?id, "sending a message broke; it is left alone");
+                self.spoiled.extend(id);
+            }
         }
     }
 
@@ -81,7 +96,7 @@ impl Runner {
     /// Serves the local recipients of everything that is due, and lines up the rest.
     async fn scan(&mut self) {
         while self.ready.len() < READY_MAX {
-            let busy: HashSet<OutgoingId> = self.ready.keys().chain(self.flying.values()).copied().collect();
+            let busy: HashSet<OutgoingId> = self.ready.keys().chain(self.flying.values()).chain(&self.spoiled).copied().collect();
             let (courier, options) = (Arc::clone(&self.courier), Arc::clone(&self.options));
             match spawn_blocking(move || page(&courier, &options, &busy)).await {
                 Ok(page) => {
@@ -133,7 +148,9 @@ fn page(courier: &Courier, options: &QueueOptions, busy: &HashSet<OutgoingId>) -
     let mut page = Page { work: Vec::new(), more: rows.len() == limit };
     for row in rows.into_iter().filter(|row| !busy.contains(&row.id)) {
         let mut later = row.clone();
-        match serve(store, options, row, now) {
+        // One message that breaks its delivery must not hold up the others.
+        let served = catch_unwind(AssertUnwindSafe(|| serve(store, options, row, now)));
+        match served.unwrap_or_else(|_| Err(StoreError::backend("delivering", "it broke").into())) {
             Ok(work) => page.work.extend(work),
             Err(error) => {
                 failed(&error);

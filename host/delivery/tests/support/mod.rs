@@ -25,6 +25,8 @@ pub struct TestStore {
     inner: MemoryStore,
     /// Commits that deliver mail fail.
     pub fail_delivery: AtomicBool,
+    /// Deliveries to bob panic.
+    pub break_delivery: AtomicBool,
     /// Lookups of recipients fail.
     pub fail_lookup: AtomicBool,
     /// Writing back queued messages fails.
@@ -39,6 +41,7 @@ impl TestStore {
         let store = Self {
             inner: MemoryStore::new(Arc::new(LocalBus::default())),
             fail_delivery: AtomicBool::new(false),
+            break_delivery: AtomicBool::new(false),
             fail_lookup: AtomicBool::new(false),
             fail_put_outgoing: AtomicBool::new(false),
             written: Mutex::new(written),
@@ -185,6 +188,7 @@ impl Store for TestStore {
         self.inner.snapshot(user)
     }
     fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError> {
+        assert!(!(self.break_delivery.load(Ordering::SeqCst) && user == self.user_id("bob@ox.io")), "as the test wants");
         self.inner.reserve_items(user, count)
     }
     fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError> {

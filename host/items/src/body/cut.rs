@@ -47,7 +47,8 @@ pub fn cut_html(html: &str, limit: usize) -> &str {
         let next = match bytes[at] {
             b'<' => markup_end(bytes, at),
             b'&' => entity_end(bytes, at),
-            _ => Some(at + 1),
+            // Text up to the next markup.
+            _ => Some(memchr::memchr2(b'<', b'&', &bytes[at..limit]).map_or(limit, |offset| at + offset)),
         };
         match next {
             Some(next) if next <= limit => at = next,

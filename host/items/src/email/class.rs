@@ -5,8 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::index::Index;
 use super::structure::{Node, Tree};
 use super::{Raw, decode};
-use crate::lines;
 
+/// What an iCalendar object makes of a mail.
+const MEETING: [MessageClass; 5] = [
+    MessageClass::MeetingRequest,
+    MessageClass::MeetingCanceled,
+    MessageClass::MeetingAccepted,
+    MessageClass::MeetingTentative,
+    MessageClass::MeetingDeclined,
+];
 /// Bytes of iCalendar that are read.
 pub(super) const CALENDAR_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of a report that are read.
@@ -61,15 +68,8 @@ impl MessageClass {
     }
 
     /// Whether it is about a meeting.
-    pub const fn is_meeting(self) -> bool {
-        matches!(
-            self,
-            Self::MeetingRequest
-                | Self::MeetingCanceled
-                | Self::MeetingAccepted
-                | Self::MeetingTentative
-                | Self::MeetingDeclined
-        )
+    pub fn is_meeting(self) -> bool {
+        MEETING.contains(&self)
     }
 
     /// Whether only the whole message shows what it is.
@@ -123,25 +123,8 @@ fn report(kind: &str, raw: &[u8], tree: &Tree) -> MessageClass {
 
 /// RFC 5546 3.2: the method, and for a reply what the attendee says.
 fn calendar_class(index: &Index, raw: &dyn Raw) -> MessageClass {
-    let Some(part) = index.calendar.and_then(|at| index.parts.get(usize::from(at))) else { return MessageClass::Note };
-    let Ok((text, _)) = decode::text(raw, part, Some(CALENDAR_BYTES_MAX)) else { return MessageClass::Note };
-    let Ok(calendars) = lines::parse(&text, "iCalendar") else { return MessageClass::Note };
-    let Some(calendar) = calendars.first() else { return MessageClass::Note };
-    let method = calendar.line("METHOD").map(|line| line.value.trim().to_ascii_uppercase()).unwrap_or_default();
-    let answer = || {
-        let attendee = calendar.components().find_map(|component| component.line("ATTENDEE"))?;
-        attendee.param("PARTSTAT").map(str::to_ascii_uppercase)
-    };
-    match (method.as_str(), calendar.components().any(|component| component.name == "VEVENT")) {
-        ("REQUEST", true) => MessageClass::MeetingRequest,
-        ("CANCEL", true) => MessageClass::MeetingCanceled,
-        ("COUNTER", true) => MessageClass::MeetingTentative,
-        ("REPLY", true) => match answer().as_deref() {
-            Some("DECLINED") => MessageClass::MeetingDeclined,
-            Some("TENTATIVE") => MessageClass::MeetingTentative,
-            _ => MessageClass::MeetingAccepted,
-        },
-        _ => MessageClass::Note,
-    }
+    let part = index.calendar.and_then(|at| index.parts.get(usize::from(at)));
+    let text = part.and_then(|part| decode::text(raw, part, Some(CALENDAR_BYTES_MAX)).ok());
+    let name = text.and_then(|(text, _)| crate::calendar::message_class(&text));
+    MEETING.into_iter().find(|class| Some(class.name()) == name).unwrap_or(MessageClass::Note)
 }
-

@@ -158,16 +158,9 @@ pub(super) fn decoded_size(transfer: Transfer, input: &[u8]) -> u64 {
     match transfer {
         Transfer::Identity => input.len() as u64,
         Transfer::Base64 => {
-            let (mut size, mut run) = (0u64, 0u64);
-            for byte in input {
-                if BASE64[usize::from(*byte)] != NONE {
-                    run += 1;
-                } else if *byte == b'=' {
-                    size += run * 6 / 8;
-                    run = 0;
-                }
-            }
-            size + run * 6 / 8
+            // Padding ends a group; what is not of the alphabet counts for nothing.
+            let six = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+            input.split(|byte| *byte == b'=').map(|run| run.iter().filter(six).count() as u64 * 6 / 8).sum()
         }
         Transfer::QuotedPrintable => {
             let mut decoder = Decoder::new(transfer);

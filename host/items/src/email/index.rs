@@ -13,7 +13,7 @@ use super::decode;
 use super::header::{self, Field, fields};
 use super::select::{Selection, select};
 use super::structure::{Holds, Node, Tree, walk};
-use super::{Raw, forms, mime};
+use super::{forms, mime};
 use crate::ItemError;
 
 /// Grows whenever [`index`] would say something else of the same message; older indexes are made again.

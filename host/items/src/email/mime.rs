@@ -45,18 +45,7 @@ pub(crate) struct Replaced {
 
 /// Whether a message can stand in a string as it is.
 pub(super) fn is_clean(raw: &[u8]) -> bool {
-    let bare = memchr::memchr_iter(b'\n', raw).any(|at| at == 0 || raw[at - 1] != b'\r');
-    !bare && fits_string(raw)
-}
-
-fn fits_string(bytes: &[u8]) -> bool {
-    let control = bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        b'\t' | b'\n' => false,
-        0x00..=0x1F => true,
-        _ => false,
-    });
-    !control && std::str::from_utf8(bytes).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}']))
+    crate::body::is_clean(raw) && std::str::from_utf8(raw).is_ok()
 }
 
 fn fits_server(bytes: &[u8]) -> bool {
@@ -130,7 +119,7 @@ impl Rewrite<'_> {
     fn leaf(&self, node: &Node, out: &mut Vec<u8>) -> Option<Replaced> {
         let body = &self.raw[node.body.clone()];
         let fits = match self.goes {
-            Goes::Wire => fits_string(&crlf(body)),
+            Goes::Wire => is_clean(&crlf(body)),
             Goes::Out => fits_server(body),
         };
         if fits {

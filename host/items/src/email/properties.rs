@@ -9,9 +9,9 @@ use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
 
 use super::addresses::{joined, names, written};
+use super::class::{CALENDAR_BYTES_MAX, MessageClass};
 use super::conversation::{conversation_index, thread_topic};
 use super::flag;
-use super::class::{CALENDAR_BYTES_MAX, MessageClass};
 use super::index::{Index, Part};
 use super::{Mail, Raw, decode};
 use crate::body::{self, Form, Source as _, one_line};

@@ -253,11 +253,13 @@ impl Walker<'_> {
     }
 
     /// Closes every node above `level`.
-    fn close(&mut self, level: usize, end: usize) {
+    fn close(&mut self, level: usize, mut end: usize) {
         while self.open.len() > level {
             let closed = self.open.pop().expect("longer than level");
             let body = &mut self.nodes[closed.node].body;
-            body.end = end.max(body.start);
+            // A part whose header the boundary cuts short ends behind the line end before it, and so do those around it.
+            end = end.max(body.start);
+            body.end = end;
         }
     }
 
