@@ -76,6 +76,22 @@ fn a_maildir_keeps_its_folders_flags_and_bytes() {
 }
 
 #[test]
+fn an_import_that_broke_off_goes_on_where_it_was() {
+    let house = House::with_anna();
+    let whole = fixture_bytes("archive.mbox");
+    // Up to the middle of the last message, as if the disk had been full or the power gone.
+    let last = whole.windows(5).rposition(|window| window == b"From ").unwrap();
+    let file = house.write("archive.mbox", &whole[..last]);
+    assert_eq!(house.import(&[&file]), [2, 0, 0]);
+    house.write("archive.mbox", &whole);
+    assert_eq!(house.import(&[&file]), [1, 2, 0]);
+    // The state of a mail that was read meanwhile by another program does not make it another mail.
+    let read = String::from_utf8(whole).unwrap().replace("Status: RO\nX-Status: AF", "Status: O");
+    house.write("archive.mbox", read);
+    assert_eq!(house.import(&[&file]), [0, 3, 0]);
+}
+
+#[test]
 fn the_same_mail_in_two_folders_is_two_mails_and_stays_two() {
     let house = House::with_anna();
     for name in ["A/cur/1.a:2,S", "A/new/x", ".skip"] {

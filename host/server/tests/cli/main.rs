@@ -4,6 +4,7 @@
 
 mod hostile;
 mod import;
+mod phones;
 mod serving;
 mod setup;
 mod support;

@@ -63,8 +63,19 @@ fn command() -> Command {
 impl House {
     /// Plain HTTP on a free port, and LMTP in the directory.
     pub(crate) fn new() -> Self {
+        Self::made(&["--plain", "0"])
+    }
+
+    /// TLS on a free port, with `anna`.
+    pub(crate) fn with_tls() -> Self {
+        let house = Self::made(&["--self-signed", "localhost", "--listen", "127.0.0.1:0"]);
+        house.add_user("anna", "anna@example.org", "anna's word");
+        house
+    }
+
+    fn made(listening: &[&str]) -> Self {
         let house = Self { dir: tempfile::tempdir().unwrap() };
-        easel(&["init", &house.text("house"), "--plain", "0"], "").ok();
+        easel(&[&["init", &house.text("house")], listening].concat(), "").ok();
         house
     }
 
@@ -135,7 +146,7 @@ impl House {
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening: http://").and_then(|rest| rest.split('/').next());
+        let address = line.split("://").nth(1).and_then(|rest| rest.split('/').next());
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             let mut log = String::new();
             child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
