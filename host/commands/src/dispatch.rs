@@ -1,17 +1,21 @@
 //! From the command's name to the command: the table of contents of this room.
 
 use easel_protocol::{Command, CommonStatus, Version};
-use easel_wbxml::pages::{airsync, folder_hierarchy as fh, get_item_estimate, moves};
+use easel_wbxml::pages::{
+    airsync, compose_mail as cm, folder_hierarchy as fh, get_item_estimate, item_operations as io, moves,
+    provision as prov, search as find, settings as set,
+};
 use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
 use crate::{
-    Answer, Reply, Sink, folder_create, folder_delete, folder_sync, folder_update, gate, get_item_estimate as estimate,
-    move_items, ping, sync,
+    Answer, Reply, Sink, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment, get_hierarchy,
+    get_item_estimate as estimate, item_operations, move_items, ping, provision, search, send_mail, settings,
+    smart_forward, smart_reply, submit, sync,
 };
 
 /// The root element of a command's answers and the element of its status; `None` for a command whose answers are no
-/// WBXML.
+/// WBXML, or without a status.
 pub(crate) const fn root(command: Command) -> Option<(Tag, Tag)> {
     Some(match command {
         Command::Sync => (airsync::SYNC, airsync::STATUS),
@@ -22,16 +26,16 @@ pub(crate) const fn root(command: Command) -> Option<(Tag, Tag)> {
         Command::MoveItems => (moves::MOVE_ITEMS, moves::STATUS),
         Command::GetItemEstimate => (get_item_estimate::GET_ITEM_ESTIMATE, get_item_estimate::STATUS),
         Command::Ping => (easel_wbxml::pages::ping::PING, easel_wbxml::pages::ping::STATUS),
+        Command::SendMail => (cm::SEND_MAIL, cm::STATUS),
+        Command::SmartForward => (cm::SMART_FORWARD, cm::STATUS),
+        Command::SmartReply => (cm::SMART_REPLY, cm::STATUS),
+        Command::Search => (find::SEARCH, find::STATUS),
+        Command::Settings => (set::SETTINGS, set::STATUS),
+        Command::ItemOperations => (io::ITEM_OPERATIONS, io::STATUS),
+        Command::Provision => (prov::PROVISION, prov::STATUS),
         Command::GetAttachment
         | Command::GetHierarchy
-        | Command::SendMail
-        | Command::SmartForward
-        | Command::SmartReply
         | Command::MeetingResponse
-        | Command::Search
-        | Command::Settings
-        | Command::ItemOperations
-        | Command::Provision
         | Command::ResolveRecipients
         | Command::ValidateCert
         | Command::Find => return None,
@@ -40,12 +44,48 @@ pub(crate) const fn root(command: Command) -> Option<(Tag, Tag)> {
 
 /// Whether this server has the command.
 pub(crate) const fn serves(command: Command) -> bool {
-    root(command).is_some()
+    root(command).is_some() || matches!(command, Command::GetAttachment | Command::GetHierarchy)
 }
 
 /// Whether the command may come without a body.
 const fn may_be_empty(command: Command) -> bool {
     matches!(command, Command::Sync | Command::Ping)
+}
+
+/// Whether the command brings no document: nothing at all, or a message.
+const fn has_own_body(command: Command) -> bool {
+    matches!(
+        command,
+        Command::GetAttachment
+            | Command::GetHierarchy
+            | Command::SendMail
+            | Command::SmartForward
+            | Command::SmartReply
+    )
+}
+
+/// Tells a device to provision, or to wipe, first.
+///
+/// The status alone from 14.0 on and HTTP 449 before, as the protocol has it; a profile can ask for 449 or for both,
+/// because some devices act on one of them only (G10).
+pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Reply {
+    // A device that never sends a key cannot obey 449 (MS-ASPROV 3.1.5.1).
+    if status == CommonStatus::RemoteWipeRequested
+        && context.line.policy_key.is_none()
+        && context.version < Version::V14_0
+    {
+        return Answer::code(403).into();
+    }
+    if status != CommonStatus::RemoteWipeRequested {
+        provision::remember_demand(context);
+    }
+    let reply = refuse(context.command, context.version, status);
+    let signal = context.profile.text("policy.signal");
+    match (reply, signal.as_str()) {
+        (Reply::Answer(answer), "both") => Answer { code: 449, ..answer }.into(),
+        (Reply::Answer(_), "449") => Answer::code(449).into(),
+        (reply, _) => reply,
+    }
 }
 
 /// A common mistake, told in the command's own root from 14.0 on.
@@ -59,8 +99,14 @@ pub(crate) fn refuse(command: Command, version: Version, status: CommonStatus) -
 /// Runs the command of a request that came through login.
 pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], sink: &mut dyn Sink) -> Reply {
     let _ = sink;
+    if !context.command.exists_in(context.version) {
+        return refuse(context.command, context.version, CommonStatus::VersionNotSupported);
+    }
     if let Some(status) = gate::refusal(context) {
-        return refuse(context.command, context.version, status);
+        return refuse_at_gate(context, status);
+    }
+    if has_own_body(context.command) {
+        return run_own_body(context, body);
     }
     let decoded = if body.is_empty() && may_be_empty(context.command) {
         None
@@ -79,6 +125,20 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], sink: &mut dyn Sink) 
         return refuse(context.command, context.version, CommonStatus::InvalidXml);
     }
     run(context, decoded.as_ref())
+}
+
+/// Runs a command that reads its body itself.
+fn run_own_body(context: &Context<'_>, body: &[u8]) -> Reply {
+    let failed = |failure: &Failure| submit::failure(context, failure);
+    let broken = |_: &Failure| Answer::code(500).into();
+    match context.command {
+        Command::SendMail => told(context, send_mail::handle(context, body), failed),
+        Command::SmartForward => told(context, smart_forward::handle(context, body), failed),
+        Command::SmartReply => told(context, smart_reply::handle(context, body), failed),
+        Command::GetAttachment => told(context, get_attachment::handle(context), broken),
+        Command::GetHierarchy => told(context, get_hierarchy::handle(context), broken),
+        _ => refuse(context.command, context.version, CommonStatus::CommandNotSupported),
+    }
 }
 
 fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
@@ -134,16 +194,40 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
             let reply = with_body(&|body| move_items::handle(context, &move_items::from_wbxml(body)?));
             told(context, reply, |failure| move_items::failure(context, failure))
         }
+        Command::Provision => {
+            let reply = with_body(&|body| {
+                let request = provision::Request::from_wbxml(body)?;
+                Ok(provision::handle(context, &request)?.reply(context))
+            });
+            told(context, reply, |failure| status_only(provision::Status::from(failure) as u8))
+        }
+        Command::Settings => {
+            let reply =
+                with_body(&|body| Ok(settings::handle(context, &settings::Request::from_wbxml(body)?)?.reply()));
+            told(context, reply, |failure| settings::Response::Refused(settings::Status::from(failure)).reply())
+        }
+        Command::Search => {
+            let reply = with_body(&|body| {
+                let request = search::Request::from_wbxml(body)?;
+                Ok(search::handle(context, &request)?.reply(context))
+            });
+            told(context, reply, |failure| search::Response::from(failure).reply(context))
+        }
+        Command::ItemOperations => {
+            let reply = with_body(&|body| {
+                let request = item_operations::Request::from_wbxml(body)?;
+                Ok(item_operations::handle(context, &request).reply(context))
+            });
+            told(context, reply, |failure| {
+                item_operations::Response::Refused(item_operations::Status::from(failure)).reply(context)
+            })
+        }
         Command::GetAttachment
         | Command::GetHierarchy
         | Command::SendMail
         | Command::SmartForward
         | Command::SmartReply
         | Command::MeetingResponse
-        | Command::Search
-        | Command::Settings
-        | Command::ItemOperations
-        | Command::Provision
         | Command::ResolveRecipients
         | Command::ValidateCert
         | Command::Find => refuse(context.command, context.version, CommonStatus::CommandNotSupported),

@@ -61,7 +61,8 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     let (mut state, changes) = match (request.sync_key, state) {
         (Some(SyncKey::Initial), _) => {
             let changes = difference(&[], &now);
-            (HierarchyState { generation: rand::random(), step: 1, before: Vec::new(), after: now, seen }, changes)
+            let generation = context.service.random();
+            (HierarchyState { generation, step: 1, before: Vec::new(), after: now, seen }, changes)
         }
         (Some(key), Some(mut state)) => match state.age(key) {
             KeyAge::Current => {

@@ -4,23 +4,35 @@
 //! Handlers are plain functions over a [`easel_store::Snapshot`] and make one [`easel_store::ChangeSet`]; they block,
 //! and run on threads that may. The room knows no HTTP server, no SQL, no Wasm, and no delivery: it queues in the store.
 
+mod attachment;
 mod context;
 mod device;
+mod device_information;
 mod dispatch;
 mod folder_create;
 mod folder_delete;
 mod folder_sync;
 mod folder_update;
 mod gate;
+mod get_attachment;
+mod get_hierarchy;
 mod get_item_estimate;
 mod hierarchy;
 mod hierarchy_state;
+mod item_operations;
 mod move_items;
 mod ping;
+mod provision;
 mod render;
 mod reply;
+mod search;
+mod send_mail;
 mod service;
+mod settings;
+mod smart_forward;
+mod smart_reply;
+mod submit;
 mod sync;
 
 pub use reply::{Answer, Parked, Reply, Resume, Sink, SinkClosed, Why};
-pub use service::{Clock, Policy, Request, Service, Settings};
+pub use service::{Chance, Clock, Policy, Request, Service, Settings};

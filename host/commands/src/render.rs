@@ -9,8 +9,20 @@ use easel_plugin::{Direction, Verdict};
 use easel_protocol::{Class, Groups};
 use easel_store::{BlobId, Content, Folder, Item, Mail, Snapshot, StoreError};
 use easel_wbxml::Element;
+use easel_wbxml::pages::email as email_page;
 
 use crate::context::{Context, Failure};
+
+/// What became of an item on its way to a device.
+#[derive(Debug)]
+pub(crate) enum Rendered {
+    /// Its properties.
+    As(Vec<Element>),
+    /// No view of this version can show it.
+    Unconvertible,
+    /// The device is not to have it.
+    Withheld,
+}
 
 /// The bytes of a stored mail, read in pieces.
 pub(crate) struct StoredMail<'a> {
@@ -64,22 +76,49 @@ impl<'a> Context<'a> {
         item: &Item,
         body: &BodyPreferences,
     ) -> Result<Option<Vec<Element>>, Failure> {
-        let Some(class) = folder.kind.class() else { return Ok(None) };
+        Ok(match self.rendered(snapshot, folder, item, body)? {
+            Rendered::As(properties) => Some(properties),
+            Rendered::Withheld | Rendered::Unconvertible => None,
+        })
+    }
+
+    /// The properties of an item for this device, or why it has none.
+    pub(crate) fn rendered(
+        &self,
+        snapshot: &dyn Snapshot,
+        folder: &Folder,
+        item: &Item,
+        body: &BodyPreferences,
+    ) -> Result<Rendered, Failure> {
+        let Some(class) = folder.kind.class() else { return Ok(Rendered::Withheld) };
         let view = self.view(body);
         let properties = match &item.content {
             Content::Mail(mail) => {
                 let raw = StoredMail::new(snapshot, mail);
-                index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view))
+                index(mail, &raw).and_then(|index| {
+                    let mut properties = email::properties(item.id, &index, &mail.record, &raw, &view)?;
+                    self.hide_recipients(&index, &mut properties);
+                    Ok(properties)
+                })
             }
             Content::Object(content) => easel_items::properties(class, content, &view),
         };
         match properties {
-            Ok(properties) => Ok(self.ask_plugin(folder, class, properties)),
+            Ok(properties) => Ok(self.ask_plugin(folder, class, properties).map_or(Rendered::Withheld, Rendered::As)),
             Err(ItemError::Read(error)) => Err(StoreError::backend("reading a mail", error.to_string()).into()),
             Err(error) => {
                 tracing::warn!(user = self.user.id.0, item = item.id.number(), %error, "an item is left out");
-                Ok(None)
+                Ok(Rendered::Unconvertible)
             }
+        }
+    }
+
+    /// Leaves recipients out where there are more than the device bears: `mail.max_recipients`.
+    fn hide_recipients(&self, index: &Index, properties: &mut Vec<Element>) {
+        let most = usize::try_from(self.profile.number("mail.max_recipients")).expect("the table bounds it");
+        if most > 0 && index.to.len() + index.cc.len() > most {
+            properties
+                .retain(|property| ![email_page::TO, email_page::CC, email_page::DISPLAY_TO].contains(&property.tag));
         }
     }
 

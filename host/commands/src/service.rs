@@ -74,11 +74,15 @@ pub struct Service {
     plugin: Arc<dyn DevicePlugin>,
     settings: Settings,
     clock: Clock,
+    chance: Chance,
     turns: Turns,
 }
 
 /// Tells the time; only the server has one that reads the system.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Makes numbers that nobody can guess; a test has one that counts.
+pub type Chance = Arc<dyn Fn() -> u32 + Send + Sync>;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,7 +100,13 @@ pub(crate) enum Waiting {
 impl Service {
     /// A service over a store, with whoever knows devices.
     pub fn new(store: Arc<dyn Store>, plugin: Arc<dyn DevicePlugin>, settings: Settings, clock: Clock) -> Self {
-        Self { store, plugin, settings, clock, turns: Turns::default() }
+        Self { store, plugin, settings, clock, chance: Arc::new(rand::random), turns: Turns::default() }
+    }
+
+    /// The same service with another source of chance: generations of sync keys, policy keys and message ids.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { chance, ..self }
     }
 
     /// Where everything is kept.
@@ -115,6 +125,11 @@ impl Service {
 
     pub(crate) fn now_ms(&self) -> i64 {
         (self.clock)().as_millisecond()
+    }
+
+    /// A number that nobody can guess.
+    pub(crate) fn random(&self) -> u32 {
+        (self.chance)()
     }
 
     /// Answers a POST. `sink` takes answers that are too long to be held whole.
@@ -142,7 +157,7 @@ impl Service {
         };
         // Meanwhile the policy may have changed, or a wipe been asked for.
         if let Some(status) = gate::refusal(&context) {
-            return dispatch::refuse(context.command, context.version, status);
+            return dispatch::refuse_at_gate(&context, status);
         }
         match waiting {
             Waiting::Ping(waiting) => {
@@ -206,14 +221,17 @@ fn allowed(profile: &Profile) -> Vec<Version> {
 /// One lock a device, so that its requests never overlap.
 #[derive(Default)]
 struct Turns {
-    locks: Mutex<HashMap<(UserId, String), Weak<Mutex<()>>>>,
+    locks: Mutex<HashMap<(UserId, String), Weak<Turn>>>,
 }
+
+/// Held while a request of its device is worked on.
+type Turn = Mutex<()>;
 
 /// Above so many, locks that nobody holds are swept.
 const SWEEP_ABOVE: usize = 1024;
 
 impl Turns {
-    fn of(&self, user: UserId, device: &str) -> Arc<Mutex<()>> {
+    fn of(&self, user: UserId, device: &str) -> Arc<Turn> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (user, device::normal_id(device));
         if let Some(lock) = locks.get(&place).and_then(Weak::upgrade) {

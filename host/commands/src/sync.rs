@@ -273,7 +273,7 @@ impl<'a> Work<'a> {
         }
         let present = self.snapshot.modseq();
         let state = CollectionState {
-            generation: rand::random(),
+            generation: self.context.service.random(),
             step: 1,
             before: Cursors::new(),
             after: view.folders.iter().map(|folder| (*folder, Cursor::starting(present))).collect(),

@@ -184,4 +184,166 @@ pub const TABLE: &[Setting] = &[
         expected: "all or inbox: which folders wake a waiting device",
         effect: Effect::None,
     },
+    Setting {
+        name: "mail.max_recipients",
+        default: Default::Number(0, 0, 100_000),
+        expected: "a mail with more recipients is shown without them; 0 is no limit",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "search.gal_default_range",
+        default: Default::Number(99, 0, 99),
+        expected: "the place, from 0, of the last entry sent of an address list search that names no range",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "search.always_firstname",
+        default: Default::Flag(false),
+        expected: "whether an entry of the address list has a first name even if it is empty",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "search.names",
+        default: Default::Flag(false),
+        expected: "whether first and last name are taken from the name shown where an entry has neither",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "search.gal_photo",
+        default: Default::Text("data", &["data", "text", "none-status"]),
+        expected: "data, text or none-status: a photo as bytes, as base64 text, or as if there were none",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "settings.oof_bodytype",
+        default: Default::Flag(true),
+        expected: "whether an out-of-office message says its body type",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.details_when_off",
+        default: Default::Text("omit", &["omit", "send"]),
+        expected: "omit or send: what a password must be, when none is demanded",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.allow_list",
+        default: Default::Texts(&[]),
+        expected: "the settings sent though they restrict nothing; empty means all",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.send",
+        default: Default::Text("all", &["all", "none"]),
+        expected: "all or none: whether a policy that is not required is sent",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.trunc_unlimited",
+        default: Default::Number(-1, -1, 2_147_483_647),
+        expected: "what a body size without limit is called; -1 is the published word for it",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.max_attachment",
+        default: Default::Number(0, 0, 2_147_483_647),
+        expected: "bytes sent as the largest attachment when there is no limit; 0 sends an empty element",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.wap4133",
+        default: Default::Flag(false),
+        expected: "whether the policy of 2.5 has parameter 4133",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.wipe_with_data",
+        default: Default::Flag(false),
+        expected: "whether a wipe comes with a policy document",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.signal",
+        default: Default::Text("status", &["status", "449", "both"]),
+        expected: "status, 449 or both: how a device from 14.0 on is told to provision",
+        effect: Effect::None,
+    },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::default::Default as _;
+
+    use super::*;
+    use crate::Profile;
+
+    /// The settings of the catalogue's groups: `group.field`, a group first.
+    const GROUPS: [&str; 8] = ["versions", "hierarchy", "sync", "push", "mail", "search", "settings", "policy"];
+
+    #[test]
+    fn every_setting_has_a_name_of_its_own_in_a_known_group() {
+        for (at, setting) in TABLE.iter().enumerate() {
+            let (group, field) = setting.name.split_once('.').unwrap();
+            assert!(GROUPS.contains(&group), "{}", setting.name);
+            assert!(
+                field.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{}",
+                setting.name
+            );
+            assert!(!TABLE[..at].iter().any(|other| other.name == setting.name), "{} twice", setting.name);
+            assert!(!setting.expected.is_empty());
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_the_setting_may_have() {
+        for setting in TABLE {
+            let default = setting.default.value();
+            assert_eq!(setting.check(&default), Ok(()), "{}", setting.name);
+            let mut profile = Profile::default();
+            profile.set(setting.name, default).unwrap();
+            // Writing a default down changes nothing that is read.
+            match setting.default {
+                Default::Flag(flag) => assert_eq!(profile.flag(setting.name), flag),
+                Default::Number(number, _, _) => assert_eq!(profile.number(setting.name), number),
+                Default::Text(text, _) => assert_eq!(profile.text(setting.name), text),
+                Default::Texts(_) => assert!(profile.texts(setting.name).is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_or_out_of_range_is_refused_by_name() {
+        for setting in TABLE {
+            let wrong = match setting.default {
+                Default::Flag(_) => vec![Value::Number(1)],
+                Default::Number(_, least, most) => {
+                    vec![Value::Flag(true), Value::Number(least - 1), Value::Number(most + 1)]
+                }
+                Default::Text(_, words) => {
+                    let other = (!words.is_empty()).then(|| Value::Text("no such word".to_owned()));
+                    [Some(Value::Number(1)), other].into_iter().flatten().collect()
+                }
+                Default::Texts(words) => {
+                    let other = (!words.is_empty()).then(|| Value::Texts(vec!["no such word".to_owned()]));
+                    [Some(Value::Flag(true)), other].into_iter().flatten().collect()
+                }
+            };
+            for value in wrong {
+                let refused = Profile::default().set(setting.name, value.clone()).unwrap_err();
+                assert!(refused.to_string().contains(setting.name), "{refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_changes_the_shape_of_things_says_so() {
+        let effect = |name| find(name).unwrap().effect;
+        assert_eq!(effect("versions.versions"), Effect::Renegotiate);
+        assert_eq!(effect("hierarchy.single"), Effect::Hierarchy);
+        assert_eq!(effect("mail.max_recipients"), Effect::Resend);
+        assert_eq!(effect("sync.window_max"), Effect::None);
+        let of_hierarchy = |setting: &&Setting| setting.name.starts_with("hierarchy.");
+        assert!(TABLE.iter().filter(of_hierarchy).all(|setting| setting.effect == Effect::Hierarchy));
+    }
+}

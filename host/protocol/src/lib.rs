@@ -14,6 +14,7 @@ mod headers;
 mod ids;
 mod locale;
 mod mail_record;
+mod oof;
 mod request_line;
 mod status;
 mod sync_key;
@@ -30,6 +31,7 @@ pub use headers::{ENDPOINT, SERVER_VERSION, command_list, is_endpoint, version_l
 pub use ids::{CollectionId, FileReference, IdError, LongId, ServerId};
 pub use locale::language;
 pub use mail_record::{Flag, LastVerb, MailRecord, Verb};
+pub use oof::{Oof, OofMessage, OofState};
 pub use request_line::{QueryForm, RequestLine, RequestLineError};
 pub use status::{CommonStatus, Refusal};
 pub use sync_key::{SyncKey, SyncKeyError};

@@ -49,6 +49,8 @@ statuses! {
     ServerErrorRetryLater = 111 503,
     /// The mailbox is full.
     MailboxQuotaExceeded = 113 507,
+    /// More recipients than one message may have.
+    SendQuotaExceeded = 115 403,
     /// A recipient that cannot be resolved.
     MessageRecipientUnresolved = 116 400,
     /// The same ClientId was sent before.
@@ -111,6 +113,12 @@ statuses! {
     InvalidAccountId = 166 400,
     /// Protected mail is not offered.
     IrmFeatureDisabled = 168 400,
+    /// The person has no picture.
+    NoPicture = 173 404,
+    /// The picture is larger than the device takes.
+    PictureTooLarge = 174 413,
+    /// The device has as many pictures as it takes.
+    PictureLimitReached = 175 403,
     /// The user has as many devices as allowed.
     MaximumDevicesReached = 177 403,
     /// A forward with both a MIME message and a body.

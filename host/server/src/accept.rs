@@ -40,7 +40,14 @@ enum GreetError {
 /// Accepts until the server stops. When all room is taken, connections wait in the kernel's queue.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting: Greeting) {
     let mut phases = shared.shutdown.phases();
+    let mut full = false;
     loop {
+        let free = shared.connections.available_permits();
+        if free == 0 && !full {
+            tracing::warn!("there is no room for further connections");
+        }
+        // Said again only after a good part of the room was free.
+        full = free == 0 || full && free < usize::try_from(shared.connections_max / 10).unwrap_or(0);
         let next = async {
             let room = Arc::clone(&shared.connections).acquire_owned().await.expect("this semaphore is never closed");
             (room, listener.accept().await)

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use channel::{Channel, ChannelError};
 pub(crate) use frame::PIECE_BYTES_MAX;
 pub(crate) use login_name::{DEFAULT_TENANT, LoginName};
-pub(crate) use office::{Office, Refusal, chain};
+pub(crate) use office::{Office, Refusal, Serving, chain};
 pub(crate) use ownership::{Ownership, OwnershipError};
 pub(crate) use socket::AdminSocket;
 
@@ -183,6 +183,8 @@ pub(crate) struct ServerShown {
     pub(crate) pid: u32,
     /// Addresses, as URLs where they are.
     pub(crate) listening: Vec<String>,
+    /// Requests that wait for news.
+    pub(crate) waiting: usize,
 }
 
 /// A tenant, for people.

@@ -18,6 +18,9 @@ pub trait Commands: Send + Sync {
     /// The version list for a device (id and type): the answer to OPTIONS.
     fn versions(&self, user: &User, device: Option<(&str, &str)>) -> String;
 
+    /// The commands there are: the answer to OPTIONS, too. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
+    fn names(&self) -> String;
+
     /// Who wakes waiting requests.
     fn bus(&self) -> &dyn Bus;
 }
@@ -83,6 +86,10 @@ impl Commands for Served {
 
     fn versions(&self, user: &User, device: Option<(&str, &str)>) -> String {
         easel_protocol::version_list(self.0.versions(user, device))
+    }
+
+    fn names(&self) -> String {
+        self.0.commands().map(easel_protocol::Command::name).collect::<Vec<_>>().join(",")
     }
 
     fn bus(&self) -> &dyn Bus {

@@ -1,13 +1,13 @@
 //! One request at a time for a device. K: G48.
 //!
 //! A device that gets no answer in time repeats its Sync while the first still runs. Two at once would fork its state,
-//! so the second waits for the first, behind a queue with an end. Commands that only read pass by.
+//! so the second waits for the first, behind a queue with an end and without a thread. The commands
+//! take turns too; here it is seen to that nobody blocks a worker with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use easel_protocol::Command;
 use easel_store::UserId;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -84,34 +84,6 @@ impl Drop for Visit {
                 doors.remove(&self.device);
             }
         }
-    }
-}
-
-/// Whether the command must not overlap with others of its device. The rest only reads, or changes the mailbox in one
-/// transaction that touches no state of the device.
-pub(crate) const fn takes_turns(command: Command) -> bool {
-    match command {
-        Command::Sync
-        | Command::SendMail
-        | Command::SmartForward
-        | Command::SmartReply
-        | Command::FolderSync
-        | Command::FolderCreate
-        | Command::FolderDelete
-        | Command::FolderUpdate
-        | Command::MoveItems
-        | Command::GetItemEstimate
-        | Command::MeetingResponse
-        | Command::Settings
-        | Command::Ping
-        | Command::Provision => true,
-        Command::GetAttachment
-        | Command::GetHierarchy
-        | Command::Search
-        | Command::ItemOperations
-        | Command::ResolveRecipients
-        | Command::ValidateCert
-        | Command::Find => false,
     }
 }
 

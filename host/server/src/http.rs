@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use easel_commands::{Answer, Request as CommandRequest, Sink};
-use easel_protocol::{Command, RequestLine};
+use easel_protocol::RequestLine;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -17,7 +17,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use crate::authenticate::Credentials;
 use crate::commands::Turn;
 use crate::connection::Slot;
-use crate::devices::{Devices, takes_turns};
+use crate::devices::Devices;
 use crate::gzip;
 use crate::login::Session;
 use crate::park::{self, FirstLook, Visitor};
@@ -26,27 +26,6 @@ use crate::sink::{AnswerBody, CutShort, Stream};
 use crate::trace::Trace;
 
 pub(crate) use error::HttpError;
-
-/// The commands that OPTIONS names. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
-const COMMANDS: [Command; 17] = [
-    Command::Sync,
-    Command::SendMail,
-    Command::SmartForward,
-    Command::SmartReply,
-    Command::GetAttachment,
-    Command::FolderSync,
-    Command::FolderCreate,
-    Command::FolderDelete,
-    Command::FolderUpdate,
-    Command::MoveItems,
-    Command::GetItemEstimate,
-    Command::MeetingResponse,
-    Command::Search,
-    Command::Settings,
-    Command::Ping,
-    Command::ItemOperations,
-    Command::Provision,
-];
 
 const METHODS: &str = "OPTIONS,POST";
 
@@ -149,7 +128,7 @@ async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incomi
         let versions = inner.commands.versions(&user, device);
         let headers = vec![
             ("ms-asprotocolversions", versions),
-            ("ms-asprotocolcommands", COMMANDS.map(Command::name).join(",")),
+            ("ms-asprotocolcommands", inner.commands.names()),
             ("public", METHODS.to_owned()),
             ("allow", METHODS.to_owned()),
         ];
@@ -189,10 +168,7 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
         began,
     });
     let device = Devices::name(session.user.id, &line.device_id);
-    let pass = match takes_turns(line.command) {
-        true => Some(shared.devices.pass(device.clone()).await.map_err(|_| HttpError::busy())?),
-        false => None,
-    };
+    let pass = shared.devices.pass(device.clone()).await.map_err(|_| HttpError::busy())?;
     let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close };
     let inner = Arc::clone(shared);
     let command = move |sink: &mut dyn Sink| {
@@ -214,7 +190,7 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
         };
         inner.commands.handle(&request, sink)
     };
-    match shared.run(pass, gzip, trace, command).await.map_err(|_| HttpError::busy())? {
+    match shared.run(Some(pass), gzip, trace, command).await.map_err(|_| HttpError::busy())? {
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
         begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
     }

@@ -93,7 +93,7 @@ pub enum Denied {
 /// Somebody who is logged in.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Who.
+    /// Who; without the picture, which no command needs and every cached login would keep.
     pub user: Arc<User>,
     key: CredentialKey,
     stale: bool,
@@ -218,7 +218,8 @@ impl Logins {
         let payer = (from, self.shared.throttle_key(&credentials.login));
         state.throttle.pay(payer.0, payer.1, now).map_err(|wait| {
             tracing::warn!(address = %from, "too many wrong passwords");
-            Denied::Busy { retry_after_secs: wait.as_secs().clamp(1, 3600) }
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            Denied::Busy { retry_after_secs: seconds.clamp(1, 3600) }
         })?;
         let job = Job { credentials: credentials.clone(), key, payer, epoch: state.cache.epoch() };
         if self.jobs.try_send(job).is_err() {
@@ -242,7 +243,7 @@ impl Logins {
         let mut state = self.shared.state();
         match found {
             Some(user) if user.enabled && user.login_generation == session.user.login_generation => {
-                let user = Arc::new(user);
+                let user = Arc::new(User { photo: None, ..user });
                 state.cache.refresh(&session.key, Arc::clone(&user), now);
                 Ok(user)
             }

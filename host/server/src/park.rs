@@ -123,7 +123,10 @@ pub(crate) async fn wait(shared: &Arc<Shared>, parked: Parked, phases: &mut Phas
     let Parked { mut transport, mut early, mut ticket } = parked;
     let _counted = shared.standing.count();
     loop {
-        let why = reason(&mut ticket, &mut transport, &mut early, phases).await?;
+        let Some(why) = reason(&mut ticket, &mut transport, &mut early, phases).await else {
+            ticket.visitor.trace.finish(0, 0, shared.clock.now());
+            return None;
+        };
         // Boxed: what a look needs is not kept while nobody looks.
         match Box::pin(look_again(shared, ticket, why)).await {
             Again::Answer { response, close } => {

@@ -251,7 +251,8 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(LocalBus::default()) as Arc<dyn Bus>));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let logins = Logins::new(Arc::clone(&store), Arc::clone(&clock), LoginOptions::default()).unwrap();
-        let service = Service { store, plugin: Arc::new(NoPlugin), settings: Settings::default() };
+        let now = Arc::clone(&clock);
+        let service = Service::new(store, Arc::new(NoPlugin), Settings::default(), Arc::new(move || now.now()));
         let served = Arc::new(Served(Arc::new(service)));
         let shared = Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -17,7 +17,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Writes the line. Code 0: the answer was cut.
+    /// Writes the line. Code 0: the client went, or the answer was cut.
     pub(crate) fn finish(&self, code: u16, bytes: usize, now: Timestamp) {
         let millis = now.duration_since(self.began).as_millis();
         tracing::info!(

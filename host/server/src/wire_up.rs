@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError};
+use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
 use crate::config::{self, Config, LmtpListen, SmartHostTls};
 
 /// How long `serve` waits for another verb to end.
@@ -124,7 +124,7 @@ pub(crate) fn serve(config: &Config, listening: impl FnOnce(&[String])) -> Resul
 
 /// Everything that runs.
 struct House {
-    server: Running,
+    server: Arc<Running>,
     delivering: Vec<Delivering>,
     stop: watch::Sender<bool>,
     admin: AdminSocket,
@@ -168,7 +168,9 @@ impl House {
         delivering.push(sending.map_err(ServeError::Queue)?);
         tokio::spawn(prune(Arc::clone(&store), Arc::clone(&clock), stopped));
         // Last: who reaches this socket finds everything else running.
-        let office = Office::new(store, clock, config).serving(logins, places.clone());
+        let server = Arc::new(server);
+        let serving = Serving { logins, running: Arc::clone(&server), listening: places.clone() };
+        let office = Office::new(store, clock, config).in_server(serving);
         let admin = AdminSocket::listen(&config.data_dir, Arc::new(office))
             .map_err(|error| ServeError::AdminSocket(config.data_dir.clone(), error))?;
         for place in &places {
@@ -184,8 +186,8 @@ impl House {
         tracing::info!(waiting = server.parked(), "stopping");
         let gently = async {
             stop.send_replace(true);
-            // Conversations with administrators end with the request they are at.
-            drop(tokio::task::spawn_blocking(move || drop(admin)).await);
+            admin.end().await;
+            let server = Arc::into_inner(server).expect("only the conversations had it, too, and they have ended");
             let cut_off = server.shutdown(grace).await;
             for task in delivering {
                 task.ended().await;
@@ -298,7 +300,8 @@ fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
 }
 
 fn smart_host(host: &config::SmartHost, hostname: &str) -> Result<SmartHost, ServeError> {
-    let password = host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
+    let password =
+        host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
     let login = host.user.clone().zip(password).map(|(user, password)| queue::Login { user, password });
     Ok(SmartHost {
         host: host.host.clone(),

@@ -116,7 +116,8 @@ CREATE TABLE item (
 
 -- Covers a page of a folder, and its count.
 CREATE INDEX item_position ON item (user, folder, window, id);
-CREATE INDEX item_uid ON item (user, uid) WHERE uid IS NOT NULL;
+-- With the id, or it would not be taken where the answer is to be in order.
+CREATE INDEX item_uid ON item (user, uid, id) WHERE uid IS NOT NULL;
 CREATE INDEX item_conversation ON item (user, conversation) WHERE conversation IS NOT NULL;
 
 CREATE TABLE content (
@@ -199,6 +200,7 @@ CREATE TABLE sent (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sent_device ON sent (device);
+CREATE INDEX sent_at ON sent (at);
 
 CREATE TABLE outgoing (
     -- Messages to be sent.

@@ -155,10 +155,11 @@ fn classes(connection: &Connection, user: UserId) -> rusqlite::Result<HashMap<Co
     Ok(classes)
 }
 
-/// What every search asks of an item; a bound that is not given is beyond every key.
-const HELD: &str = "item.user = ?1
-    AND (?2 IS NULL OR item.window > ?2) AND (?3 IS NULL OR item.window < ?3)
-    AND (?4 IS NULL OR item.conversation = ?4)";
+/// What every search asks of an item.
+const HELD: &str = "item.user = ?1 AND (?2 IS NULL OR item.window > ?2) AND (?3 IS NULL OR item.window < ?3)";
+
+/// Of one conversation; one that is not asked for must not stand in the question, or no index fits it.
+const THREAD: &str = "AND item.conversation = ?4";
 
 fn collect(
     connection: &Connection,
@@ -178,18 +179,21 @@ fn collect(
     Ok(found)
 }
 
+/// The question for items of which nothing but facts is asked.
+fn facts_question(thread: bool) -> String {
+    let thread = if thread { THREAD } else { "AND ?4 IS NULL" };
+    format!("SELECT item.id, item.folder, item.window FROM item WHERE {HELD} {thread}")
+}
+
 fn by_facts(connection: &Connection, user: UserId, query: &Query) -> rusqlite::Result<Vec<Candidate>> {
-    // The index of conversations is of use only where the question names one.
-    let conversation = if query.conversation.is_some() { "item.conversation = ?4 AND" } else { "" };
-    let sql = format!("SELECT item.id, item.folder, item.window FROM item WHERE {conversation} {HELD}");
     let values: [&dyn rusqlite::ToSql; 4] = [&int(user.0), &query.after, &query.before, &query.conversation];
-    collect(connection, &sql, &values, |_| Ok(true))
+    collect(connection, &facts_question(query.conversation.is_some()), &values, |_| Ok(true))
 }
 
 fn indexed(connection: &Connection, user: UserId, query: &Query, wanted: &Wanted) -> rusqlite::Result<Vec<Candidate>> {
     let sql = format!(
         "SELECT item.id, item.folder, item.window FROM search CROSS JOIN item ON item.object = search.rowid
-         WHERE search MATCH ?5 AND {HELD}
+         WHERE search MATCH ?5 AND {HELD} AND (?4 IS NULL OR item.conversation = ?4)
              AND NOT EXISTS (SELECT 1 FROM search_queue WHERE search_queue.object = item.object)"
     );
     let expression = wanted.expression(user);
@@ -202,7 +206,7 @@ fn queued(connection: &Connection, user: UserId, query: &Query, wanted: &Wanted)
     let sql = format!(
         "SELECT item.id, item.folder, item.window, search_queue.text FROM search_queue
              CROSS JOIN item ON item.object = search_queue.object
-         WHERE search_queue.user = ?1 AND {HELD}"
+         WHERE search_queue.user = ?1 AND {HELD} AND (?4 IS NULL OR item.conversation = ?4)"
     );
     let values: [&dyn rusqlite::ToSql; 4] = [&int(user.0), &query.after, &query.before, &query.conversation];
     collect(connection, &sql, &values, |row| Ok(wanted.found_in(row.get_ref(3)?.as_str()?)))
@@ -234,5 +238,12 @@ mod tests {
     #[test]
     fn what_has_no_letter_is_in_no_text() {
         assert!(Wanted::new(&Query { words: vec!["\" OR *".into(), "?!".into()], ..Query::default() }).is_none());
+    }
+
+    #[test]
+    fn facts_are_read_from_an_index_that_holds_them_all() {
+        let (all, thread) = (crate::sql::plan(&facts_question(false), 4), crate::sql::plan(&facts_question(true), 4));
+        assert_eq!(all, "SEARCH item USING COVERING INDEX item_position (user=?)");
+        assert_eq!(thread, "SEARCH item USING INDEX item_conversation (user=? AND conversation=?)");
     }
 }

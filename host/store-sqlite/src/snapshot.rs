@@ -15,6 +15,16 @@ use crate::pool::Reader;
 use crate::sql::{decode, int, limit as bound, number};
 use crate::{blobs, folders, log, search};
 
+const ASCENDING: &str = "SELECT window, id FROM item
+    WHERE user = ?1 AND folder = ?2 AND (window, id) >= (?3, ?4) AND (window, id) < (?5, ?6)
+    ORDER BY window, id LIMIT ?7";
+
+const DESCENDING: &str = "SELECT window, id FROM item
+    WHERE user = ?1 AND folder = ?2 AND (window, id) >= (?3, ?4) AND (window, id) < (?5, ?6)
+    ORDER BY window DESC, id DESC LIMIT ?7";
+
+const BY_UID: &str = "SELECT id FROM item WHERE user = ?1 AND uid = ?2 ORDER BY id";
+
 /// A look at the mailbox of one user.
 pub(crate) struct Look<'a> {
     reader: Reader<'a>,
@@ -73,16 +83,8 @@ impl<'a> Look<'a> {
         limit: usize,
     ) -> rusqlite::Result<Vec<Position>> {
         let sql = match order {
-            Order::Ascending => {
-                "SELECT window, id FROM item
-                 WHERE user = ?1 AND folder = ?2 AND (window, id) >= (?3, ?4) AND (window, id) < (?5, ?6)
-                 ORDER BY window, id LIMIT ?7"
-            }
-            Order::Descending => {
-                "SELECT window, id FROM item
-                 WHERE user = ?1 AND folder = ?2 AND (window, id) >= (?3, ?4) AND (window, id) < (?5, ?6)
-                 ORDER BY window DESC, id DESC LIMIT ?7"
-            }
+            Order::Ascending => ASCENDING,
+            Order::Descending => DESCENDING,
         };
         let (start, end) = (positions.start, positions.end);
         let values = params![
@@ -194,10 +196,9 @@ impl Snapshot for Look<'_> {
 
     fn by_uid(&self, uid: &str) -> Result<Vec<ServerId>, StoreError> {
         let find = || -> rusqlite::Result<Vec<ServerId>> {
-            let sql = "SELECT id FROM item WHERE user = ?1 AND uid = ?2 ORDER BY id";
             let values = params![int(self.user.0), uid];
             let read = |row: &Row<'_>| number(row, 0).map(ServerId::new);
-            self.reader.prepare_cached(sql)?.query_map(values, read)?.collect()
+            self.reader.prepare_cached(BY_UID)?.query_map(values, read)?.collect()
         };
         find().map_err(self.failed("looking up a UID"))
     }
@@ -233,5 +234,26 @@ impl Snapshot for Look<'_> {
         let sql = "SELECT at FROM sent WHERE user = ?1 AND device = ?2 AND token = ?3";
         let values: [&dyn rusqlite::ToSql; 3] = [&int(self.user.0), &int(device.0), &token];
         self.one("reading what was sent", sql, &values, |row| row.get(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::plan;
+
+    #[test]
+    fn a_page_costs_as_much_as_it_is_long() {
+        for question in [ASCENDING, DESCENDING] {
+            let plan = plan(question, 7);
+            let expected = "SEARCH item USING COVERING INDEX item_position (user=? AND folder=? AND (window,id)>(?,?) \
+                            AND (window,id)<(?,?))";
+            assert_eq!(plan, expected);
+        }
+    }
+
+    #[test]
+    fn a_uid_is_found_without_a_walk_through_the_mailbox() {
+        assert_eq!(plan(BY_UID, 2), "SEARCH item USING COVERING INDEX item_uid (user=? AND uid=?)");
     }
 }

@@ -48,6 +48,17 @@ pub(crate) fn unknown(column: usize, value: i64) -> rusqlite::Error {
     rusqlite::Error::IntegralValueOutOfRange(column, value)
 }
 
+/// How SQLite answers a question of so many values, on the connections of this room.
+#[cfg(test)]
+pub(crate) fn plan(question: &str, values: usize) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = crate::schema::open(&crate::connection::Files::inside(dir.path())).unwrap();
+    let mut statement = opened.easel.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
+    let values = rusqlite::params_from_iter((0..values).map(|_| 1));
+    let steps = statement.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+    steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     use easel_protocol::MailRecord;

@@ -322,3 +322,6 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
 //! The suite every store must pass, and the game every store plays.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
 
 use std::sync::Arc;
 
@@ -15,12 +18,13 @@ fn sqlite(bus: Arc<dyn Bus>) -> (TempDir, SqliteStore) {
 easel_store::conformance!(sqlite);
 
 #[test]
-fn phones_hold_what_they_should_over_random_games() {
-    for seed in 0..25 {
-        let (dir, store) = sqlite(Arc::new(LocalBus::default()));
-        easel_store::model::play(store, seed, 60, |store| {
+fn five_hundred_games_end_with_every_phone_holding_its_window() {
+    for seed in 0..500 {
+        let dir = common::quick_directory();
+        let open = || SqliteStore::open(dir.path(), Arc::new(LocalBus::default())).unwrap();
+        easel_store::model::play(open(), seed, 60, |store| {
             drop(store);
-            SqliteStore::open(dir.path(), Arc::new(LocalBus::default())).unwrap()
+            open()
         });
     }
 }

@@ -152,6 +152,7 @@ macro_rules! conformance {
                 a_moved_item_is_found_under_its_new_id,
                 a_removed_item_is_not_found,
                 a_uid_finds_the_items_that_are_there,
+                a_word_with_marks_inside_is_found_where_its_parts_follow_one_another,
                 every_word_must_begin_some_word,
                 only_the_own_mailbox_is_searched,
                 subject_people_and_text_are_searched,

@@ -333,6 +333,17 @@ fn searchable(facts: &easel_protocol::Facts) -> String {
     format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
 }
 
+/// Runs of letters and digits.
+fn words(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether the parts of a word that was asked for stand one after the other: all but the last whole.
+fn found_in(text: &[&str], parts: &[&str]) -> bool {
+    let Some((last, whole)) = parts.split_last() else { return false };
+    text.windows(parts.len()).any(|place| place[..whole.len()] == *whole && place[whole.len()].starts_with(last))
+}
+
 fn unread(mut facts: easel_protocol::Facts) -> easel_protocol::Facts {
     facts.search_text = String::new();
     facts
@@ -609,6 +620,9 @@ impl Store for MemoryStore {
         let seen: BTreeMap<DeviceKey, i64> = inner.devices.values().map(|d| (d.key, d.last_seen)).collect();
         let mut pruned = 0;
         for mailbox in inner.mailboxes.values_mut() {
+            if mailbox.sent.values().any(|at| *at <= since) {
+                Arc::make_mut(mailbox).sent.retain(|_, at| *at > since);
+            }
             let needed = mailbox.collections.iter().filter(|((device, _), _)| seen.get(device) > Some(&since));
             let floor = needed.filter_map(|(_, state)| state.needs_log_after()).min().unwrap_or(mailbox.modseq);
             if floor <= mailbox.floor {
@@ -725,7 +739,11 @@ impl Snapshot for Look<'_> {
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
         let class_of =
             |folder: CollectionId| self.mailbox.folders.get(&folder).map(|f| f.kind).and_then(FolderType::class);
-        let words: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
+        let asked: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
+        let asked: Vec<Vec<&str>> = asked.iter().filter(|word| !word.is_empty()).map(|word| words(word)).collect();
+        if asked.iter().any(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         let mut found: Vec<&Stored> = self
             .mailbox
             .items
@@ -739,9 +757,7 @@ impl Snapshot for Look<'_> {
                     && (query.conversation.is_none() || query.conversation == item.facts.conversation)
                     && query.after.is_none_or(|after| key > after)
                     && query.before.is_none_or(|before| key < before)
-                    && words.iter().all(|word| {
-                        stored.search.split(|c: char| !c.is_alphanumeric()).any(|other| other.starts_with(word))
-                    })
+                    && asked.iter().all(|parts| found_in(&words(&stored.search), parts))
             })
             .collect();
         found.sort_by_key(|stored| std::cmp::Reverse((stored.item.facts.window, stored.item.id)));

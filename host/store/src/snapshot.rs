@@ -85,7 +85,8 @@ pub enum Order {
 /// What a search looks for; everything given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Words, each of which must begin a word of subject, people or text, without regard to case.
+    /// Words, each of which must begin a word of subject, people or text, without regard to case. A word is a run of
+    /// letters and digits; one with marks inside (`anna@one`) is found where its parts follow one another.
     pub words: Vec<String>,
     /// In these folders; empty means in all.
     pub folders: Vec<CollectionId>,

@@ -1,5 +1,7 @@
 //! `cargo xtask`: the demo and the tests, with one command each.
 
+mod demo;
+
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
@@ -9,12 +11,15 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version)]
 enum Task {
+    /// Starts a server with sample data and lets simulated phones synchronise with it.
+    Demo(demo::Demo),
     /// Runs the whole test suite.
     Test,
 }
 
 fn main() -> ExitCode {
     let done = match Task::parse() {
+        Task::Demo(demo) => demo.run(),
         Task::Test => test(),
     };
     match done {
@@ -37,7 +42,7 @@ fn test() -> anyhow::Result<()> {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     say(&format!("{program} {}", arguments.join(" ")));
     let status = Command::new(program).args(arguments).status().with_context(|| format!("starting {program}"))?;
     ensure!(status.success(), "{program} {} ended with {status}", arguments.join(" "));
@@ -45,6 +50,6 @@ fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stderr, reason = "a tool speaks to whoever started it")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     eprintln!("xtask: {line}");
 }

@@ -40,6 +40,15 @@ impl Clock {
         Self { zone, wire, all_day, dates, blob: (!dates).then(|| encode(&rules)) }
     }
 
+    /// The clock of one occurrence that was moved, or of an event whose zone is not told.
+    pub(super) fn of_moment(span: &Span, view: &View<'_>) -> Self {
+        let zone = span.start.zone(&view.owner.zone);
+        if span.start.is_date() {
+            return Self::of(span, None, view);
+        }
+        Self { wire: zone.clone(), zone, all_day: false, dates: false, blob: None }
+    }
+
     /// The clock of a device that sent this zone.
     pub(super) fn of_device(named: &NamedZone, wire: TimeZone, all_day: bool, view: &View<'_>) -> Self {
         let dates = all_day && view.version >= Version::V16_0;

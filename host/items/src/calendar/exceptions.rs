@@ -168,7 +168,7 @@ pub(super) fn edit_occurrence(
         None => fresh(stored, series, original, view),
     };
     let span = stored.span(&event, &view.owner.zone)?;
-    let clock = Clock::of(&span, None, view);
+    let clock = Clock::of_moment(&span, view);
     let change = times::changed(&span, clock, &sent, &shown, false, view)?;
     let span = unmoved(&sent, named, original, series, change.span);
     times::put(&mut event, stored, &span, &view.owner.zone);
@@ -186,6 +186,25 @@ pub(super) fn edit_occurrence(
     put_back(stored, place, event);
     undelete(stored, series, original);
     Ok(())
+}
+
+/// Changes the override of an occurrence, made for the purpose where there is none.
+pub(super) fn with_occurrence<T>(
+    stored: &mut Stored,
+    series: &Series,
+    original: DateTime,
+    view: &View<'_>,
+    change: impl FnOnce(&mut Component) -> T,
+) -> T {
+    let place = place_of(stored, series, original);
+    let mut event = match place.and_then(|at| stored.event_at(at)) {
+        Some(event) => event.clone(),
+        None => fresh(stored, series, original, view),
+    };
+    let done = change(&mut event);
+    put_back(stored, place, event);
+    undelete(stored, series, original);
+    done
 }
 
 /// A start that equals the occurrence's name is its own time, whatever the rules of the blob make of it.

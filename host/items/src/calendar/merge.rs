@@ -409,7 +409,7 @@ fn merge_body(event: &mut Component, said: &Said<'_>, seen: &Component, edit: &E
     }
 }
 
-fn set_busy_status(event: &mut Component, status: u8) {
+pub(super) fn set_busy_status(event: &mut Component, status: u8) {
     if show::busy_status(event) == status {
         return;
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::clock::{Clock, Series};
 use super::people::Meeting;
-use super::stored::{Span, Stored};
+use super::stored::{Span, Stored, When};
 use super::{alarm, place};
 use crate::lines::Component;
 use crate::recurrence::CALENDAR;
@@ -94,7 +94,7 @@ pub(super) fn event(stored: &Stored, view: &View<'_>) -> Result<Element, ItemErr
         return Err(ItemError::Rule { element: "Recurrence", reason: "dates beside the rule" });
     }
     let mut span = stored.span(main, &view.owner.zone)?;
-    let clock = Clock::of(&span, series.as_ref().map(|series| &series.rule), view);
+    let clock = series.as_ref().map_or_else(|| Clock::of(&span, None, view), |series| series.clock.clone());
     let mut elements = Vec::new();
     if let Some(series) = &series {
         let first = series.rule.occurrences(span.start.local, &clock.zone).next();
@@ -297,9 +297,11 @@ fn exception(
     if meeting.cancelled && !meeting.is_meeting() {
         return deleted(named);
     }
-    let clock = Clock::of(&span, None, view);
-    // An occurrence that was moved is a moment, not a time on the clock of the series.
-    let (start, end) = (clock.say(span.start.local), clock.say(span.end_local()));
+    let clock = Clock::of_moment(&span, view);
+    // An occurrence that was moved is a moment, not a time on the clock of the series; one that was not keeps its name.
+    let stays = span.start == When::like(original, &series.span.start);
+    let start = if stays { series.clock.say(original) } else { clock.say(span.start.local) };
+    let end = clock.say(span.end_local());
     let end = if span.start.is_date() { end } else { super::stored::later(start, span.length) };
     let mut elements = own(stored, event, &span, [start, end], view)?;
     elements.retain(|element| {

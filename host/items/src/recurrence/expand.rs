@@ -11,8 +11,9 @@ use jiff::tz::TimeZone;
 
 use super::{Day, Freq, Rule};
 
-/// Work allowed for one iteration; a looked-at day or moment costs 1, a year 20.
-const STEPS_MAX: u32 = 100_000;
+/// Work allowed for one iteration: a day or moment looked at costs 1, a year 50. It reaches 130 years of days and 1,000
+/// years of years.
+const STEPS_MAX: u32 = 50_000;
 /// Times in one day that a rule may name.
 const TIMES_MAX: usize = 1_440;
 
@@ -83,7 +84,7 @@ impl Occurrences<'_> {
         let first = self.start.date();
         let mut found = match self.rule.freq {
             Freq::Yearly => {
-                self.steps += 19;
+                self.steps += 49;
                 let year =
                     i16::try_from(i64::from(first.year()).checked_add(step)?).ok().filter(|year| *year < 9_999)?;
                 self.days(Date::new(year, 1, 1).ok()?, Date::new(year + 1, 1, 1).ok()?)

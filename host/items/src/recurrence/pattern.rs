@@ -370,7 +370,13 @@ impl Rule {
         match self.freq {
             Freq::Daily if days == 0 => Ok(pattern(0)),
             Freq::Daily if self.interval != 1 => Err(Unsayable("every few days on some weekdays only")),
-            Freq::Daily | Freq::Weekly | Freq::Hourly | Freq::Minutely | Freq::Secondly | Freq::Monthly | Freq::Yearly => {
+            Freq::Daily
+            | Freq::Weekly
+            | Freq::Hourly
+            | Freq::Minutely
+            | Freq::Secondly
+            | Freq::Monthly
+            | Freq::Yearly => {
                 let own = 1 << start.weekday().to_sunday_zero_offset();
                 Ok(Pattern { day_of_week: Some(if days == 0 { own } else { days }), ..pattern(1) })
             }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use easel_server::{Clock, Logins};
+use easel_server::{Clock, Logins, Running};
 use easel_store::{Store, StoreError, Tenant, User, UserId};
 use jiff::Timestamp;
 
@@ -15,8 +15,8 @@ use crate::config::Config;
 pub(crate) struct Office {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// In a server: the logins it remembers, and where it listens.
-    pub(crate) server: Option<(Arc<Logins>, Vec<String>)>,
+    /// The server this is in, if it is in one.
+    pub(crate) server: Option<Serving>,
     /// Bytes of one message or object taken in.
     pub(crate) message_bytes_max: usize,
 }
@@ -25,6 +25,15 @@ impl fmt::Debug for Office {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Office").finish_non_exhaustive()
     }
+}
+
+/// A server that runs in this process.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) running: Arc<Running>,
+    /// Where it listens, for people.
+    pub(crate) listening: Vec<String>,
 }
 
 /// Why a request is not carried out: a sentence for the administrator.
@@ -65,24 +74,26 @@ impl Office {
         Self { store, clock, server: None, message_bytes_max: config.limits.message_bytes_max }
     }
 
-    /// The same in a server: logins that it remembers end with the password they were made with.
+    /// The same in a server.
     #[must_use]
-    pub(crate) fn serving(self, logins: Arc<Logins>, listening: Vec<String>) -> Self {
-        Self { server: Some((logins, listening)), ..self }
+    pub(crate) fn in_server(self, server: Serving) -> Self {
+        Self { server: Some(server), ..self }
     }
 
     pub(super) fn status(&self) -> Reply {
-        let server = self.server.as_ref().map(|(_, listening)| ServerShown {
+        let server = self.server.as_ref().map(|serving| ServerShown {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            listening: listening.clone(),
+            listening: serving.listening.clone(),
+            waiting: serving.running.parked(),
         });
         Reply::Status { server }
     }
 
+    /// Logins that the server remembers end with the password they were made with.
     pub(super) fn end_logins(&self, user: UserId) {
-        if let Some((logins, _)) = &self.server {
-            logins.invalidate(user);
+        if let Some(serving) = &self.server {
+            serving.logins.invalidate(user);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::office::{Office, Refusal};
-use super::{LoginName, PROTOCOL, Reply, Request, address_list, devices, mailbox, users};
+use super::{DeviceOrder, LoginName, PROTOCOL, Reply, Request, address_list, devices, mailbox, users};
 use crate::import::{Intake, Taken};
 
 /// Carries out requests, in whichever process owns the data directory.
@@ -24,7 +24,12 @@ impl Session {
 
     /// Carries out a request.
     pub(crate) fn answer(&mut self, request: Request, body: Vec<u8>) -> (Reply, Vec<u8>) {
-        match self.carry_out(request, body) {
+        let change = change(&request);
+        let answer = self.carry_out(request, body);
+        if let Some((what, whose)) = change {
+            tracing::info!(what, whose, done = answer.is_ok(), "an administrator's change");
+        }
+        match answer {
             Ok(answer) => answer,
             Err(Refusal(reason)) => (Reply::Refused { reason }, Vec::new()),
         }
@@ -92,5 +97,38 @@ impl Session {
             self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user));
         }
         Ok(self.intake.as_mut().expect("it was made above"))
+    }
+}
+
+/// What a request changes, and of whom, for the log; `None` when it changes nothing, or when there are too many of it.
+fn change(request: &Request) -> Option<(&'static str, String)> {
+    match request {
+        Request::TenantAdd { name } => Some(("tenant added", name.clone())),
+        Request::UserAdd { login, .. } => Some(("user added", login.to_string())),
+        Request::UserPassword { login, .. } => Some(("password", login.to_string())),
+        Request::UserRemove { login } => Some(("user removed", login.to_string())),
+        Request::UserSet { login, .. } => Some(("user changed", login.to_string())),
+        Request::DeviceDo { login, order, .. } => Some(match order {
+            DeviceOrder::Allow => ("device allowed", login.to_string()),
+            DeviceOrder::Block => ("device blocked", login.to_string()),
+            DeviceOrder::Forget => ("device forgotten", login.to_string()),
+            DeviceOrder::Wipe { whole: true } => ("device to be wiped", login.to_string()),
+            DeviceOrder::Wipe { whole: false } => ("account to be wiped", login.to_string()),
+            DeviceOrder::Unwipe => ("wipe taken back", login.to_string()),
+        }),
+        Request::Hello { .. }
+        | Request::Status
+        | Request::TenantList
+        | Request::UserList { .. }
+        | Request::DeviceList { .. }
+        | Request::AddressListPut { .. }
+        | Request::FolderOpen { .. }
+        | Request::Folders { .. }
+        | Request::ImportPiece
+        | Request::ImportMail { .. }
+        | Request::ImportObject { .. }
+        | Request::ImportFlush
+        | Request::Items { .. }
+        | Request::Read { .. } => None,
     }
 }

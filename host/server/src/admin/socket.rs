@@ -56,6 +56,17 @@ impl AdminSocket {
         let accepting = tokio::spawn(accept(listener, own_uid, office, Arc::clone(&sessions)));
         Ok(Self { path, accepting, sessions })
     }
+
+    /// Ends, and waits until every conversation has ended with the request it was at: nobody has the office then.
+    pub(crate) async fn end(mut self) {
+        self.accepting.abort();
+        // An error says that it was aborted.
+        drop((&mut self.accepting).await);
+        let sessions = Arc::clone(&self.sessions);
+        if let Err(error) = tokio::task::spawn_blocking(move || sessions.end()).await {
+            tracing::error!(%error, "a conversation on the admin socket did not end");
+        }
+    }
 }
 
 impl Drop for AdminSocket {

@@ -60,7 +60,8 @@ pub(super) fn run(_arguments: &Arguments, file: &Path, terminal: &mut Terminal) 
         .collect();
     if let Some(server) = server {
         let places = server.listening.join(", ");
-        lines.push(format!("easel {} serves as process {}: {places}", server.version, server.pid));
+        let (version, pid, waiting) = (&server.version, server.pid, server.waiting);
+        lines.push(format!("easel {version} serves as process {pid}, {waiting} requests wait: {places}"));
     }
     if !failed {
         let (tenants, users) = (data.tenants, data.users);

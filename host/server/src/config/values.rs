@@ -114,7 +114,9 @@ pub(super) fn smart_host_tls(text: &str) -> Result<SmartHostTls, Refused> {
         "none" => Ok(SmartHostTls::None),
         "starttls" => Ok(SmartHostTls::Starttls),
         "tls" => Ok(SmartHostTls::Tls),
-        _ => Err("write \"starttls\" (port 587), \"tls\" (port 465), or \"none\" for a host on this machine".to_owned()),
+        _ => {
+            Err("write \"starttls\" (port 587), \"tls\" (port 465), or \"none\" for a host on this machine".to_owned())
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use easel_items::{BodyPreferences, Owner, View, email};
 use easel_protocol::{Class, CollectionId, Facts, MailRecord, ServerId, Version, WindowKey};
-use easel_store::{ChangeSet, Content, NewContent, Snapshot, StoreError, User, Write};
+use easel_store::{BlobId, ChangeSet, Content, Modseq, NewContent, Snapshot, Store, StoreError, User, Write};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
@@ -20,7 +20,7 @@ use super::{MailState, StatusHeaders};
 use crate::admin::{FolderNumber, ImportOutcome, LoginName, Office, Refusal, Reply, chain};
 
 /// Things committed together.
-const BATCH_MAX: usize = 100;
+const BATCH_MAX: usize = 128;
 /// Bytes of things held until they are committed.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Items with one Message-ID or UID that are looked at.
@@ -197,13 +197,14 @@ impl Intake {
             return Ok(());
         }
         let store = &self.office.store;
+        let mut blobs = put_blobs(&**store, new.iter().map(|(prepared, _)| *prepared))?.into_iter();
         let mut changes = ChangeSet::new(self.user.id);
         let first = store.reserve_items(self.user.id, new.len() as u64)?.number();
         for (id, (prepared, older)) in (first..).zip(new) {
             let id = ServerId::new(id);
             changes.writes.push(match (prepared, older) {
                 (Prepared::Mail { folder, bytes, index, record, facts, .. }, _) => {
-                    let (blob, size) = (store.put_blob(bytes)?, bytes.len() as u64);
+                    let (blob, size) = (blobs.next().expect("every mail was put"), bytes.len() as u64);
                     let record = MailRecord::clone(record);
                     let content = NewContent::Mail { blob, size, index: index.clone(), record };
                     Write::AddItem { id, folder: *folder, content, facts: facts.clone() }
@@ -221,6 +222,27 @@ impl Intake {
     }
 }
 
+/// Stores the bytes of mails, several at once: a store commits together whoever waits.
+fn put_blobs<'p>(store: &dyn Store, prepared: impl Iterator<Item = &'p Prepared>) -> Result<Vec<BlobId>, StoreError> {
+    const THREADS: usize = 16;
+    let mails: Vec<&[u8]> = prepared
+        .filter_map(|prepared| match prepared {
+            Prepared::Mail { bytes, .. } => Some(bytes.as_slice()),
+            Prepared::Object { .. } => None,
+        })
+        .collect();
+    let put = |share: &[&[u8]]| share.iter().map(|bytes| store.put_blob(bytes)).collect::<Result<Vec<_>, _>>();
+    std::thread::scope(|scope| {
+        let shares = mails.chunks(mails.len().div_ceil(THREADS).max(1));
+        let running: Vec<_> = shares.map(|share| scope.spawn(move || put(share))).collect();
+        let mut blobs = Vec::with_capacity(mails.len());
+        for share in running {
+            blobs.extend(share.join().expect("storing does not panic")?);
+        }
+        Ok(blobs)
+    })
+}
+
 /// Whether a thing is there already.
 enum Known {
     New,
@@ -234,7 +256,7 @@ enum Known {
 #[derive(Clone, Copy, Debug)]
 struct Older {
     id: ServerId,
-    seen: easel_store::Modseq,
+    seen: Modseq,
 }
 
 fn prepare(taken: Taken, owner: &Owner, now: Timestamp) -> Result<Prepared, Refusal> {

@@ -56,7 +56,10 @@ impl Shared {
         self.hashes.fetch_add(1, Ordering::Relaxed);
         let right = self.verify(hash, &job.credentials.password);
         match user {
-            Some(user) if right && user.enabled => Ok(Session { user: Arc::new(user), key: job.key, stale: false }),
+            Some(user) if right && user.enabled => {
+                let user = Arc::new(User { photo: None, ..user });
+                Ok(Session { user, key: job.key, stale: false })
+            }
             Some(_) | None => Err(Denied::Wrong),
         }
     }

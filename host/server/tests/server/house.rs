@@ -37,6 +37,10 @@ impl Commands for Script {
         device.map_or("2.5,12.1".to_owned(), |(id, kind)| format!("14.1;{id};{kind}"))
     }
 
+    fn names(&self) -> String {
+        "Sync,Ping".to_owned()
+    }
+
     fn bus(&self) -> &dyn Bus {
         &*self.bus
     }
@@ -235,14 +239,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn more(&mut self) -> Option<()> {
-        let mut bytes = [0; 16 << 10];
-        match tokio::time::timeout(PATIENCE, self.stream.read(&mut bytes)).await.expect("it comes about") {
-            Ok(0) | Err(_) => None,
-            Ok(length) => {
-                self.read.extend_from_slice(&bytes[..length]);
-                Some(())
-            }
-        }
+        let read = self.stream.read_buf(&mut self.read);
+        let length = tokio::time::timeout(PATIENCE, read).await.expect("it comes about");
+        length.ok().filter(|length| *length > 0).map(drop)
     }
 }
 

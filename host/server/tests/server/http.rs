@@ -78,7 +78,6 @@ async fn what_is_not_served_gets_its_code_and_the_connection_goes_on() {
         (format!("POST {path} HTTP/1.1\r\nHost: e\r\n{login}Content-Length: 2\r\n\r\nxx"), 400),
         (format!("POST {path}?Cmd=Nothing&DeviceId=A HTTP/1.1\r\nHost: e\r\n{login}Content-Length: 0\r\n\r\n"), 501),
         (format!("POST {path}?Cmd=Sync HTTP/1.1\r\nHost: e\r\n{login}Content-Length: 0\r\n\r\n"), 400),
-        (String::from_utf8(post("Sync", "X-MS-PolicyKey: many\r\n", b"")).unwrap(), 400),
         (String::from_utf8(post("Sync", "Content-Encoding: br\r\n", b"")).unwrap(), 415),
         (String::from_utf8(post("Sync", "", b"")).unwrap().replace("14.1", "1.0"), 505),
         (String::from_utf8(post("Sync", "", b"")).unwrap().replace("14.1", "99.0"), 400),
@@ -101,8 +100,7 @@ async fn options_names_versions_and_commands() {
     let response = client.ask(options("").as_bytes()).await;
     assert_eq!((response.code, response.body.len()), (200, 0));
     assert_eq!(response.header("ms-asprotocolversions"), Some("2.5,12.1"));
-    let commands = response.header("ms-asprotocolcommands").unwrap();
-    assert!(commands.starts_with("Sync,SendMail,SmartForward,SmartReply") && commands.ends_with(",Provision"));
+    assert_eq!(response.header("ms-asprotocolcommands"), Some("Sync,Ping"));
     assert_eq!(response.header("public"), Some("OPTIONS,POST"));
     assert_eq!(response.header("allow"), Some("OPTIONS,POST"));
     let response = client.ask(options("?Cmd=OPTIONS&DeviceId=ABC&DeviceType=Phone").as_bytes()).await;

@@ -86,6 +86,20 @@ async fn tls_1_2_and_1_3_are_spoken_and_only_http_1_1_is_offered() {
 }
 
 #[tokio::test]
+async fn f4_one_server_serves_phones_with_and_without_encryption() {
+    let files = certificate("localhost");
+    let mut plan = plan(&[ListenerKind::Tls, ListenerKind::Plain]);
+    plan.options.tls = Some(files.tls.clone());
+    let house = plan.build(ok);
+    let [tls, plain] = house.running.addresses() else { panic!("two listeners") };
+    let config = trusting(&files, &[&rustls::version::TLS12]);
+    let mut encrypted = Client::new(connect(*tls, &config).await.unwrap());
+    let mut open = Client::new(TcpStream::connect(plain).await.unwrap());
+    assert_eq!(encrypted.ask(&post("Sync", "", b"")).await.code, 200);
+    assert_eq!(open.ask(&post("Sync", "", b"")).await.code, 200);
+}
+
+#[tokio::test]
 async fn tls_1_0_is_refused_by_an_alert() {
     let files = certificate("localhost");
     let house = served(&files, NEVER);
@@ -110,7 +124,8 @@ async fn a_new_certificate_is_served_when_its_files_change_and_a_broken_one_is_n
     let mut kept = Client::new(connect(address, &old).await.unwrap());
     let renewed = Files { authority: write(&files.tls, "localhost"), ..files };
     let new = trusting(&renewed, &[&rustls::version::TLS13]);
-    while connect(address, &new).await.is_err() {}
+    let renewal = async { while connect(address, &new).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(60), renewal).await.expect("the new certificate is noticed");
     assert!(connect(address, &old).await.is_err());
     assert_eq!(kept.ask(&post("Sync", "", b"")).await.code, 200, "connections stay");
     std::fs::write(&renewed.tls.certificate, "-----BEGIN CERTIFICATE-----\nbroken").unwrap();

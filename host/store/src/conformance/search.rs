@@ -37,6 +37,19 @@ pub fn every_word_must_begin_some_word(subject: &Subject<'_>) {
     }
 }
 
+pub fn a_word_with_marks_inside_is_found_where_its_parts_follow_one_another(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let known = Facts { people: "Anna Berg <anna.berg@one.example>".into(), ..facts(1, "Straßen-Fest") };
+    let id = subject.add_mail(user, INBOX, b"x", known);
+    for asked in ["anna.berg@one.example", "ANNA.B", "straßen-f", "<anna", "berg@", "'fest'"] {
+        assert_eq!(find(subject, user, &words(&[asked])), [id], "{asked}");
+    }
+    for asked in ["anna.one", "fest-straßen", "ann.berg", "@", "\" OR \"anna"] {
+        assert!(find(subject, user, &words(&[asked])).is_empty(), "{asked}");
+    }
+    assert_eq!(find(subject, user, &words(&["", "berg"])), [id], "an empty word asks for nothing");
+}
+
 pub fn subject_people_and_text_are_searched(subject: &Subject<'_>) {
     let user = subject.anna();
     let known = Facts {

@@ -54,3 +54,20 @@ fn an_outlook_invitation_in_a_windows_zone() {
 fn a_thunderbird_series_of_last_working_days() {
     check("thunderbird-monthly");
 }
+
+#[test]
+fn every_event_of_the_sample_calendars_is_shown_in_every_version() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/sample-data/calendar");
+    let mut events = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for event in split(&text).unwrap() {
+            events += 1;
+            for version in Version::ALL {
+                let desk = desk(version);
+                assert_eq!(desk.change(&event, vec![]), event, "{version}");
+            }
+        }
+    }
+    assert!(events > 0);
+}

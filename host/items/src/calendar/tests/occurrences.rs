@@ -236,6 +236,14 @@ fn an_old_series_keeps_its_clock_time_under_the_rules_of_today() {
     assert_eq!(desk.text(&stored, c::START_TIME).as_deref(), Some("20050320T130000Z"));
     assert_eq!(words(&exceptions(&desk, &stored)[0]), "Deleted=1 ExceptionStartTime=20260315T130000Z");
     assert_eq!(desk.change(&stored, vec![]), stored);
+    // An occurrence that differs but was not moved has the same start as its name.
+    let lines = "DTSTART;TZID=America/New_York:20050320T090000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY";
+    let renamed = "RECURRENCE-ID;TZID=America/New_York:20050327T090000\n\
+        DTSTART;TZID=America/New_York:20050327T090000\nDURATION:PT1H\nSUMMARY:Once";
+    let stored = with_override(lines, renamed);
+    let once = &exceptions(&desk, &stored)[0];
+    assert_eq!(once.text_of(c::START_TIME), once.text_of(c::EXCEPTION_START_TIME));
+    assert_eq!(desk.change(&stored, vec![]), stored);
     // A single event is a moment.
     let single = ics("DTSTART;TZID=America/New_York:20050320T090000\nDURATION:PT1H");
     assert_eq!(desk.text(&single, c::START_TIME).as_deref(), Some("20050320T140000Z"));

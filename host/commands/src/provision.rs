@@ -1,0 +1,406 @@
+//! Provision: the device learns what the administrator demands of it, says that it obeys, and gets the key to the rest.
+//!
+//! MS-ASCMD 2.2.1.14 "Provision", MS-ASPROV 3.1.5.1 and 3.2.5.1; tags on code page 14, Provision.
+//!
+//! ```text
+//! device                                     server
+//!   [DeviceInformation] PolicyType      -->  PolicyType 1 temporary key, the document
+//!   PolicyType, temporary key, Status   -->  PolicyType 1 the key of every later request
+//!   anything, while a wipe is pending   -->  RemoteWipe or AccountOnlyRemoteWipe
+//!   RemoteWipe Status                   -->  1
+//! ```
+//!
+//! A server that demands nothing answers Policy Status 2, and devices stop asking. A device that was told to come here
+//! gets a document all the same, permissive if there is nothing to demand any more: Status 2 would contradict the demand
+//! and ends the account on some devices (K: G23). Keys are random, another one in each phase and never 0 (K: I06). A
+//! repeated acknowledgement is confirmed with the key it got before (K: T06). The order of elements is not looked at.
+
+pub(crate) mod document;
+
+use std::collections::BTreeMap;
+
+use easel_protocol::{CommonStatus, Version};
+use easel_store::{ChangeSet, Device, Provisioning, StoreError, Wipe, Write};
+use easel_wbxml::pages::{provision as p, settings};
+use easel_wbxml::{Element, Tag};
+
+use crate::context::{Context, Failure, RequestError};
+use crate::{Answer, Reply, device, device_information};
+
+/// PolicyType of 2.5.
+const WAP: &str = "MS-WAP-Provisioning-XML";
+/// PolicyType from 12.0 on.
+const WBXML: &str = "MS-EAS-Provisioning-WBXML";
+/// Policy elements in one request.
+const POLICIES_MAX: usize = 8;
+/// The value of a device that was told to come here.
+const DEMANDED: &str = "policy-demanded";
+
+/// What the device sends.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// What it says of itself; `None` when it says nothing.
+    pub(crate) information: Option<BTreeMap<String, String>>,
+    /// The policies it asks for or acknowledges.
+    pub(crate) policies: Vec<PolicyRequest>,
+    /// What came of a wipe: whether it was done.
+    pub(crate) wiped: Option<bool>,
+}
+
+/// One Policy of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PolicyRequest {
+    kind: String,
+    /// The temporary key; `None` when the device asks for the policy, or leaves it to the header.
+    key: Option<String>,
+    /// What it made of the policy: 1 applied, 2 in part, 3 not, 4 managed by somebody else.
+    status: Option<u8>,
+}
+
+impl Request {
+    pub(crate) fn from_wbxml(root: &Element) -> Result<Self, RequestError> {
+        let information = root.child(settings::DEVICE_INFORMATION).and_then(|all| all.child(settings::SET));
+        let policies: Vec<PolicyRequest> = root
+            .child(p::POLICIES)
+            .into_iter()
+            .flat_map(|policies| policies.all(p::POLICY))
+            .map(PolicyRequest::from_wbxml)
+            .collect::<Result<_, _>>()?;
+        if policies.len() > POLICIES_MAX {
+            return Err(RequestError::TooMany(p::POLICY));
+        }
+        let wipe = root.child(p::REMOTE_WIPE).or_else(|| root.child(p::ACCOUNT_ONLY_REMOTE_WIPE));
+        // K: I19. The Status of the acknowledgement also comes before the element it belongs to.
+        let status = wipe.and_then(|wipe| wipe.text_of(p::STATUS).or_else(|| root.text_of(p::STATUS)));
+        Ok(Self {
+            information: information.map(device_information::read),
+            policies,
+            wiped: status.map(|status| status.trim() == "1"),
+        })
+    }
+}
+
+impl PolicyRequest {
+    fn from_wbxml(policy: &Element) -> Result<Self, RequestError> {
+        let kind = crate::context::required(policy, p::POLICY_TYPE)?.trim().to_owned();
+        let text = |tag: Tag| policy.text_of(tag).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let status = text(p::STATUS).map(|status| {
+            let number = status.parse().ok().filter(|number| (1..=4).contains(number));
+            number.ok_or(RequestError::Value { tag: p::STATUS, value: status.chars().take(40).collect() })
+        });
+        Ok(Self { kind, key: text(p::POLICY_KEY), status: status.transpose()? })
+    }
+}
+
+/// What the device gets.
+#[derive(Debug)]
+pub(crate) enum Response {
+    /// Everything it asked for, each with its own status.
+    Answered {
+        /// Whether it said something of itself, which was kept.
+        informed: bool,
+        /// An answer for each policy.
+        policies: Vec<PolicyAnswer>,
+        /// The wipe it must carry out.
+        wipe: Option<Tag>,
+        /// [`Status::ProtocolError`] when a wipe failed on the device.
+        status: Status,
+    },
+    /// The whole request is refused.
+    Refused(CommonStatus),
+}
+
+/// One Policy of an answer.
+#[derive(Debug)]
+pub(crate) struct PolicyAnswer {
+    kind: String,
+    status: PolicyStatus,
+    key: Option<u32>,
+    document: Option<Element>,
+}
+
+/// MS-ASPROV 2.2.2.54.2 "Status (Provision)", of the whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    /// Done.
+    Success = 1,
+    /// The request breaks a rule; the device must not send it again.
+    ProtocolError = 2,
+    /// Our side failed; the device tries again later.
+    ServerError = 3,
+}
+
+/// MS-ASPROV 2.2.2.54.1 "Status (Policy)".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum PolicyStatus {
+    /// The key counts from now on.
+    Success = 1,
+    /// There is no policy: the device goes on without.
+    NoPolicy = 2,
+    /// No such PolicyType.
+    UnknownType = 3,
+    /// Not the key that was given last: the device starts over.
+    WrongKey = 5,
+}
+
+/// Answers from, and writes to, what is remembered of the device.
+pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
+    let mut now = refreshed(context)?;
+    let before = now.clone();
+    if let Some(information) = &request.information {
+        device_information::merge(&mut now.facts.information, information);
+    }
+    let response = match (directive(context, &now)?, request.wiped) {
+        (Some(_), Some(true)) => {
+            tracing::warn!(user = context.user.id.0, device = now.key.0, "the device reports that it is wiped");
+            // Whoever has it now must speak to the administrator first.
+            now.policy.wipe = Wipe::Done;
+            now.policy.provisioning = Provisioning::Unknown;
+            now.blocked = true;
+            plain(request, None, Status::Success)
+        }
+        (Some(directive), failed) => {
+            if failed.is_some() {
+                tracing::error!(user = context.user.id.0, device = now.key.0, "the device reports that a wipe failed");
+            }
+            wipe(context, request, directive, &mut now)
+        }
+        (None, _) if request.policies.is_empty() => plain(request, None, Status::Success),
+        (None, _) => policies(context, request, &mut now)?,
+    };
+    if now != before && !device::is_probe(&now) {
+        context.store().put_device(&now)?;
+    }
+    Ok(response)
+}
+
+/// The device as it is stored now: the administrator may have changed it since the request began.
+fn refreshed(context: &Context<'_>) -> Result<Device, StoreError> {
+    let known = &context.device;
+    Ok(context.store().device(known.user, &known.id, &known.kind)?.unwrap_or_else(|| known.clone()))
+}
+
+/// An answer without policies.
+fn plain(request: &Request, wipe: Option<Tag>, status: Status) -> Response {
+    Response::Answered { informed: request.information.is_some(), policies: Vec::new(), wipe, status }
+}
+
+/// What is to be wiped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Directive {
+    Account,
+    Device,
+}
+
+/// The pending wipe. A device that serves a second mailbox loses one account and nothing else (K: G39).
+fn directive(context: &Context<'_>, device: &Device) -> Result<Option<Directive>, StoreError> {
+    Ok(match device.policy.wipe {
+        Wipe::None | Wipe::Done | Wipe::Failed => None,
+        Wipe::AccountPending => Some(Directive::Account),
+        Wipe::DevicePending if is_shared(context, device)? => Some(Directive::Account),
+        Wipe::DevicePending => Some(Directive::Device),
+    })
+}
+
+/// Whether another mailbox of this server is on the device. Asked only while a wipe is pending.
+fn is_shared(context: &Context<'_>, device: &Device) -> Result<bool, StoreError> {
+    let store = context.store();
+    for tenant in store.tenants()? {
+        for user in store.users(tenant.id)? {
+            if user.id != device.user && store.device(user.id, &device.id, &device.kind)?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Tells the device to wipe. One whose version has no word for losing one account only is shut out instead.
+fn wipe(context: &Context<'_>, request: &Request, directive: Directive, now: &mut Device) -> Response {
+    let tag = match directive {
+        Directive::Account if context.version >= Version::V16_1 => p::ACCOUNT_ONLY_REMOTE_WIPE,
+        Directive::Account => {
+            tracing::warn!(
+                user = context.user.id.0,
+                device = now.key.0,
+                "no account-only wipe here: the device is blocked"
+            );
+            now.blocked = true;
+            return Response::Refused(CommonStatus::DeviceBlocked);
+        }
+        Directive::Device => p::REMOTE_WIPE,
+    };
+    let status = if request.wiped == Some(false) { Status::ProtocolError } else { Status::Success };
+    let mut response = plain(request, Some(tag), status);
+    // Some devices wipe themselves only on the way to a policy.
+    if context.profile.flag("policy.wipe_with_data")
+        && let Response::Answered { policies, .. } = &mut response
+    {
+        let asked = request.policies.iter().filter(|policy| policy.status.is_none());
+        policies.extend(asked.map(|policy| offer(context, policy, now)));
+    }
+    response
+}
+
+fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Result<Response, Failure> {
+    let asks = request.policies.iter().any(|policy| policy.status.is_none());
+    let told = request.information.is_some() || !now.facts.information.is_empty();
+    if asks && !told && context.version >= Version::V14_1 {
+        return Ok(Response::Refused(CommonStatus::DeviceInformationRequired));
+    }
+    let offers = offers(context, now)?;
+    let mut policies = Vec::new();
+    for policy in &request.policies {
+        let known = policy.kind == WAP || (policy.kind == WBXML && context.version >= Version::V12_0);
+        policies.push(match policy.status {
+            _ if !known => answer(policy, PolicyStatus::UnknownType),
+            None if offers => offer(context, policy, now),
+            None => answer(policy, PolicyStatus::NoPolicy),
+            Some(status) => match acknowledged(context, policy, status, now) {
+                Ok(answer) => answer,
+                Err(refused) => return Ok(Response::Refused(refused)),
+            },
+        });
+    }
+    Ok(Response::Answered { informed: request.information.is_some(), policies, wipe: None, status: Status::Success })
+}
+
+/// Whether there is a policy for the device.
+fn offers(context: &Context<'_>, device: &Device) -> Result<bool, StoreError> {
+    let policy = &context.service.settings().policy;
+    if policy.required {
+        return Ok(!device::is_probe(device));
+    }
+    if context.profile.text("policy.send") == "none" || device::is_probe(device) {
+        return Ok(false);
+    }
+    // What was demanded once is taken back by saying that it is allowed: absence leaves it as it was.
+    if !policy.settings.is_empty() || device.policy.provisioning != Provisioning::Unknown {
+        return Ok(true);
+    }
+    let snapshot = context.store().snapshot(context.user.id)?;
+    Ok(snapshot.device_value(device.key, DEMANDED)?.is_some())
+}
+
+/// Remembers that the device was told to come here (K: G23).
+pub(crate) fn remember_demand(context: &Context<'_>) {
+    let device = &context.device;
+    if device::is_probe(device) || device.policy.provisioning != Provisioning::Unknown {
+        return;
+    }
+    let remember = || -> Result<(), StoreError> {
+        let known = context.store().snapshot(context.user.id)?.device_value(device.key, DEMANDED)?.is_some();
+        if !known {
+            let mut set = ChangeSet::new(context.user.id);
+            set.writes.push(Write::PutDeviceValue { device: device.key, name: DEMANDED, value: Some(vec![1]) });
+            context.store().commit(set)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = remember() {
+        tracing::error!(user = context.user.id.0, device = device.key.0, %error, "a demand could not be remembered");
+    }
+}
+
+fn answer(policy: &PolicyRequest, status: PolicyStatus) -> PolicyAnswer {
+    PolicyAnswer { kind: policy.kind.clone(), status, key: None, document: None }
+}
+
+/// Phase 1: the document and a key that is good for one acknowledgement.
+fn offer(context: &Context<'_>, request: &PolicyRequest, now: &mut Device) -> PolicyAnswer {
+    let policy = &context.service.settings().policy;
+    let temporary_key = new_key(context, 0);
+    now.policy.provisioning = Provisioning::Offered { temporary_key, policy: policy.version };
+    let document = if request.kind == WAP {
+        Element::text(p::DATA, document::wap(policy, &context.profile))
+    } else {
+        Element::of(p::DATA, [document::wbxml(policy, &context.profile, context.version)])
+    };
+    PolicyAnswer {
+        kind: request.kind.clone(),
+        status: PolicyStatus::Success,
+        key: Some(temporary_key),
+        document: Some(document),
+    }
+}
+
+/// Phase 2: the device says what it made of the document. A policy that is required must be applied, whole, by the
+/// device itself.
+fn acknowledged(
+    context: &Context<'_>,
+    request: &PolicyRequest,
+    status: u8,
+    now: &mut Device,
+) -> Result<PolicyAnswer, CommonStatus> {
+    let required = context.service.settings().policy.required;
+    // A key that is left out of the body is still in the header.
+    let sent = request.key.as_deref().map_or(context.line.policy_key, |key| key.parse().ok());
+    let key = match now.policy.provisioning {
+        Provisioning::Offered { temporary_key, policy } if sent == Some(temporary_key) => {
+            match status {
+                2 if required => return Err(CommonStatus::DeviceNotFullyProvisionable),
+                4 if required => return Err(CommonStatus::ExternallyManagedDevicesNotAllowed),
+                3 => {
+                    now.policy.provisioning = Provisioning::Unknown;
+                    return Ok(answer(request, PolicyStatus::Success));
+                }
+                _ => {}
+            }
+            let key = new_key(context, temporary_key);
+            now.policy.provisioning = Provisioning::Applied { key, temporary_key, policy, compliance: status };
+            key
+        }
+        // K: T06. The answer was lost, or the device says it once more with the key it has by now.
+        Provisioning::Applied { key, temporary_key, .. } if sent == Some(temporary_key) || sent == Some(key) => key,
+        Provisioning::Applied { .. } | Provisioning::Offered { .. } | Provisioning::Unknown => {
+            return Ok(answer(request, PolicyStatus::WrongKey));
+        }
+    };
+    Ok(PolicyAnswer { key: Some(key), ..answer(request, PolicyStatus::Success) })
+}
+
+/// A key that is neither 0 nor `other` (K: I06).
+fn new_key(context: &Context<'_>, other: u32) -> u32 {
+    let good = |key: &u32| *key != 0 && *key != other;
+    (0..8).map(|_| context.service.random()).find(good).unwrap_or_else(|| other.wrapping_add(1).max(1))
+}
+
+impl From<&Failure> for Status {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Request(_) => Self::ProtocolError,
+            Failure::Store(_) => Self::ServerError,
+        }
+    }
+}
+
+impl Response {
+    pub(crate) fn reply(&self, context: &Context<'_>) -> Reply {
+        match self {
+            Self::Refused(status) => context.refuse(*status, p::PROVISION, p::STATUS),
+            Self::Answered { informed, policies, wipe, status } => {
+                let information = Element::of(settings::DEVICE_INFORMATION, [Element::number(settings::STATUS, 1)]);
+                let mut root = Element::new(p::PROVISION).with_some(informed.then_some(information));
+                root.push(Element::number(p::STATUS, *status as u8));
+                if !policies.is_empty() {
+                    root.push(Element::of(p::POLICIES, policies.iter().map(PolicyAnswer::to_wbxml)));
+                }
+                Answer::wbxml(&root.with_some(wipe.map(Element::new))).into()
+            }
+        }
+    }
+}
+
+impl PolicyAnswer {
+    fn to_wbxml(&self) -> Element {
+        let mut policy = Element::of(
+            p::POLICY,
+            [Element::text(p::POLICY_TYPE, self.kind.as_str()), Element::number(p::STATUS, self.status as u8)],
+        );
+        policy.extend(self.key.map(|key| Element::number(p::POLICY_KEY, key)));
+        policy.extend(self.document.clone());
+        policy
+    }
+}

@@ -1,0 +1,116 @@
+//! Which statuses the commands have, read from the commands themselves.
+
+use anyhow::{Context as _, Result};
+
+use crate::case::{Case, snake};
+
+/// The enums of statuses: the command, the enum, and the file it is in. A command joins the list with its cases.
+const ENUMS: &[(&str, &str, &str)] = &[
+    ("folder_sync", "Status", include_str!("../../src/folder_sync.rs")),
+    ("item_operations", "Status", include_str!("../../src/item_operations.rs")),
+    ("provision", "PolicyStatus", include_str!("../../src/provision.rs")),
+    ("provision", "Status", include_str!("../../src/provision.rs")),
+    ("search", "Status", include_str!("../../src/search.rs")),
+    ("settings", "Status", include_str!("../../src/settings.rs")),
+];
+
+/// The statuses of every command that a command answers with itself.
+const COMMON: &[(&str, &[&str])] = &[
+    ("item_operations", &["MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
+    (
+        "provision",
+        &[
+            "DeviceBlocked",
+            "DeviceInformationRequired",
+            "DeviceNotFullyProvisionable",
+            "DeviceNotProvisioned",
+            "ExternallyManagedDevicesNotAllowed",
+            "InvalidPolicyKey",
+            "PolicyRefresh",
+            "RemoteWipeRequested",
+        ],
+    ),
+    ("search", &["NoPicture", "PictureLimitReached", "PictureTooLarge"]),
+    (
+        "send_mail",
+        &[
+            "AttachmentIsTooLarge",
+            "InvalidAccountId",
+            "InvalidContent",
+            "InvalidMime",
+            "InvalidWbxml",
+            "InvalidXml",
+            "IrmFeatureDisabled",
+            "MailSubmissionFailed",
+            "MessageHasNoRecipient",
+            "MessagePreviouslySent",
+            "SendQuotaExceeded",
+        ],
+    ),
+    ("settings", &["IrmFeatureDisabled"]),
+    (
+        "smart_forward",
+        &[
+            "InvalidCombinationOfIds",
+            "InvalidDateTime",
+            "InvalidMimeBodyCombination",
+            "InvalidSmartForwardParameters",
+            "ItemNotFound",
+            "NoRecurrenceInCalendar",
+            "UnexpectedItemClass",
+        ],
+    ),
+    ("smart_reply", &["InvalidCombinationOfIds", "InvalidDateTime", "ItemNotFound", "NoRecurrenceInCalendar"]),
+];
+
+/// The variants of an enum and their numbers, as rustfmt writes them.
+fn variants(source: &str, name: &str) -> Vec<(String, u16)> {
+    let head = format!("enum {name} {{");
+    let Some((_, body)) = source.split_once(&head) else { return Vec::new() };
+    let body = body.split_once("\n}").map_or(body, |(body, _)| body);
+    body.lines()
+        .filter_map(|line| line.trim().trim_end_matches(',').split_once(" = "))
+        .filter(|(variant, _)| variant.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .filter_map(|(variant, number)| Some((variant.to_owned(), number.parse().ok()?)))
+        .collect()
+}
+
+/// The number of `Type::Variant` in the file of a command; of the room `protocol` for `CommonStatus::Variant`.
+pub(crate) fn number(group: &str, status: &str) -> Result<u16> {
+    let (name, variant) = status.split_once("::").with_context(|| format!("{status} is no Type::Variant"))?;
+    if name == "CommonStatus" {
+        let all = easel_protocol::CommonStatus::ALL;
+        let found = all.iter().find(|common| format!("{common:?}") == variant);
+        return Ok(found.with_context(|| format!("no common status {variant}"))?.number().into());
+    }
+    let listed = ENUMS.iter().find(|(command, other, _)| *command == group && *other == name);
+    let (_, _, source) = listed.with_context(|| format!("{group} has no list of {name}"))?;
+    let found = variants(source, name).into_iter().find(|(other, _)| other == variant);
+    Ok(found.with_context(|| format!("{name} has no {variant}"))?.1)
+}
+
+/// The statuses that no case shows.
+pub(crate) fn missing(cases: &[Case]) -> Vec<String> {
+    let shown = |group: &str, status: &str| {
+        cases.iter().any(|case| case.group == group && case.toml.shows.iter().any(|shown| shown == status))
+    };
+    let mut missing = Vec::new();
+    for (group, name, source) in ENUMS {
+        let all = variants(source, name);
+        assert!(!all.is_empty(), "{group} has no enum {name}");
+        let wanted = all.iter().map(|(variant, _)| format!("{name}::{variant}"));
+        missing.extend(wanted.filter(|status| !shown(group, status)).map(|status| format!("{group} {status}")));
+    }
+    for (group, all) in COMMON {
+        let wanted = all.iter().map(|variant| format!("CommonStatus::{variant}"));
+        missing.extend(wanted.filter(|status| !shown(group, status)).map(|status| format!("{group} {status}")));
+    }
+    missing
+}
+
+#[test]
+fn variants_are_read_as_rustfmt_writes_them() {
+    let source = "pub(crate) enum Status {\n    /// Done.\n    Success = 1,\n    /// It is = 2,\n    Wrong = 12,\n}\n";
+    assert_eq!(variants(source, "Status"), [("Success".to_owned(), 1), ("Wrong".to_owned(), 12)]);
+    assert_eq!(snake("GetItemEstimate"), "get_item_estimate");
+}

@@ -1,0 +1,10 @@
+//! The binary `easel` as an administrator meets it: run for real, on directories of its own.
+
+#![expect(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
+mod hostile;
+mod import;
+mod phones;
+mod serving;
+mod setup;
+mod support;

@@ -1,0 +1,136 @@
+//! With a server running.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{House, fixture, fixture_bytes};
+
+#[test]
+fn verbs_are_carried_out_by_the_server_that_runs() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    let found = house.json(&["check"]);
+    assert_eq!(found["server"]["pid"].as_u64(), Some(serving.pid()));
+    let socket = std::fs::metadata(house.path("house/data/admin.sock")).unwrap();
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+    house.json(&["tenant", "add", "ox.io"]);
+    house.add_user("zoe@ox.io", "zoe@ox.io", "secret");
+    assert_eq!(serving.options("zoe@ox.io", "secret"), "200");
+    assert_eq!(
+        house.import(&[&fixture("archive.mbox"), &fixture("calendar.ics"), &fixture("contacts.vcf")]),
+        [9, 0, 0]
+    );
+    assert_eq!(house.import(&[&fixture("archive.mbox")]), [0, 3, 0]);
+    let exported = house.export("out", &[]);
+    assert!(exported.iter().any(|(name, bytes)| name == "Inbox.mbox" && *bytes == fixture_bytes("archive.mbox")));
+    house.run(&["user", "remove", "zoe@ox.io", "--confirm", "zoe@ox.io"]).ok();
+    assert_eq!(serving.options("zoe@ox.io", "secret"), "401");
+}
+
+#[test]
+fn a_changed_password_ends_cached_logins() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    assert_eq!(serving.options("anna", "anna's word"), "200");
+    house.run_with(&["user", "passwd", "anna"], "another word\n").ok();
+    assert_eq!(serving.options("anna", "anna's word"), "401");
+    assert_eq!(serving.options("anna", "another word"), "200");
+    house.run(&["user", "set", "anna", "--disable"]).ok();
+    assert_eq!(serving.options("anna", "another word"), "401");
+    house.run(&["user", "set", "anna", "--enable"]).ok();
+    assert_eq!(serving.options("anna", "another word"), "200");
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_is_refused_with_a_sentence() {
+    let house = House::new();
+    let serving = house.serve();
+    let said = house.run(&["serve"]).refused();
+    assert!(said.contains("a server runs on the data directory") && said.contains("house/data"), "{said}");
+    assert_eq!(serving.options("nobody", "x"), "401", "the first one still serves");
+}
+
+#[test]
+fn a_signal_ends_the_server_gently_and_the_data_stays() {
+    let house = House::with_anna();
+    for signal in ["TERM", "INT"] {
+        let serving = house.serve();
+        house.import(&[&fixture("archive.mbox")]);
+        let (code, log) = serving.stop(signal);
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
+        assert!(!house.path("house/data/admin.sock").exists());
+        assert_eq!(house.import(&[&fixture("archive.mbox")]), [0, 3, 0]);
+    }
+}
+
+#[test]
+fn after_a_kill_the_socket_that_was_left_behind_is_no_obstacle() {
+    let house = House::with_anna();
+    drop(house.serve());
+    assert!(house.path("house/data/admin.sock").exists());
+    assert_eq!(house.json(&["user", "list"]).as_array().unwrap().len(), 1);
+    let serving = house.serve();
+    assert_eq!(serving.options("anna", "anna's word"), "200");
+}
+
+#[test]
+fn warnings_of_the_configuration_are_logged_at_each_start() {
+    let house = House::new();
+    let config = house.text("house/easel.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("plain = [\"0\"]", "plain = [\"0.0.0.0:0\"]")).unwrap();
+    let (_, log) = house.serve().stop("TERM");
+    assert!(log.contains("WARN") && log.contains("reachable from other machines"), "{log}");
+}
+
+#[test]
+fn the_log_can_be_read_by_machines() {
+    let house = House::new();
+    let config = house.text("house/easel.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("format = \"text\"", "format = \"json\"")).unwrap();
+    let (_, log) = house.serve().stop("TERM");
+    assert!(log.lines().count() >= 3, "{log}");
+    for line in log.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(value["timestamp"].is_string() && value["level"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_with_the_cure() {
+    let house = House::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let config = house.text("house/easel.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("plain = [\"0\"]", &format!("plain = [\"{address}\"]"))).unwrap();
+    let said = house.run(&["serve"]).refused();
+    assert!(said.contains(&address.to_string()) && said.contains("another program listens there"), "{said}");
+}
+
+#[test]
+fn conversations_with_strange_bytes_end_without_harm() {
+    use std::io::{Read, Write};
+    let house = House::with_anna();
+    let serving = house.serve();
+    let socket = house.path("house/data/admin.sock");
+    let hostile: [&[u8]; 5] = [
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0xff; 64],
+        &[0, 0, 0, 2, 0, 0, 0, 0, b'{', b'}'],
+        &[0, 0, 0, 4, 0, 0, 0, 0, b'n', b'u', b'l', b'l'],
+        &[0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff, b'1'],
+    ];
+    for bytes in hostile {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // The conversation ends, one way or the other.
+        drop(stream.read_to_end(&mut answer));
+        assert_eq!(answer, b"");
+    }
+    assert_eq!(serving.options("anna", "anna's word"), "200");
+    assert_eq!(house.json(&["user", "list"]).as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,365 @@
+//! The demo: a server with sample data, phones that synchronise with it, and a mail that arrives while one waits.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use easel_protocol::{Class, FolderType};
+use easel_test_support::{Identity, Phone, Socket};
+
+use crate::{run, say};
+
+/// Starts a server with sample data and lets simulated phones synchronise with it.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Ends after the phones, instead of serving on.
+    #[arg(long)]
+    once: bool,
+    /// Where to serve, such as 0.0.0.0:8443 for phones in the same network [default: 127.0.0.1:8443, or a free port].
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+}
+
+/// Who is in the sample.
+const USERS: [(&str, &str, &str, &str); 4] = [
+    ("anna", "Anna Berger", "anna@example.org", "Europe/Berlin"),
+    ("bernd", "Bernd Adler", "bernd@example.org", "Europe/Berlin"),
+    ("zoe@ox.io", "Zo\u{eb} Martin", "zoe@ox.io", "Europe/Paris"),
+    ("yann@ox.io", "Yann Petit", "yann@ox.io", "Europe/Paris"),
+];
+/// Whose phones synchronise.
+const FIRST: &str = "anna";
+const PUSH_WITHIN: Duration = Duration::from_secs(30);
+
+impl Demo {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        run("cargo", &["build", "--package", "easel-server", "--bin", "easel"])?;
+        let house = House::furnish(self)?;
+        let mut served = house.serve()?;
+        let shown = self.show(&house, &served);
+        if let Err(error) = shown {
+            return Err(error.context(served.stop()?));
+        }
+        if self.once {
+            served.stop()?;
+            say("done; `cargo xtask demo` without --once keeps serving");
+            return Ok(());
+        }
+        say("serving until Ctrl-C");
+        served.child.wait().context("waiting for the server")?;
+        Ok(())
+    }
+
+    fn show(&self, house: &House, served: &Served) -> anyhow::Result<()> {
+        say("four phones synchronise over TLS, each for the first time:");
+        let password = &house.passwords[FIRST];
+        let mut lines = vec![Row::titles()];
+        let mut last = None;
+        for identity in [Identity::nokia_n97(), Identity::iphone_3gs(), Identity::android(), Identity::iphone_today()] {
+            let name = identity.name;
+            let socket = Socket::new(served.address, FIRST, password);
+            let (row, phone) = synchronise(socket, identity).with_context(|| format!("the {name}"))?;
+            lines.push(row.cells());
+            last = Some(phone);
+        }
+        table(&lines);
+        let phone = last.context("there are phones")?;
+        let latency = push(phone, &served.lmtp)?;
+        say(&format!("a mail came by LMTP while the phone waited in Ping: it was told after {:.1} ms", ms(latency)));
+        let host = served.address;
+        say("");
+        say("To connect a phone of your own:");
+        say("  an account of the kind Exchange (or ActiveSync), entered by hand");
+        say(&format!("  server    {host}   encrypted; accept the certificate, which is signed by nobody"));
+        for (login, _, address, _) in USERS {
+            let (user, domain) = login.split_once('@').unwrap_or((login, "defaultcontext"));
+            let password = &house.passwords[login];
+            say(&format!("  user      {user:<8} domain {domain:<16} address {address:<20} password {password}"));
+        }
+        if host.ip().is_loopback() {
+            say("  this address is this machine's own; for a phone in your network start with --listen 0.0.0.0:8443");
+        }
+        say(&format!("  everything lies in {}", house.dir.display()));
+        Ok(())
+    }
+}
+
+/// A data directory with users and their things.
+struct House {
+    easel: PathBuf,
+    dir: PathBuf,
+    passwords: BTreeMap<&'static str, String>,
+}
+
+impl House {
+    fn furnish(demo: &Demo) -> anyhow::Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = root.canonicalize().context("the project's root")?;
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let dir = target.join("demo");
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).with_context(|| format!("removing the last demo in {}", dir.display()))?;
+        }
+        let easel = target.join("debug/easel");
+        let mut house = Self { easel, dir, passwords: BTreeMap::new() };
+        let listen = demo.listen.unwrap_or_else(free_address).to_string();
+        say(&format!("a data directory in {}, a certificate, two tenants, four users", house.dir.display()));
+        let place = house.dir.display().to_string();
+        house.easel(&[
+            "init",
+            &place,
+            "--self-signed",
+            "localhost",
+            "--self-signed",
+            "127.0.0.1",
+            "--listen",
+            &listen,
+        ])?;
+        house.easel(&["tenant", "add", "ox.io"])?;
+        for (login, name, address, zone) in USERS {
+            let arguments =
+                ["user", "add", login, "--name", name, "--address", address, "--zone", zone, "--random", "--json"];
+            let answer: serde_json::Value = serde_json::from_str(&house.easel(&arguments)?)?;
+            let password = answer["password"].as_str().context("no password was made")?;
+            house.passwords.insert(login, password.to_owned());
+        }
+        let sample = root.join("examples/sample-data");
+        let file = |name: &str| sample.join(name).display().to_string();
+        let all = ["mail", "calendar", "contacts", "tasks", "notes"].map(file);
+        let mut arguments = vec!["import", FIRST];
+        arguments.extend(all.iter().map(String::as_str));
+        say(&format!("import into {FIRST}: {}", house.easel(&arguments)?.trim()));
+        say(&format!(
+            "import into zoe@ox.io: {}",
+            house.easel(&["import", "zoe@ox.io", &file("mail"), &file("contacts")])?.trim()
+        ));
+        let list = file("global-address-list.vcf");
+        say(&format!("address list of defaultcontext: {}", house.easel(&["import", "--gal", &list])?.trim()));
+        say(&format!(
+            "address list of ox.io: {}",
+            house.easel(&["import", "--gal", &list, "--tenant", "ox.io"])?.trim()
+        ));
+        Ok(house)
+    }
+
+    fn config(&self) -> String {
+        self.dir.join("easel.toml").display().to_string()
+    }
+
+    /// Runs a verb of the binary; what it printed.
+    fn easel(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(&self.easel);
+        if arguments[0] != "init" {
+            command.args(["--config", &self.config()]);
+        }
+        let output = command.args(arguments).stderr(Stdio::inherit()).output();
+        let output = output.with_context(|| format!("starting {}", self.easel.display()))?;
+        ensure!(output.status.success(), "easel {} ended with {}", arguments.join(" "), output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn serve(&self) -> anyhow::Result<Served> {
+        let mut child = Command::new(&self.easel)
+            .args(["--config", &self.config(), "serve"])
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(self.dir.join("easel.log"))?)
+            .spawn()
+            .context("starting the server")?;
+        let mut lines = BufReader::new(child.stdout.take().context("the server's output")?).lines();
+        let (mut address, mut lmtp) = (None, None);
+        for line in lines.by_ref() {
+            let line = line?;
+            if let Some(rest) = line.split("https://").nth(1) {
+                address = rest.split('/').next().and_then(|address| address.parse::<SocketAddr>().ok());
+                say(&format!("serving https://{}", rest.trim()));
+            }
+            if let Some(path) = line.split("lmtp:").nth(1) {
+                lmtp = Some(PathBuf::from(path.trim()));
+            }
+            if address.is_some() && lmtp.is_some() {
+                break;
+            }
+        }
+        // Whatever it says later must not fill the pipe.
+        thread::spawn(move || lines.for_each(drop));
+        let mut address = address
+            .with_context(|| format!("the server did not start; see {}", self.dir.join("easel.log").display()))?;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(Served { child, address, lmtp: lmtp.context("the server takes no mail in")? })
+    }
+}
+
+/// The address of the demo, or a free one when it is taken.
+fn free_address() -> SocketAddr {
+    let usual = SocketAddr::from(([127, 0, 0, 1], 8443));
+    match TcpListener::bind(usual) {
+        Ok(_) => usual,
+        Err(_) => {
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            free.unwrap_or(usual)
+        }
+    }
+}
+
+struct Served {
+    child: Child,
+    address: SocketAddr,
+    lmtp: PathBuf,
+}
+
+impl Served {
+    /// Ends the server gently; how it ended.
+    fn stop(&mut self) -> anyhow::Result<String> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().context("stopping the server")?;
+        Ok(format!("the server ended with {}", self.child.wait()?))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _gone = self.child.kill();
+            let _status = self.child.wait();
+        }
+    }
+}
+
+/// What one phone did.
+struct Row {
+    name: &'static str,
+    version: String,
+    folders: usize,
+    items: BTreeMap<Class, usize>,
+    bytes: u64,
+    took: Duration,
+}
+
+impl Row {
+    fn titles() -> Vec<String> {
+        let titles = ["device", "version", "folders", "mail", "events", "contacts", "tasks", "notes", "bytes", "ms"];
+        titles.map(str::to_owned).to_vec()
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let count = |class: Class| self.items.get(&class).map_or_else(|| "-".to_owned(), ToString::to_string);
+        vec![
+            self.name.to_owned(),
+            self.version.clone(),
+            self.folders.to_string(),
+            count(Class::Email),
+            count(Class::Calendar),
+            count(Class::Contacts),
+            count(Class::Tasks),
+            count(Class::Notes),
+            self.bytes.to_string(),
+            format!("{:.0}", ms(self.took)),
+        ]
+    }
+}
+
+/// The first synchronisation of a phone: all its owner switched on.
+fn synchronise(socket: Socket, identity: Identity) -> anyhow::Result<(Row, Phone<Socket>)> {
+    let start = now();
+    let name = identity.name;
+    let mut phone = Phone::new(socket, identity, FIRST);
+    phone.options().context("OPTIONS")?;
+    phone.provision().context("Provision")?;
+    phone.folder_sync().context("FolderSync")?;
+    let mut items: BTreeMap<Class, usize> = BTreeMap::new();
+    for folder in phone.chosen() {
+        phone.sync_folder(&folder, 100).with_context(|| format!("Sync of {}", phone.folders[&folder].name))?;
+        if let Some(class) = phone.class(&folder) {
+            *items.entry(class).or_default() += phone.items(&folder).len();
+        }
+    }
+    let took = now() - start;
+    let (version, folders) = (phone.version.to_string(), phone.folders.len());
+    Ok((Row { name, version, folders, items, bytes: phone.transport.bytes, took }, phone))
+}
+
+/// A mail comes while the phone waits; how long after its acceptance the phone knew.
+fn push(mut phone: Phone<Socket>, lmtp: &Path) -> anyhow::Result<Duration> {
+    let inbox = phone.folder(FolderType::Inbox)?;
+    let (told, tells) = mpsc::channel();
+    thread::spawn(move || {
+        let answer = phone.ping(&[inbox], 600);
+        let _gone = told.send((now(), answer));
+    });
+    // The phone is left alone for a moment, so that it waits when the mail comes.
+    if tells.recv_timeout(Duration::from_millis(500)).is_ok() {
+        bail!("Ping was answered before anything happened");
+    }
+    let accepted = deliver(lmtp)?;
+    let (at, answer) = tells.recv_timeout(PUSH_WITHIN).context("nobody told the phone")?;
+    let (status, _) = answer?;
+    ensure!(status == "2", "Ping status {status}");
+    Ok(at.saturating_duration_since(accepted))
+}
+
+/// Delivers a mail by LMTP; the moment before its last line was sent.
+fn deliver(socket: &Path) -> anyhow::Result<Instant> {
+    let stream = UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
+    stream.set_read_timeout(Some(PUSH_WITHIN))?;
+    let mut stream = BufReader::new(stream);
+    let mut say = |line: &str, expected: &str| -> anyhow::Result<()> {
+        stream.get_mut().write_all(line.as_bytes())?;
+        loop {
+            let mut answer = String::new();
+            ensure!(stream.by_ref().take(4096).read_line(&mut answer)? > 0, "LMTP closed");
+            ensure!(answer.starts_with(expected), "LMTP answered {answer:?} to {line:?}");
+            if answer.as_bytes().get(3) == Some(&b' ') {
+                return Ok(());
+            }
+        }
+    };
+    say("", "220")?;
+    say("LHLO demo\r\n", "250")?;
+    say("MAIL FROM:<tom@example.net>\r\n", "250")?;
+    say("RCPT TO:<anna@example.org>\r\n", "250")?;
+    say("DATA\r\n", "354")?;
+    let sent = now();
+    say(
+        "From: Tom Fisher <tom@example.net>\r\nTo: anna@example.org\r\nSubject: Hello\r\n\r\nHello from the demo.\r\n.\r\n",
+        "250",
+    )?;
+    Ok(sent)
+}
+
+fn table(rows: &[Vec<String>]) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(
+                |(column, (cell, width))| {
+                    if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
+            .collect();
+        say(&format!("  {}", cells.join("  ")));
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[expect(clippy::disallowed_methods, reason = "the demo measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
