@@ -66,8 +66,8 @@ const fn has_own_body(command: Command) -> bool {
 
 /// Tells a device to provision, or to wipe, first.
 ///
-/// K: G10. Some devices act only on HTTP 449, some only on the status: from 14.0 on they get both, unless the profile
-/// says otherwise.
+/// The status alone from 14.0 on and HTTP 449 before, as the protocol has it; a profile can ask for 449 or for both,
+/// because some devices act on one of them only (G10).
 pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Reply {
     // A device that never sends a key cannot obey 449 (MS-ASPROV 3.1.5.1).
     if status == CommonStatus::RemoteWipeRequested

@@ -1,5 +1,7 @@
 //! LMTP over real sockets, spoken to by a client written here.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;

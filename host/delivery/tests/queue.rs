@@ -1,5 +1,7 @@
 //! The queue, against a small SMTP server.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
 mod support;
 
 use std::sync::Arc;

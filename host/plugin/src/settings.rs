@@ -264,8 +264,8 @@ pub const TABLE: &[Setting] = &[
     },
     Setting {
         name: "policy.signal",
-        default: Default::Text("both", &["both", "449", "status"]),
-        expected: "both, 449 or status: how a device from 14.0 on is told to provision",
+        default: Default::Text("status", &["status", "449", "both"]),
+        expected: "status, 449 or both: how a device from 14.0 on is told to provision",
         effect: Effect::None,
     },
 ];

@@ -200,6 +200,7 @@ CREATE TABLE sent (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX sent_device ON sent (device);
+CREATE INDEX sent_at ON sent (at);
 
 CREATE TABLE outgoing (
     -- Messages to be sent.

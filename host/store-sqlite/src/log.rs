@@ -97,6 +97,12 @@ pub(crate) fn to_prune(connection: &Connection, since: i64) -> rusqlite::Result<
     connection.prepare_cached(&sql)?.query_map(params![since], |row| number(row, 0).map(UserId))?.collect()
 }
 
+/// Forgets messages sent at or before `since`.
+pub(crate) fn forget_sent(connection: &Connection, since: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM sent WHERE at <= ?1")?.execute(params![since])?;
+    Ok(())
+}
+
 /// What one turn removed.
 pub(crate) struct Turn {
     pub(crate) rows: u64,

@@ -237,6 +237,7 @@ impl Store for SqliteStore {
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         let users = self.look_up("reading the change log", |connection| Ok(log::to_prune(connection, since)?))?;
+        self.easel.run("forgetting sent messages", move |connection, _| Ok(log::forget_sent(connection, since)?))?;
         let mut pruned = 0;
         for user in users {
             loop {

@@ -106,7 +106,7 @@ proptest! {
         acts in prop::collection::vec((0..2_usize, act()), 0..30),
         queries in prop::collection::vec(query(), 1..12),
     ) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = common::quick_directory();
         let sqlite = open(dir.path());
         let memory = MemoryStore::new(Arc::new(LocalBus::default()));
         let users = [add_user(&sqlite, "anna"), add_user(&sqlite, "berta")];

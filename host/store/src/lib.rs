@@ -2,7 +2,7 @@
 //!
 //! [`Store`] is the trait, [`Snapshot`] one consistent look at a mailbox, [`ChangeSet`] all that one step changes.
 //! [`cursor`] is the rule that decides what a device is sent; it lives here because it is a statement about the change
-//! log. The room holds the in-memory store and the suite every store must pass ([`conformance`]). It knows no SQL and
+//! log. The room holds the in-memory store and the suite every store must pass ([`mod@conformance`]). It knows no SQL and
 //! no format: it never parses an object.
 
 pub mod bus;

@@ -620,6 +620,9 @@ impl Store for MemoryStore {
         let seen: BTreeMap<DeviceKey, i64> = inner.devices.values().map(|d| (d.key, d.last_seen)).collect();
         let mut pruned = 0;
         for mailbox in inner.mailboxes.values_mut() {
+            if mailbox.sent.values().any(|at| *at <= since) {
+                Arc::make_mut(mailbox).sent.retain(|_, at| *at > since);
+            }
             let needed = mailbox.collections.iter().filter(|((device, _), _)| seen.get(device) > Some(&since));
             let floor = needed.filter_map(|(_, state)| state.needs_log_after()).min().unwrap_or(mailbox.modseq);
             if floor <= mailbox.floor {

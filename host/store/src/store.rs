@@ -92,7 +92,8 @@ pub trait Store: Send + Sync {
     /// A queued message.
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError>;
 
-    /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many.
+    /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many. Messages
+    /// sent at or before `since` are forgotten as well.
     fn prune_log(&self, since: i64) -> Result<u64, StoreError>;
 
     /// Who is woken by changes.

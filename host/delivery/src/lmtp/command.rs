@@ -156,10 +156,9 @@ mod tests {
     use super::*;
 
     fn sender(line: &str) -> Result<Option<String>, Reply> {
-        match parse(line)? {
-            Command::Mail(from) => Ok(from.sender.map(|sender| sender.to_string())),
-            other => panic!("{other:?}"),
-        }
+        let command = parse(line)?;
+        let Command::Mail(from) = command else { panic!("{command:?}") };
+        Ok(from.sender.map(|sender| sender.to_string()))
     }
 
     #[test]

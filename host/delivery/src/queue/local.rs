@@ -79,12 +79,7 @@ pub(super) fn serve(
 }
 
 /// Writes down who is left, if that changed; puts the message off if nobody is left for the smart host.
-fn write_down(
-    store: &dyn Store,
-    mut work: Work,
-    before: usize,
-    now: Timestamp,
-) -> Result<Option<Work>, DeliveryError> {
+fn write_down(store: &dyn Store, mut work: Work, before: usize, now: Timestamp) -> Result<Option<Work>, DeliveryError> {
     let waits = work.remote.is_empty().then(|| work.trouble.take()).flatten();
     if let Some(trouble) = waits {
         put_off(&mut work.row, now, trouble);

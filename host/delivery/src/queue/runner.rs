@@ -96,7 +96,8 @@ impl Runner {
     /// Serves the local recipients of everything that is due, and lines up the rest.
     async fn scan(&mut self) {
         while self.ready.len() < READY_MAX {
-            let busy: HashSet<OutgoingId> = self.ready.keys().chain(self.flying.values()).chain(&self.spoiled).copied().collect();
+            let busy: HashSet<OutgoingId> =
+                self.ready.keys().chain(self.flying.values()).chain(&self.spoiled).copied().collect();
             let (courier, options) = (Arc::clone(&self.courier), Arc::clone(&self.options));
             match spawn_blocking(move || page(&courier, &options, &busy)).await {
                 Ok(page) => {

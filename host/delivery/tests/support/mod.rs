@@ -188,7 +188,10 @@ impl Store for TestStore {
         self.inner.snapshot(user)
     }
     fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError> {
-        assert!(!(self.break_delivery.load(Ordering::SeqCst) && user == self.user_id("bob@ox.io")), "as the test wants");
+        assert!(
+            !(self.break_delivery.load(Ordering::SeqCst) && user == self.user_id("bob@ox.io")),
+            "as the test wants"
+        );
         self.inner.reserve_items(user, count)
     }
     fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError> {

@@ -1,9 +1,11 @@
 //! Every property of a contact but body and photo: the tables that say where it stands in a card, read and written.
 
+use std::collections::HashMap;
+
 use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 use easel_wbxml::{Element, Tag};
 
-use super::card::{self, Place, find, line_at, line_at_mut, part, remove_all, set_part, set_text};
+use super::card::{self, Place, find, line_at, line_at_mut, remove_all, set_part, set_text};
 use super::slots::{self, Family};
 use super::{dates, names};
 use crate::lines::{Component, Entry, Line};
@@ -126,8 +128,8 @@ const ADDRESS_PARTS: usize = 7;
 
 /// Everything but body and photo: both pages in the order of their tokens, the lists last (K: N04).
 pub(crate) fn shown(card: &Component) -> Vec<Element> {
-    let mut found: Vec<(Tag, String)> = names::read(card);
     let labels = card::labels(card);
+    let mut found: Vec<(Tag, String)> = names::read(card, &labels);
     for text in &TEXTS {
         if let Some(at) = find(card, &labels, text.places) {
             found.push((text.tag, line_at(card, at).plain()));
@@ -138,21 +140,22 @@ pub(crate) fn shown(card: &Component) -> Vec<Element> {
         found.extend(day.map(|day| (tag, day)));
     }
     if let Some(line) = card.line("ORG") {
-        found.extend(ORGANIZATION.map(|(tag, at)| (tag, part(line, at))));
+        let mut parts = line.parts().into_iter();
+        found.extend(ORGANIZATION.map(|(tag, _)| (tag, parts.next().unwrap_or_default())));
     }
     for address in &ADDRESSES {
         if let Some(at) = address_entry(card, address.kind) {
-            let line = line_at(card, at);
-            found.push((address.tags[0], street(line)));
-            found.extend((1..5).map(|at| (address.tags[at], part(line, STREET + at))));
+            let parts = line_at(card, at).parts();
+            found.push((address.tags[0], street(&parts)));
+            found.extend(address.tags.into_iter().zip(parts.into_iter().skip(STREET)).skip(1));
         }
     }
     for family in [Family::Email, Family::Phone, Family::Messenger] {
-        found.extend(slots::read(card, family));
+        found.extend(slots::read(card, family, &labels));
     }
     found.sort_by_key(|(tag, _)| *tag);
     let mut elements: Vec<Element> = found.into_iter().filter_map(|(tag, text)| text_element(tag, &text)).collect();
-    elements.extend(list_element(c::CHILDREN, c::CHILD, &children(card)));
+    elements.extend(list_element(c::CHILDREN, c::CHILD, &children(card, &labels)));
     elements.extend(component::categories_element(card, c::CATEGORIES, c::CATEGORY));
     elements
 }
@@ -269,20 +272,20 @@ fn is_address(line: &Line, kind: &str) -> bool {
     }
 }
 
-fn street(line: &Line) -> String {
-    let lines: Vec<String> = (0..=STREET).map(|at| part(line, at)).filter(|text| !text.trim().is_empty()).collect();
+/// Box and extended address stand above the street.
+fn street(parts: &[String]) -> String {
+    let lines: Vec<&str> = parts.iter().take(STREET + 1).map(String::as_str).filter(|p| !p.trim().is_empty()).collect();
     lines.join("\n")
 }
 
-fn children(card: &Component) -> Vec<String> {
-    let labels = card::labels(card);
-    let is_child = |line: &&Line| CHILD.iter().any(|place| card::stands_in(line, &labels, *place));
+fn children(card: &Component, labels: &HashMap<String, String>) -> Vec<String> {
+    let is_child = |line: &&Line| CHILD.iter().any(|place| card::stands_in(line, labels, *place));
     let names = card.lines().filter(is_child).map(Line::plain);
     names.filter(|name| !clean(name).is_empty()).collect()
 }
 
 fn set_children(card: &mut Component, form: card::Form, names: Vec<String>) {
-    let before = children(card);
+    let before = children(card, &card::labels(card));
     let after = with_unseen(names, before.clone());
     let labels = card::labels(card);
     let gone = |card: &Component| {

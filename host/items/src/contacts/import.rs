@@ -45,7 +45,9 @@ pub fn split(vcf: &str) -> Result<Vec<String>, ItemError> {
 }
 
 fn is(line: &str, word: &str) -> bool {
-    line.len() >= word.len() && line.split_whitespace().collect::<String>().eq_ignore_ascii_case(word)
+    let begins = |text: &str| text.bytes().next().map(|byte| byte.to_ascii_uppercase());
+    let may_be = line.len() >= word.len() && begins(line.trim_start()) == begins(word);
+    may_be && line.split_whitespace().collect::<String>().eq_ignore_ascii_case(word)
 }
 
 /// A card of version 2.1 as 3.0; any other as it is.

@@ -3,6 +3,8 @@
 //! The class has the parts of a name and FileAs; a card has the parts (N) and the name as it is shown (FN). FileAs is
 //! never empty going out. FN follows the parts when the device changes them, and stays what it is otherwise.
 
+use std::collections::HashMap;
+
 use easel_wbxml::Tag;
 use easel_wbxml::pages::contacts as c;
 
@@ -21,9 +23,9 @@ const NAMELESS: &str = "?";
 type Parts = [String; 5];
 
 /// The parts of the name and FileAs.
-pub(crate) fn read(card: &Component) -> Vec<(Tag, String)> {
+pub(crate) fn read(card: &Component, labels: &HashMap<String, String>) -> Vec<(Tag, String)> {
     let parts = parts(card);
-    let mut found = vec![(c::FILE_AS, file_as(card, &parts))];
+    let mut found = vec![(c::FILE_AS, file_as(card, &parts, labels))];
     found.extend(PARTS.into_iter().zip(parts));
     found
 }
@@ -53,7 +55,7 @@ pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>) {
         Said::Set(text) => {
             // The name it would be filed under anyway is not written down.
             set_text(card, FILE_AS, FILE_AS[0], None);
-            if file_as(card, &after) != text {
+            if file_as(card, &after, &labels(card)) != text {
                 set_text(card, FILE_AS, FILE_AS[0], Some(&text));
             }
         }
@@ -108,14 +110,15 @@ pub(crate) fn parts(card: &Component) -> Parts {
 }
 
 fn stored_parts(card: &Component) -> Parts {
-    card.line("N").map_or_else(Parts::default, |line| std::array::from_fn(|at| clean(&part(line, at))))
+    let mut parts = card.line("N").map(Line::parts).unwrap_or_default().into_iter();
+    std::array::from_fn(|_| parts.next().map(|part| clean(&part)).unwrap_or_default())
 }
 
 /// What stands for a name: company, nickname, address or number.
 fn substitute(card: &Component) -> Option<String> {
     let company = card.line("ORG").map(|line| part(line, 0));
     let nickname = || card.plain("NICKNAME");
-    let slot = |family| slots::read(card, family).into_iter().map(|(_, text)| text).next();
+    let slot = |family| slots::read(card, family, &labels(card)).into_iter().map(|(_, text)| text).next();
     let names = company.into_iter().chain(std::iter::once_with(nickname).flatten());
     let mut all = names
         .chain(std::iter::once_with(|| slot(Family::Email)).flatten())
@@ -124,8 +127,8 @@ fn substitute(card: &Component) -> Option<String> {
 }
 
 /// `Last, First Middle`, or what the card says itself.
-fn file_as(card: &Component, parts: &Parts) -> String {
-    if let Some(at) = find(card, &labels(card), FILE_AS) {
+fn file_as(card: &Component, parts: &Parts, labels: &HashMap<String, String>) -> String {
+    if let Some(at) = find(card, labels, FILE_AS) {
         return line_at(card, at).plain();
     }
     let [family, given, additional, ..] = parts;

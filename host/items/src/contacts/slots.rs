@@ -217,12 +217,11 @@ fn rank(line: &Line) -> u8 {
 }
 
 /// Which entry fills each slot.
-fn assign(card: &Component, family: Family) -> Vec<(Tag, usize)> {
-    let labels = card::labels(card);
+fn assign(card: &Component, family: Family, labels: &HashMap<String, String>) -> Vec<(Tag, usize)> {
     let mut lines: Vec<(usize, &Line, Kind)> = Vec::new();
     for (at, entry) in card.entries.iter().enumerate() {
         let Entry::Line(line) = entry else { continue };
-        let Some(kind) = family.kind(line, &labels) else { continue };
+        let Some(kind) = family.kind(line, labels) else { continue };
         let seen = line.param(SLOT) != Some(UNSEEN) && lines.len() < LINES_MAX;
         if seen && !line.value.is_empty() && !family.text(line).is_empty() {
             lines.push((at, line, kind));
@@ -258,13 +257,13 @@ fn without_twins(lines: Vec<(usize, &Line, Kind)>) -> Vec<(usize, &Line, Kind)> 
 }
 
 /// The text of every filled slot.
-pub(crate) fn read(card: &Component, family: Family) -> Vec<(Tag, String)> {
-    assign(card, family).into_iter().map(|(tag, at)| (tag, family.text(line_at(card, at)))).collect()
+pub(crate) fn read(card: &Component, family: Family, labels: &HashMap<String, String>) -> Vec<(Tag, String)> {
+    assign(card, family, labels).into_iter().map(|(tag, at)| (tag, family.text(line_at(card, at)))).collect()
 }
 
 /// Sets or empties one slot; no other value changes its slot by it.
 pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&str>) {
-    let mut wanted = assign(card, family);
+    let mut wanted = assign(card, family, &card::labels(card));
     let at = wanted.iter().find(|(other, _)| *other == tag).map(|(_, at)| *at);
     match (text, at) {
         (Some(text), Some(at)) => family.set_text(line_at_mut(card, at), text),
@@ -322,7 +321,7 @@ fn relocate(card: &Component, before: &[(Tag, usize)], lines: &[Line], removed: 
 /// its next change.
 fn keep_empty(card: &mut Component, family: Family, tag: Tag) {
     for _ in 0..LINES_MAX {
-        let moved_up = assign(card, family).into_iter().find(|(other, _)| *other == tag);
+        let moved_up = assign(card, family, &card::labels(card)).into_iter().find(|(other, _)| *other == tag);
         let Some((_, at)) = moved_up else { return };
         line_at_mut(card, at).set_param(SLOT, Some(UNSEEN));
     }
@@ -331,7 +330,7 @@ fn keep_empty(card: &mut Component, family: Family, tag: Tag) {
 /// Marks lines until every one of `wanted` is found in its slot.
 fn hold(card: &mut Component, family: Family, wanted: &[(Tag, usize)]) {
     for _ in 0..=wanted.len() {
-        let now = assign(card, family);
+        let now = assign(card, family, &card::labels(card));
         let Some((tag, at)) = wanted.iter().find(|pair| !now.contains(pair)) else { return };
         line_at_mut(card, *at).set_param(SLOT, tag.name());
     }

@@ -14,6 +14,11 @@ use easel_store_sqlite::SqliteStore;
 pub(crate) const INBOX: CollectionId = CollectionId::new(1);
 pub(crate) const CALENDAR: CollectionId = CollectionId::new(6);
 
+/// Where a sync costs nothing, if there is such a place: for tests that are about what is kept, not about the disk.
+pub(crate) fn quick_directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 pub(crate) fn open(dir: &Path) -> SqliteStore {
     try_open(dir).unwrap()
 }

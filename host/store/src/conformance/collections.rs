@@ -134,4 +134,9 @@ pub fn a_sent_message_is_remembered_for_its_device(subject: &Subject<'_>) {
     drop(snapshot);
     remember(first, b"one", 9);
     assert_eq!(subject.snapshot(user).was_sent(first, b"one").unwrap(), Some(9));
+    remember(first, b"two", 10);
+    subject.store.prune_log(9).unwrap();
+    let snapshot = subject.snapshot(user);
+    assert_eq!(snapshot.was_sent(first, b"one").unwrap(), None, "pruning forgets what is old");
+    assert_eq!(snapshot.was_sent(first, b"two").unwrap(), Some(10));
 }
