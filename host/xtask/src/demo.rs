@@ -113,10 +113,20 @@ impl House {
         let listen = demo.listen.unwrap_or_else(free_address).to_string();
         say(&format!("a data directory in {}, a certificate, two tenants, four users", house.dir.display()));
         let place = house.dir.display().to_string();
-        house.easel(&["init", &place, "--self-signed", "localhost", "--self-signed", "127.0.0.1", "--listen", &listen])?;
+        house.easel(&[
+            "init",
+            &place,
+            "--self-signed",
+            "localhost",
+            "--self-signed",
+            "127.0.0.1",
+            "--listen",
+            &listen,
+        ])?;
         house.easel(&["tenant", "add", "ox.io"])?;
         for (login, name, address, zone) in USERS {
-            let arguments = ["user", "add", login, "--name", name, "--address", address, "--zone", zone, "--random", "--json"];
+            let arguments =
+                ["user", "add", login, "--name", name, "--address", address, "--zone", zone, "--random", "--json"];
             let answer: serde_json::Value = serde_json::from_str(&house.easel(&arguments)?)?;
             let password = answer["password"].as_str().context("no password was made")?;
             house.passwords.insert(login, password.to_owned());
@@ -127,10 +137,16 @@ impl House {
         let mut arguments = vec!["import", FIRST];
         arguments.extend(all.iter().map(String::as_str));
         say(&format!("import into {FIRST}: {}", house.easel(&arguments)?.trim()));
-        say(&format!("import into zoe@ox.io: {}", house.easel(&["import", "zoe@ox.io", &file("mail"), &file("contacts")])?.trim()));
+        say(&format!(
+            "import into zoe@ox.io: {}",
+            house.easel(&["import", "zoe@ox.io", &file("mail"), &file("contacts")])?.trim()
+        ));
         let list = file("global-address-list.vcf");
         say(&format!("address list of defaultcontext: {}", house.easel(&["import", "--gal", &list])?.trim()));
-        say(&format!("address list of ox.io: {}", house.easel(&["import", "--gal", &list, "--tenant", "ox.io"])?.trim()));
+        say(&format!(
+            "address list of ox.io: {}",
+            house.easel(&["import", "--gal", &list, "--tenant", "ox.io"])?.trim()
+        ));
         Ok(house)
     }
 
@@ -174,7 +190,8 @@ impl House {
         }
         // Whatever it says later must not fill the pipe.
         thread::spawn(move || lines.for_each(drop));
-        let mut address = address.with_context(|| format!("the server did not start; see {}", self.dir.join("easel.log").display()))?;
+        let mut address = address
+            .with_context(|| format!("the server did not start; see {}", self.dir.join("easel.log").display()))?;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
@@ -312,7 +329,10 @@ fn deliver(socket: &Path) -> anyhow::Result<Instant> {
     say("RCPT TO:<anna@example.org>\r\n", "250")?;
     say("DATA\r\n", "354")?;
     let sent = now();
-    say("From: Tom Fisher <tom@example.net>\r\nTo: anna@example.org\r\nSubject: Hello\r\n\r\nHello from the demo.\r\n.\r\n", "250")?;
+    say(
+        "From: Tom Fisher <tom@example.net>\r\nTo: anna@example.org\r\nSubject: Hello\r\n\r\nHello from the demo.\r\n.\r\n",
+        "250",
+    )?;
     Ok(sent)
 }
 
@@ -325,7 +345,11 @@ fn table(rows: &[Vec<String>]) {
             .iter()
             .zip(&widths)
             .enumerate()
-            .map(|(column, (cell, width))| if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .map(
+                |(column, (cell, width))| {
+                    if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
             .collect();
         say(&format!("  {}", cells.join("  ")));
     }
