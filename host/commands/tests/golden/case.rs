@@ -11,8 +11,8 @@
 //! | neither | an answer without a body |
 //!
 //! Without a word in the case the mailbox is that of `ada` (`world.rs`) with the nine folders f1 to f9 of every new
-//! mailbox: Inbox, Drafts, Deleted Items, Sent Items, Outbox, Calendar, Contacts, Tasks, Notes. Further folders are f10,
-//! f11, ... in the order of the file, items are a1, a2, ... Numbers that are random elsewhere are 0x01010101,
+//! mailbox: Inbox, Drafts, Deleted Items, Sent Items, Outbox, Calendar, Contacts, Tasks, Notes. Further folders are fa,
+//! fb, ... in the order of the file, items are a1, a2, ... Numbers that are random elsewhere are 0x01010101,
 //! 0x02020202, ... here, so that keys can be written down: the first key of the first collection is `b010101011`.
 
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ pub(crate) struct Toml {
     /// Settings of the device, by name: a flag, number, text or list.
     #[serde(default)]
     pub(crate) profile: BTreeMap<String, toml::Value>,
-    /// Folders, in the order of their numbers from f10 on.
+    /// Folders, in the order of their numbers from fa on.
     #[serde(default)]
     pub(crate) folder: Vec<Folder>,
     /// Items, in the order of their numbers from a1 on, for each user.
@@ -243,7 +243,7 @@ pub(crate) struct Before {
 pub(crate) struct After {
     /// Ids of the items of a folder, by number: `f1 = ["a1"]`.
     pub(crate) items: BTreeMap<String, Vec<String>>,
-    /// Names of every folder, by number: `f10 = "Work"`.
+    /// Names of every folder, by number: `fa = "Work"`.
     pub(crate) folders: Option<BTreeMap<String, String>>,
     /// The queue, a message a line: `sender -> recipient, recipient`.
     pub(crate) queue: Option<Vec<String>>,

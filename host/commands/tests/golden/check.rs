@@ -19,6 +19,7 @@ const MESSAGE: &str = "message/rfc822";
 
 /// Whether the case is answered as it is written.
 pub(crate) fn check(case: &Case) -> Result<()> {
+    ensure!(!case.toml.source.is_empty(), "nobody says where it comes from");
     let world = World::of(case);
     for (at, before) in case.toml.before.iter().enumerate() {
         let command = Command::parse(&before.command).context("before: no such command")?;

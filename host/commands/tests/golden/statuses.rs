@@ -4,9 +4,64 @@ use anyhow::{Context as _, Result};
 
 use crate::case::{Case, snake};
 
-/// The enums of statuses: the command's file, the enum, and whether it stands for every one of its variants. A command
-/// joins the list with its cases.
-const ENUMS: &[(&str, &str, &str)] = &[("folder_sync", "Status", include_str!("../../src/folder_sync.rs"))];
+/// The enums of statuses: the command, the enum, and the file it is in. A command joins the list with its cases.
+const ENUMS: &[(&str, &str, &str)] = &[
+    ("folder_sync", "Status", include_str!("../../src/folder_sync.rs")),
+    ("item_operations", "Status", include_str!("../../src/item_operations.rs")),
+    ("provision", "PolicyStatus", include_str!("../../src/provision.rs")),
+    ("provision", "Status", include_str!("../../src/provision.rs")),
+    ("search", "Status", include_str!("../../src/search.rs")),
+    ("settings", "Status", include_str!("../../src/settings.rs")),
+];
+
+/// The statuses of every command that a command answers with itself.
+const COMMON: &[(&str, &[&str])] = &[
+    ("item_operations", &["MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
+    (
+        "provision",
+        &[
+            "DeviceBlocked",
+            "DeviceInformationRequired",
+            "DeviceNotFullyProvisionable",
+            "DeviceNotProvisioned",
+            "ExternallyManagedDevicesNotAllowed",
+            "InvalidPolicyKey",
+            "PolicyRefresh",
+            "RemoteWipeRequested",
+        ],
+    ),
+    ("search", &["NoPicture", "PictureLimitReached", "PictureTooLarge"]),
+    (
+        "send_mail",
+        &[
+            "AttachmentIsTooLarge",
+            "InvalidAccountId",
+            "InvalidContent",
+            "InvalidMime",
+            "InvalidWbxml",
+            "InvalidXml",
+            "IrmFeatureDisabled",
+            "MailSubmissionFailed",
+            "MessageHasNoRecipient",
+            "MessagePreviouslySent",
+            "SendQuotaExceeded",
+        ],
+    ),
+    ("settings", &["IrmFeatureDisabled"]),
+    (
+        "smart_forward",
+        &[
+            "InvalidCombinationOfIds",
+            "InvalidDateTime",
+            "InvalidMimeBodyCombination",
+            "InvalidSmartForwardParameters",
+            "ItemNotFound",
+            "NoRecurrenceInCalendar",
+            "UnexpectedItemClass",
+        ],
+    ),
+    ("smart_reply", &["InvalidCombinationOfIds", "InvalidDateTime", "ItemNotFound", "NoRecurrenceInCalendar"]),
+];
 
 /// The variants of an enum and their numbers, as rustfmt writes them.
 fn variants(source: &str, name: &str) -> Vec<(String, u16)> {
@@ -44,6 +99,10 @@ pub(crate) fn missing(cases: &[Case]) -> Vec<String> {
         let all = variants(source, name);
         assert!(!all.is_empty(), "{group} has no enum {name}");
         let wanted = all.iter().map(|(variant, _)| format!("{name}::{variant}"));
+        missing.extend(wanted.filter(|status| !shown(group, status)).map(|status| format!("{group} {status}")));
+    }
+    for (group, all) in COMMON {
+        let wanted = all.iter().map(|variant| format!("CommonStatus::{variant}"));
         missing.extend(wanted.filter(|status| !shown(group, status)).map(|status| format!("{group} {status}")));
     }
     missing
