@@ -84,9 +84,8 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key)? else {
         return Ok(Response::Refused(Status::InvalidSyncKey));
     };
-    let parent = match parent(context, &state, &request.parent) {
-        Ok(parent) => parent,
-        Err(()) => return Ok(Response::Refused(Status::ParentNotFound)),
+    let Ok(parent) = parent(context, &state, &request.parent) else {
+        return Ok(Response::Refused(Status::ParentNotFound));
     };
     match request.sync_key.map(|key| state.age(key)) {
         Some(KeyAge::Current) => {}

@@ -221,14 +221,17 @@ fn allowed(profile: &Profile) -> Vec<Version> {
 /// One lock a device, so that its requests never overlap.
 #[derive(Default)]
 struct Turns {
-    locks: Mutex<HashMap<(UserId, String), Weak<Mutex<()>>>>,
+    locks: Mutex<HashMap<(UserId, String), Weak<Turn>>>,
 }
+
+/// Held while a request of its device is worked on.
+type Turn = Mutex<()>;
 
 /// Above so many, locks that nobody holds are swept.
 const SWEEP_ABOVE: usize = 1024;
 
 impl Turns {
-    fn of(&self, user: UserId, device: &str) -> Arc<Mutex<()>> {
+    fn of(&self, user: UserId, device: &str) -> Arc<Turn> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (user, device::normal_id(device));
         if let Some(lock) = locks.get(&place).and_then(Weak::upgrade) {

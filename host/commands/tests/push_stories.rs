@@ -1,5 +1,7 @@
 //! Waiting for news.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod desk;
 
 use desk::{Desk, raw_mail};

@@ -1,5 +1,7 @@
 //! What happens to a phone and its owner, from the outside.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::thread;
 use std::time::Duration;
 

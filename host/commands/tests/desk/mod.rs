@@ -1,6 +1,7 @@
 //! A whole service without sockets: the memory store, the commands, and phones that speak to them.
 
 #![allow(dead_code, reason = "each test file uses its part of the desk")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +31,7 @@ impl Desk {
     pub fn with(plugin: Arc<dyn DevicePlugin>, settings: Settings) -> Self {
         let store = Arc::new(MemoryStore::new(Arc::new(LocalBus::default())));
         let tenant = store.add_tenant("defaultcontext").unwrap().id;
-        let user = add_user(&*store, tenant, "anna");
+        let user = add_user(&store, tenant, "anna");
         let now: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
         let now = Arc::new(Mutex::new(now));
         let clock = Arc::clone(&now);
@@ -215,5 +216,3 @@ pub fn raw_mail(subject: &str) -> String {
          Content-Type: text/plain; charset=utf-8\r\n\r\nHello, this is {subject}.\r\n"
     )
 }
-
-pub const USER: fn(&Desk) -> UserId = |desk| desk.user.id;
