@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use easel_items::ItemError;
 use easel_items::email::{self, Attachment};
+use easel_items::{ItemError, calendar};
 use easel_protocol::FileReference;
-use easel_store::{Content, Snapshot, StoreError};
+use easel_store::{Content, Mail, Snapshot, StoreError};
 
 use crate::context::{Context, Failure};
 use crate::hierarchy;
@@ -43,10 +43,48 @@ pub(crate) fn read(
     let Ok(FileReference { item, part }) = FileReference::parse(reference) else { return Ok(Err(Denied::NotFound)) };
     let Some(item) = snapshot.item(item)? else { return Ok(Err(Denied::NotFound)) };
     let view = hierarchy::view(snapshot, &context.profile, context.version)?;
-    let Content::Mail(mail) = &item.content else { return Ok(Err(Denied::NotFound)) };
     if !view.iter().any(|folder| folder.folders.contains(&item.folder)) {
         return Ok(Err(Denied::NotFound));
     }
+    let bounds = Bounds { of_attachment: policy.attachment_bytes_max(), of_answer: bytes_max };
+    match &item.content {
+        Content::Mail(mail) => of_mail(snapshot, mail, part, range, bounds),
+        Content::Object(content) => Ok(of_event(content, part, range, bounds)),
+    }
+}
+
+/// The most bytes an attachment, and one answer, may have.
+#[derive(Clone, Copy)]
+struct Bounds {
+    of_attachment: u64,
+    of_answer: u64,
+}
+
+impl Bounds {
+    /// The part of an attachment of `size` bytes that is handed out.
+    fn allow(self, size: u64, range: Option<Range<u64>>) -> Result<Range<u64>, Denied> {
+        let wanted = range.unwrap_or(0..size);
+        if size > self.of_attachment {
+            Err(Denied::TooLarge)
+        } else if size == 0 {
+            Err(Denied::Empty)
+        } else if wanted.start >= size {
+            Err(Denied::BadRange)
+        } else if wanted.end.min(size) - wanted.start > self.of_answer {
+            Err(Denied::TooLarge)
+        } else {
+            Ok(wanted)
+        }
+    }
+}
+
+fn of_mail(
+    snapshot: &dyn Snapshot,
+    mail: &Mail,
+    part: u32,
+    range: Option<Range<u64>>,
+    bounds: Bounds,
+) -> Result<Result<Attachment, Denied>, Failure> {
     let raw = StoredMail::new(snapshot, mail);
     let index = match index(mail, &raw) {
         Ok(index) => index,
@@ -55,23 +93,24 @@ pub(crate) fn read(
     let Some(size) = index.attachments().find(|other| other.number == part).map(|part| part.size) else {
         return Ok(Err(Denied::NotFound));
     };
-    let wanted = range.unwrap_or(0..size);
-    let denied = if size > policy.attachment_bytes_max() {
-        Some(Denied::TooLarge)
-    } else if size == 0 {
-        Some(Denied::Empty)
-    } else if wanted.start >= size {
-        Some(Denied::BadRange)
-    } else {
-        (wanted.end.min(size) - wanted.start > bytes_max).then_some(Denied::TooLarge)
+    let wanted = match bounds.allow(size, range) {
+        Ok(wanted) => wanted,
+        Err(denied) => return Ok(Err(denied)),
     };
-    if let Some(denied) = denied {
-        return Ok(Err(denied));
-    }
     match email::attachment(&index, part, &raw, Some(wanted)) {
         Ok(attachment) => Ok(Ok(attachment)),
         Err(error) => broken(error),
     }
+}
+
+/// An attachment of an event (16.0 and later); everything else that is no mail has none.
+fn of_event(content: &str, part: u32, range: Option<Range<u64>>, bounds: Bounds) -> Result<Attachment, Denied> {
+    let found = calendar::attachment(content, part).map_err(|_| Denied::NotFound)?;
+    let total = found.bytes.len() as u64;
+    let wanted = bounds.allow(total, range)?;
+    let place = |at: u64| usize::try_from(at.min(total)).expect("it is held in memory");
+    let bytes = found.bytes[place(wanted.start)..place(wanted.end)].to_vec();
+    Ok(Attachment { content_type: found.content_type, display_name: found.name, total, bytes })
 }
 
 fn broken(error: ItemError) -> Result<Result<Attachment, Denied>, Failure> {

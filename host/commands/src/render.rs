@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use easel_items::email::{self, Index, Raw};
-use easel_items::{BodyPreferences, ItemError, ReadError, View};
+use easel_items::{BodyPreferences, ItemError, ReadError, View, calendar};
 use easel_plugin::{Direction, Verdict};
 use easel_protocol::{Class, Groups};
 use easel_store::{BlobId, Content, Folder, Item, Mail, Snapshot, StoreError};
@@ -101,7 +101,12 @@ impl<'a> Context<'a> {
                     Ok(properties)
                 })
             }
-            Content::Object(content) => easel_items::properties(class, content, &view),
+            Content::Object(content) => easel_items::properties(class, content, &view).and_then(|mut properties| {
+                if class == Class::Calendar {
+                    properties.extend(calendar::attachments(content, item.id, &view)?);
+                }
+                Ok(properties)
+            }),
         };
         match properties {
             Ok(properties) => Ok(self.ask_plugin(folder, class, properties).map_or(Rendered::Withheld, Rendered::As)),

@@ -259,3 +259,56 @@ fn key_0_in_mid_life_on_all_collections_doubles_nothing() {
     let error = phone.sync(&[Sent::ask(&inbox)]).unwrap_err().to_string();
     assert!(error.contains("status 3"), "a key from before the reset is not taken for a current one: {error}");
 }
+
+#[test]
+fn an_attachment_of_an_event_goes_from_one_phone_to_another() {
+    use easel_wbxml::pages::{airsyncbase as b, calendar as c, item_operations as io};
+    let desk = Desk::new();
+    let (mut one, mut two) = (desk.phone(Identity::iphone_today()), desk.phone(Identity::iphone_today()));
+    two.identity.device_id = "other".into();
+    for phone in [&mut one, &mut two] {
+        phone.folder_sync().unwrap();
+    }
+    let folder = one.folder(FolderType::Calendar).unwrap();
+    one.sync_folder(&folder, 10).unwrap();
+    two.sync_folder(&folder, 10).unwrap();
+    let attachment = Element::of(
+        b::ADD,
+        [
+            Element::text(b::CLIENT_ID, "file1"),
+            Element::number(b::METHOD, 1),
+            Element::text(b::CONTENT_TYPE, "text/plain"),
+            Element::opaque(b::CONTENT, *b"the agenda"),
+            Element::text(b::DISPLAY_NAME, "agenda.txt"),
+        ],
+    );
+    let event = Element::of(
+        airsync::APPLICATION_DATA,
+        [
+            Element::of(b::ATTACHMENTS, [attachment]),
+            Element::text(c::CLIENT_UID, "uid-1"),
+            Element::text(c::SUBJECT, "Board"),
+            Element::text(c::START_TIME, "20260310T090000Z"),
+            Element::text(c::END_TIME, "20260310T100000Z"),
+        ],
+    );
+    let add = Element::of(airsync::ADD, [Element::text(airsync::CLIENT_ID, "c1"), event]);
+    let synced = one.sync(&[Sent::commands(&folder, vec![add])]).unwrap();
+    let answer = synced.collections[&folder].at(&[airsync::RESPONSES, airsync::ADD]).unwrap();
+    assert_eq!(item_text(answer, airsync::STATUS), "1");
+    let told = answer.at(&[airsync::APPLICATION_DATA, b::ATTACHMENTS, b::ATTACHMENT]).unwrap();
+    let reference = item_text(told, b::FILE_REFERENCE);
+    two.sync_folder(&folder, 10).unwrap();
+    let item = two.items(&folder).into_values().next().unwrap();
+    let shown = item.at(&[b::ATTACHMENTS, b::ATTACHMENT]).unwrap();
+    assert_eq!(
+        (item_text(shown, b::DISPLAY_NAME), item_text(shown, b::FILE_REFERENCE)),
+        ("agenda.txt".into(), reference)
+    );
+    let fetch =
+        [Element::text(io::STORE, "Mailbox"), Element::text(b::FILE_REFERENCE, item_text(shown, b::FILE_REFERENCE))];
+    let fetch = Element::of(io::ITEM_OPERATIONS, [Element::of(io::FETCH, fetch)]);
+    let answer = two.ask(easel_protocol::Command::ItemOperations, Some(&fetch)).unwrap().unwrap();
+    let data = answer.at(&[io::RESPONSE, io::FETCH, io::PROPERTIES, io::DATA]).unwrap();
+    assert_eq!(data.value(), "dGhlIGFnZW5kYQ==");
+}

@@ -4,8 +4,8 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use easel_delivery::queue::{Login, Patience, QueueOptions, SmartHost, Tls, run};
@@ -149,6 +149,52 @@ async fn without_a_smart_host_mail_for_others_waits_and_says_why() {
     assert_eq!(row.last_error.as_deref(), Some("no smart host is configured"));
     let store = queue.stop().await;
     assert_eq!((store.queued(), store.inbox("bob@ox.io").len()), (vec![row], 1));
+}
+
+/// What is logged, as lines.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).lines().map(|line| line.trim().to_owned()).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_which_mail_was_handed_on_and_which_waits_and_why() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    // The runtime of this test has one thread, so that all of the queue logs here.
+    let _here = tracing::subscriber::set_default(subscriber);
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("GREETING", "421 busy"), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let reason = queue.row().await.last_error.unwrap();
+    assert!(reason.contains("busy"), "{reason}");
+    let waits = log.lines();
+    assert!(!waits.iter().any(|line| line.contains("handed on")), "{waits:?}");
+    assert!(
+        waits.iter().any(|line| line.contains(" WARN ") && line.contains("put off") && line.contains(&reason)),
+        "{waits:?}"
+    );
+    server.script.lock().unwrap().replies.clear();
+    queue.later(1);
+    assert!(queue.row().await.recipients.is_empty());
+    assert!(log.lines()[waits.len()..].iter().any(|line| line.contains(" INFO ") && line.contains("handed on")));
+    queue.stop().await;
 }
 
 #[tokio::test]
@@ -331,7 +377,10 @@ async fn starttls_and_implicit_tls_protect_login_and_mail() {
 #[tokio::test]
 async fn without_the_promised_protection_nothing_is_sent() {
     let plain = Script::offering(&OFFERED);
-    let injected = Script { behind_starttls: "250 injected\r\n", ..Script::offering(&["STARTTLS", "AUTH PLAIN"]) };
+    let injected = Script {
+        behind_starttls: "250-injected\r\n250 AUTH PLAIN\r\n",
+        ..Script::offering(&["STARTTLS", "AUTH PLAIN"])
+    };
     for (script, trusted) in [(plain, true), (injected, true), (Script::offering(&["STARTTLS"]), false)] {
         let server = SmtpServer::start(script, false).await;
         let roots = if trusted { vec![server.root.clone()] } else { Vec::new() };

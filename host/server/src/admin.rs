@@ -2,7 +2,7 @@
 //!
 //! One process owns a data directory. While a server runs on it, a verb of the CLI is carried out in the server's
 //! process: the CLI writes [`Request`]s to the admin socket and reads [`Reply`]s. Otherwise the CLI takes the lock and
-//! carries it out itself. Both ways end in the same [`Session`]; [`Channel`] hides which one it is.
+//! carries it out itself. Both ways end in the same [`session::Session`]; [`Channel`] hides which one it is.
 //!
 //! A frame is two lengths of four bytes (big endian), a JSON head and a body of bytes; every one is bounded, so a
 //! message of any size goes over in pieces.

@@ -25,11 +25,14 @@ use error::CliError;
 use terminal::Terminal;
 
 const AFTER_HELP: &str = "\
-With a server running on the data directory, every verb is carried out by the server and takes effect at once;
-otherwise it is carried out here. The configuration is the file of --config, else of $EASEL_CONFIG, else easel.toml in
-the current directory, else /etc/easel/easel.toml.
+With a server running on the data directory, every verb is carried out by the
+server and takes effect at once; otherwise it is carried out here.
 
-A user is written anna@ox.io; without @ the user belongs to the tenant defaultcontext.
+The configuration is the file of --config, else of $EASEL_CONFIG, else
+easel.toml in the current directory, else /etc/easel/easel.toml.
+
+A user is written anna@ox.io; without @ the user belongs to the tenant
+defaultcontext.
 
 Examples:
   easel init /srv/easel --self-signed mail.example.org

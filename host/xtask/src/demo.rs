@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use easel_protocol::{Class, FolderType};
 use easel_test_support::{Identity, Phone, Socket};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{run, say};
 
@@ -54,8 +55,7 @@ impl Demo {
             return Ok(());
         }
         say("serving until Ctrl-C");
-        served.child.wait().context("waiting for the server")?;
-        Ok(())
+        served.until_told()
     }
 
     fn show(&self, house: &House, served: &Served) -> anyhow::Result<()> {
@@ -71,10 +71,11 @@ impl Demo {
             last = Some(phone);
         }
         table(&lines);
+        say("  (-: that phone does not synchronise it; bytes: what it was sent)");
         let phone = last.context("there are phones")?;
         let latency = push(phone, &served.lmtp)?;
         say(&format!("a mail came by LMTP while the phone waited in Ping: it was told after {:.1} ms", ms(latency)));
-        let host = served.address;
+        let host = served.reached_at();
         say("");
         say("To connect a phone of your own:");
         say("  an account of the kind Exchange (or ActiveSync), entered by hand");
@@ -85,9 +86,11 @@ impl Demo {
             say(&format!("  user      {user:<8} domain {domain:<16} address {address:<20} password {password}"));
         }
         if host.ip().is_loopback() {
-            say("  this address is this machine's own; for a phone in your network start with --listen 0.0.0.0:8443");
+            say(
+                "  only this machine reaches that address; for phones in your network start with --listen 0.0.0.0:8443",
+            );
         }
-        say(&format!("  everything lies in {}", house.dir.display()));
+        say(&format!("  configuration, data and easel.log lie in {}", house.dir.display()));
         Ok(())
     }
 }
@@ -105,6 +108,9 @@ impl House {
         let root = root.canonicalize().context("the project's root")?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         let dir = target.join("demo");
+        if UnixStream::connect(dir.join("lmtp.sock")).is_ok() {
+            bail!("a demo is serving from {} already: end it first", dir.display());
+        }
         if dir.exists() {
             std::fs::remove_dir_all(&dir).with_context(|| format!("removing the last demo in {}", dir.display()))?;
         }
@@ -113,16 +119,11 @@ impl House {
         let listen = demo.listen.unwrap_or_else(free_address).to_string();
         say(&format!("a data directory in {}, a certificate, two tenants, four users", house.dir.display()));
         let place = house.dir.display().to_string();
-        house.easel(&[
-            "init",
-            &place,
-            "--self-signed",
-            "localhost",
-            "--self-signed",
-            "127.0.0.1",
-            "--listen",
-            &listen,
-        ])?;
+        let mut init =
+            vec!["init", &place, "--self-signed", "localhost", "--self-signed", "127.0.0.1", "--listen", &listen];
+        let network = network_address().filter(|ip| !ip.is_loopback()).map(|ip| ip.to_string());
+        init.extend(network.iter().flat_map(|ip| ["--self-signed", ip]));
+        house.easel(&init)?;
         house.easel(&["tenant", "add", "ox.io"])?;
         for (login, name, address, zone) in USERS {
             let arguments =
@@ -190,12 +191,16 @@ impl House {
         }
         // Whatever it says later must not fill the pipe.
         thread::spawn(move || lines.for_each(drop));
-        let mut address = address
-            .with_context(|| format!("the server did not start; see {}", self.dir.join("easel.log").display()))?;
+        let log = self.dir.join("easel.log");
+        let Some(bound) = address else {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            bail!("the server did not start: {}", said.lines().last().unwrap_or("it said nothing"));
+        };
+        let mut address = bound;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        Ok(Served { child, address, lmtp: lmtp.context("the server takes no mail in")? })
+        Ok(Served { child, bound, address, lmtp: lmtp.context("the server takes no mail in")? })
     }
 }
 
@@ -211,13 +216,54 @@ fn free_address() -> SocketAddr {
     }
 }
 
+/// The address of this machine in its network. Connecting a datagram socket sends nothing; it only picks a route.
+fn network_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // TEST-NET-1 (RFC 5737) is nobody, and lies behind the default route.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_unspecified())
+}
+
 struct Served {
     child: Child,
+    /// Where it listens.
+    bound: SocketAddr,
+    /// Where this machine reaches it.
     address: SocketAddr,
     lmtp: PathBuf,
 }
 
 impl Served {
+    /// Where a phone reaches it.
+    fn reached_at(&self) -> SocketAddr {
+        match network_address() {
+            Some(ip) if self.bound.ip().is_unspecified() => SocketAddr::new(ip, self.bound.port()),
+            Some(_) | None => self.address,
+        }
+    }
+
+    /// Serves until somebody ends the demo, and takes the server along.
+    fn until_told(&mut self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut ended = signal(SignalKind::child())?;
+            while self.child.try_wait()?.is_none() {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    _ = ended.recv() => {}
+                }
+            }
+            anyhow::Ok(())
+        })?;
+        match self.child.try_wait()? {
+            Some(status) => bail!("the server ended with {status}"),
+            None => self.stop().map(|how| say(&how)),
+        }
+    }
+
     /// Ends the server gently; how it ended.
     fn stop(&mut self) -> anyhow::Result<String> {
         let pid = self.child.id().to_string();

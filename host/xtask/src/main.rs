@@ -51,5 +51,5 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
 
 #[expect(clippy::print_stderr, reason = "a tool speaks to whoever started it")]
 pub(crate) fn say(line: &str) {
-    eprintln!("xtask: {line}");
+    eprintln!("{line}");
 }

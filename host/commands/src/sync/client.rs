@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use easel_items::{Applied, Edit, Ghosting, ItemError, email};
+use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, email};
 use easel_plugin::Direction;
 use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
 use easel_store::{
@@ -187,10 +187,11 @@ impl Client<'_> {
             Ok(applied) => applied,
             Err(error) => return Ok(Err(self.refused(&error))),
         };
-        let Applied { content: Some(content), facts, answer, .. } = applied else {
+        let Applied { content: Some(content), facts, mut answer, .. } = applied else {
             return Ok(Err(ItemStatus::Conversion));
         };
         let id = self.context.store().reserve_items(self.context.user.id, 1)?;
+        answer.extend(self.added_attachments(&data, id));
         edits.writes.push(Write::AddItem { id, folder, content: NewContent::Object(content), facts });
         Ok(Ok((id, answer)))
     }
@@ -303,10 +304,11 @@ impl Client<'_> {
             delete_instance,
         };
         match easel_items::apply(self.class, Some(content), &edit, &self.context.view(&self.sticky.body)) {
-            Ok(Applied { content: Some(content), facts, changed, answer }) => {
+            Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
                     edits.items.insert(item.id, Edited::Content(content, facts));
                 }
+                answer.extend(self.added_attachments(data, item.id));
                 Ok(Ok(answer))
             }
             Ok(Applied { content: None, .. }) => {
@@ -316,6 +318,12 @@ impl Client<'_> {
             }
             Err(error) => Ok(Err(self.refused(&error))),
         }
+    }
+
+    /// What a device is told of the attachments it added to an event.
+    fn added_attachments(&self, data: &Element, item: ServerId) -> Option<Element> {
+        let tells = self.class == Class::Calendar && self.context.version >= Version::V16_0;
+        tells.then(|| calendar::added_attachments(data, item)).flatten()
     }
 
     fn client_wins(&self) -> bool {

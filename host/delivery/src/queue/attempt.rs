@@ -41,7 +41,11 @@ impl Courier {
             };
             put_off(&mut row, (self.clock)(), trouble);
         }
-        tracing::info!(id = row.id.0, left = row.recipients.len(), attempts = row.attempts, "mail handed on");
+        let (id, left, attempts) = (row.id.0, row.recipients.len(), row.attempts);
+        match &row.last_error {
+            Some(reason) if left > 0 => tracing::warn!(id, left, attempts, reason, "mail put off"),
+            Some(_) | None => tracing::info!(id, "mail handed on"),
+        }
         self.write_down(&row, &shutdown).await;
     }
 

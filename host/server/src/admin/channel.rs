@@ -109,10 +109,14 @@ impl Channel {
         let answer = match self {
             Self::Here { session, .. } => session.answer(request, body.to_vec()),
             Self::There { input, output } => {
-                frame::write(output, &request, body).map_err(ChannelError::Broken)?;
-                frame::read(input, REPLY_HEAD_MAX)
-                    .and_then(|answer| answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
-                    .map_err(ChannelError::Broken)?
+                // A server that turns the conversation away says why before it closes.
+                let written = frame::write(output, &request, body);
+                let answer = frame::read(input, REPLY_HEAD_MAX);
+                match (written, answer) {
+                    (_, Ok(Some(answer))) => answer,
+                    (Err(error), _) | (Ok(()), Err(error)) => return Err(ChannelError::Broken(error)),
+                    (Ok(()), Ok(None)) => return Err(ChannelError::Broken(io::ErrorKind::UnexpectedEof.into())),
+                }
             }
         };
         match answer {

@@ -5,7 +5,7 @@
 //! fields of [`StatusHeaders`] left out. Any other object is there already when one with its UID is. So an import that
 //! was broken off goes on where it was, and one that is repeated adds nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ use crate::admin::{FolderNumber, ImportOutcome, LoginName, Office, Refusal, Repl
 const BATCH_MAX: usize = 128;
 /// Bytes of things held until they are committed.
 const BATCH_BYTES_MAX: usize = 16 << 20;
-/// Items with one Message-ID or UID that are looked at.
-const SAME_ID_MAX: usize = 1000;
+/// Objects with one UID that are looked at; an import never adds a second one.
+const SAME_UID_MAX: usize = 100;
 
 type Hash = [u8; 32];
 
@@ -37,14 +37,16 @@ pub(crate) struct Intake {
     owner: Owner,
     pending: Vec<Taken>,
     pending_bytes: usize,
+    /// Message-IDs, hashed, whose mails in the mailbox are counted in `copies`.
+    counted: HashSet<Hash>,
     /// How many copies of a mail the mailbox had before, and how many the import has seen.
     copies: HashMap<Hash, Copies>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Copies {
-    had: usize,
-    seen: usize,
+    had: u32,
+    seen: u32,
 }
 
 /// Something taken in; the bytes are `None` where there were too many.
@@ -82,7 +84,16 @@ impl Intake {
             addresses: user.addresses.clone(),
             zone: TimeZone::get(&user.zone).unwrap_or(TimeZone::UTC),
         };
-        Self { office, login, user, owner, pending: Vec::new(), pending_bytes: 0, copies: HashMap::new() }
+        Self {
+            office,
+            login,
+            user,
+            owner,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            counted: HashSet::new(),
+            copies: HashMap::new(),
+        }
     }
 
     pub(crate) fn login(&self) -> &LoginName {
@@ -168,11 +179,10 @@ impl Intake {
         match prepared {
             Prepared::Mail { facts, hash, .. } => {
                 let uid = facts.uid.as_deref().expect("every mail taken in has one");
-                if !self.copies.contains_key(hash) {
-                    let had = count_copies(&*self.office.store.snapshot(self.user.id)?, uid, hash)?;
-                    self.copies.insert(*hash, Copies { had, seen: 0 });
+                if self.counted.insert(Sha256::digest(uid).into()) {
+                    self.count(uid)?;
                 }
-                let copies = self.copies.get_mut(hash).expect("it was put there");
+                let copies = self.copies.entry(*hash).or_default();
                 copies.seen += 1;
                 Ok(if copies.seen <= copies.had { Known::Same } else { Known::New })
             }
@@ -189,6 +199,18 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// Counts the mails of a Message-ID that the mailbox has.
+    fn count(&mut self, uid: &str) -> Result<(), StoreError> {
+        let snapshot = self.office.store.snapshot(self.user.id)?;
+        for id in snapshot.by_uid(uid)? {
+            let Some(item) = snapshot.item(id)? else { continue };
+            let Content::Mail(mail) = item.content else { continue };
+            let hash = content_hash(&snapshot.blob(mail.blob, 0..mail.size)?);
+            self.copies.entry(hash).or_default().had += 1;
+        }
+        Ok(())
     }
 
     fn commit<'p>(&self, new: impl Iterator<Item = (&'p Prepared, Option<Older>)>) -> Result<(), StoreError> {
@@ -306,19 +328,9 @@ fn content_hash(raw: &[u8]) -> Hash {
     hash.finalize().into()
 }
 
-fn count_copies(snapshot: &dyn Snapshot, uid: &str, hash: &Hash) -> Result<usize, StoreError> {
-    let mut copies = 0;
-    for id in snapshot.by_uid(uid)?.into_iter().take(SAME_ID_MAX) {
-        let Some(item) = snapshot.item(id)? else { continue };
-        let Content::Mail(mail) = item.content else { continue };
-        copies += usize::from(content_hash(&snapshot.blob(mail.blob, 0..mail.size)?) == *hash);
-    }
-    Ok(copies)
-}
-
 fn known_object(snapshot: &dyn Snapshot, class: Class, uid: &str, text: &str, update: bool) -> Result<Known, Refusal> {
     let mut other = None;
-    for id in snapshot.by_uid(uid)?.into_iter().take(SAME_ID_MAX) {
+    for id in snapshot.by_uid(uid)?.into_iter().take(SAME_UID_MAX) {
         let Some(item) = snapshot.item(id)? else { continue };
         match item.content {
             Content::Object(stored) if stored == text => return Ok(Known::Same),

@@ -176,3 +176,69 @@ fn split_if(
     let begins = |line: &str| matches!(mark(line.as_bytes()), Mark::Begin(name) if name == component);
     if text.lines().any(begins) { split(text) } else { Ok(Vec::new()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::{MailState, Stop};
+
+    #[derive(Default)]
+    struct Found {
+        objects: Vec<(Class, String)>,
+        skipped: Vec<String>,
+        bytes: u64,
+    }
+
+    impl Take for Found {
+        fn mail(&mut self, _: Origin, _: &[String], _: MailState, _: Vec<u8>) -> Result<(), Stop> {
+            unreachable!("no mail is read here")
+        }
+
+        fn object(&mut self, _: Origin, _: &[String], class: Class, text: String) -> Result<(), Stop> {
+            self.objects.push((class, text));
+            Ok(())
+        }
+
+        fn skip(&mut self, origin: Origin, reason: String) {
+            self.skipped.push(format!("{origin}: {reason}"));
+        }
+
+        fn advance(&mut self, bytes: u64) {
+            self.bytes += bytes;
+        }
+    }
+
+    fn found(text: &[u8]) -> Found {
+        let mut found = Found::default();
+        let bounds = Bounds { message_bytes_max: 0, object_bytes_max: 300 };
+        read(Path::new("x.ics"), std::io::BufReader::with_capacity(64, text), &[], bounds, &mut found).unwrap();
+        found
+    }
+
+    #[test]
+    fn a_component_over_the_bound_is_passed_over_and_the_next_is_read() {
+        let card = |name: &str| format!("BEGIN:VCARD\nVERSION:3.0\nFN:{name}\nEND:VCARD\n");
+        let text = format!("{}{}", card(&"x".repeat(200_000)), card("b"));
+        let found = found(text.as_bytes());
+        assert_eq!(found.objects, [(Class::Contacts, card("b"))]);
+        assert_eq!(found.skipped, ["x.ics:1: VCARD of 200038 bytes, above 300"]);
+        assert_eq!(found.bytes, text.len() as u64);
+    }
+
+    #[test]
+    fn a_utf16_file_over_the_bound_is_left_out() {
+        let text: Vec<u8> = "\u{feff}".repeat(1000).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let found = found(&text);
+        assert_eq!(found.skipped.len(), 1);
+        assert!(found.skipped[0].contains("UTF-16"), "{}", found.skipped[0]);
+    }
+
+    #[test]
+    fn components_inside_do_not_end_the_outer_one_and_case_does_not_matter() {
+        let text = b"begin:vcalendar\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\nDTSTART:20200101T000000Z\nBEGIN:VALARM\n\
+                     END:VALARM\nEND:VEVENT\nend:vcalendar\nBEGIN:VCALENDAR\nEND:VCALENDAR\n";
+        let found = found(text);
+        assert_eq!(found.objects.len(), 1, "{:?}", found.skipped);
+        assert_eq!(found.skipped, ["x.ics:10: a calendar without events, tasks or notes"]);
+    }
+}

@@ -98,6 +98,41 @@ fn hostile_calendars_are_refused_or_stored_within_bounds() {
 }
 
 #[test]
+fn what_is_left_out_is_counted_beyond_what_is_listed() {
+    let house = House::with_anna();
+    let file = house.write("many.ics", "BEGIN:VNOTE\nEND:VNOTE\n".repeat(10_050));
+    let report = house.json(&["import", "anna", &file]);
+    assert_eq!(report["skipped"], 10_050);
+    assert_eq!(report["listed"].as_array().unwrap().len(), 10_000);
+}
+
+#[test]
+fn folders_inside_folders_and_directories_inside_directories_are_bounded() {
+    let house = House::with_anna();
+    let mail = house.write("a.eml", "From: a@x\nSubject: x\n\nx\n");
+    let path = |depth: usize| vec!["f"; depth].join("/");
+    assert_eq!(house.import(&[&mail, "--folder", &path(16)]), [1, 0, 0]);
+    let report = house.json(&["import", "anna", &mail, "--folder", &path(17)]);
+    assert!(report["listed"][0]["reason"].as_str().unwrap().contains("more than 16"), "{report}");
+    let report = house.json(&["import", "anna", &mail, "--folder", &"x".repeat(257)]);
+    assert!(report["listed"][0]["reason"].as_str().unwrap().contains("no name of a folder"), "{report}");
+    house.write(&format!("top/{}/deep.eml", path(33)), "From: a@x\nSubject: deep\n\nx\n");
+    let report = house.json(&["import", "anna", &house.text("top")]);
+    assert!(report["listed"][0]["reason"].as_str().unwrap().contains("deeper than 32 directories"), "{report}");
+}
+
+#[test]
+fn many_mails_with_one_message_id_are_told_apart() {
+    let house = House::with_anna();
+    let mails: String = (0..300)
+        .map(|n| format!("From a@x Thu Jan  2 03:04:05 2020\nFrom: a@x\nMessage-ID: <same@x>\nSubject: {n}\n\n{n}\n\n"))
+        .collect();
+    let file = house.write("same.mbox", mails);
+    assert_eq!(house.import(&[&file]), [300, 0, 0]);
+    assert_eq!(house.import(&[&file]), [0, 300, 0]);
+}
+
+#[test]
 fn names_from_files_cannot_steer_the_terminal() {
     let house = House::with_anna();
     let file = house.write("dir/\u{1b}[31mred.txt", "no mail");

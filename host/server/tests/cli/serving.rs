@@ -1,6 +1,8 @@
 //! With a server running.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::support::{House, fixture, fixture_bytes};
 
@@ -111,7 +113,6 @@ fn an_address_that_is_taken_is_told_with_the_cure() {
 
 #[test]
 fn conversations_with_strange_bytes_end_without_harm() {
-    use std::io::{Read, Write};
     let house = House::with_anna();
     let serving = house.serve();
     let socket = house.path("house/data/admin.sock");
@@ -123,7 +124,7 @@ fn conversations_with_strange_bytes_end_without_harm() {
         &[0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff, b'1'],
     ];
     for bytes in hostile {
-        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        let mut stream = UnixStream::connect(&socket).unwrap();
         stream.write_all(bytes).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut answer = Vec::new();
@@ -133,4 +134,74 @@ fn conversations_with_strange_bytes_end_without_harm() {
     }
     assert_eq!(serving.options("anna", "anna's word"), "200");
     assert_eq!(house.json(&["user", "list"]).as_array().unwrap().len(), 1);
+}
+
+/// A frame of the admin socket without a body.
+fn frame(head: &str) -> Vec<u8> {
+    let length = u32::try_from(head.len()).unwrap().to_be_bytes();
+    [&length[..], &[0; 4], head.as_bytes()].concat()
+}
+
+/// Reads a frame without a body.
+fn read_frame(stream: &mut UnixStream) -> String {
+    let mut lengths = [0; 8];
+    stream.read_exact(&mut lengths).unwrap();
+    let mut head = vec![0; u32::from_be_bytes([lengths[0], lengths[1], lengths[2], lengths[3]]) as usize];
+    stream.read_exact(&mut head).unwrap();
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn a_server_of_another_version_or_one_that_breaks_off_is_told_apart() {
+    let house = House::with_anna();
+    let answers = [
+        (Some(r#"{"reply":"hello","protocol":99,"version":"9.9.9"}"#), "(version 9.9.9)"),
+        (Some(r#"{"reply":"done"}"#), "does not belong to the request"),
+        (None, "broke the connection off"),
+    ];
+    let listener = UnixListener::bind(house.path("house/data/admin.sock")).unwrap();
+    for (answer, expected) in answers {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = listener.accept().unwrap();
+                assert!(read_frame(&mut stream).contains("hello"));
+                if let Some(answer) = answer {
+                    stream.write_all(&frame(answer)).unwrap();
+                }
+            });
+            let said = house.run(&["user", "list"]).refused();
+            assert!(said.contains(expected), "{said}");
+        });
+    }
+}
+
+#[test]
+fn conversations_at_once_are_bounded() {
+    let house = House::with_anna();
+    let _serving = house.serve();
+    let mut open = Vec::new();
+    for _ in 0..32 {
+        let mut stream = UnixStream::connect(house.path("house/data/admin.sock")).unwrap();
+        stream.write_all(&frame(r#"{"ask":"hello","protocol":1}"#)).unwrap();
+        assert!(read_frame(&mut stream).contains("hello"));
+        open.push(stream);
+    }
+    let said = house.run(&["user", "list"]).refused();
+    assert!(said.contains("32 administrators are connected already"), "{said}");
+    open.clear();
+    // The places are free once the conversations have ended.
+    while house.run(&["user", "list"]).code != 0 {}
+}
+
+#[test]
+fn what_an_administrator_changes_is_logged_without_secrets() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    house.run_with(&["user", "passwd", "anna"], "a new secret\n").ok();
+    house.import(&[&fixture("archive.mbox")]);
+    let (_, log) = serving.stop("TERM");
+    assert!(log.contains("password") && log.contains("anna@defaultcontext"), "{log}");
+    for secret in ["a new secret", "Radium", "marie", "argon2"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
 }

@@ -169,6 +169,8 @@ fn what_cannot_be_a_user_is_refused_with_the_cure() {
     }
     let said = house.run_with(&["user", "add", "a b"], "secret\n");
     assert!(said.code == 2 && said.err.contains("user name"), "{said:?}");
+    let long = house.run_with(&["user", "passwd", "anna"], &format!("{}\n", "x".repeat(257))).refused();
+    assert!(long.contains("1 to 256 bytes"), "{long}");
     let empty = house.run(&["user", "passwd", "anna"]).refused();
     assert!(empty.contains("--random"), "{empty}");
     let error: serde_json::Value = serde_json::from_str(
