@@ -71,7 +71,7 @@ impl Demo {
             last = Some(phone);
         }
         table(&lines);
-        say("  (-: that phone does not synchronise it; bytes: what it was sent)");
+        say("  \"-\" is what a phone does not synchronise; bytes are those of all bodies, there and back");
         let phone = last.context("there are phones")?;
         let latency = push(phone, &served.lmtp)?;
         say(&format!("a mail came by LMTP while the phone waited in Ping: it was told after {:.1} ms", ms(latency)));
