@@ -338,7 +338,7 @@ fn a_restart_while_phones_wait_costs_no_phone_its_state() {
     house.start(Settings::default());
     phone.transport = house.socket("anna");
     house.deliver(&short_mail("after"));
-    assert_eq!(phone.ping(&[inbox.clone()], 600).unwrap().0, "2");
+    assert_eq!(phone.ping(std::slice::from_ref(&inbox), 600).unwrap().0, "2");
     assert_eq!(phone.sync_folder(&inbox, 50).unwrap(), 1);
     assert_eq!(phone.folder_sync().unwrap(), 0);
 }
