@@ -65,8 +65,7 @@ fn mailbox(criteria: Vec<Element>) -> Element {
 
 fn moved(conversation: &[u8], to: &str) -> Element {
     let options = Element::of(io::OPTIONS, [Element::new(io::MOVE_ALWAYS)]);
-    let children =
-        [Element::opaque(io::CONVERSATION_ID, conversation), Element::text(io::DST_FLD_ID, to), options];
+    let children = [Element::opaque(io::CONVERSATION_ID, conversation), Element::text(io::DST_FLD_ID, to), options];
     Element::of(io::ITEM_OPERATIONS, [Element::of(io::MOVE, children)])
 }
 
@@ -132,7 +131,8 @@ fn an_id_of_another_user_or_tenant_is_answered_like_one_that_never_was() {
         (item.to_string(), format!("e{digits}"), format!("c{digits}-2"))
     };
     let (never_id, never_long, never_file) = of_item(never_item);
-    let asked = |text: &str, id: &str, long: &str, file: &str| text.replace(file, "ID").replace(long, "ID").replace(id, "ID");
+    let asked =
+        |text: &str, id: &str, long: &str, file: &str| text.replace(file, "ID").replace(long, "ID").replace(id, "ID");
     for theirs in &foreign {
         let folder = theirs.folder.to_string();
         let never = never_folder.to_string();
@@ -150,7 +150,10 @@ fn an_id_of_another_user_or_tenant_is_answered_like_one_that_never_was() {
         let none = [7; 16];
         let conversation = |id: &[u8; 16]| mailbox(vec![Element::opaque(search::CONVERSATION_ID, *id)]);
         let (one, other) = (conversation(&theirs.conversation), conversation(&none));
-        assert_eq!(post(&mut phone, Command::Search, &one, "\u{0}"), post(&mut phone, Command::Search, &other, "\u{0}"));
+        assert_eq!(
+            post(&mut phone, Command::Search, &one, "\u{0}"),
+            post(&mut phone, Command::Search, &other, "\u{0}")
+        );
         let status = |phone: &mut Phone<Line>, id: &[u8; 16]| {
             let answer = phone.ask(Command::ItemOperations, Some(&moved(id, "f3"))).unwrap().unwrap();
             answer.at(&[io::RESPONSE, io::MOVE]).unwrap().text_of(io::STATUS).unwrap().into_owned()
