@@ -41,7 +41,7 @@ pub(crate) fn from_wbxml(root: &Element) -> Result<Vec<Move>, RequestError> {
     }
 }
 
-/// MS-ASCMD 2.2.3.177.10 "Status (MoveItems)"; success is 3.
+/// MS-ASCMD 2.2.3.177.10 "Status (MoveItems)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Status {
@@ -49,6 +49,8 @@ pub(crate) enum Status {
     InvalidSource = 1,
     /// There is no such destination, or it holds another class.
     InvalidDestination = 2,
+    /// Done.
+    Success = 3,
     /// Source and destination are the same.
     SameFolder = 4,
     /// Our side failed for this item; the device may try again.
@@ -76,7 +78,9 @@ pub(crate) fn handle(context: &Context<'_>, all: &[Move]) -> Result<Reply, Failu
         response.push(Element::text(moves::SRC_MSG_ID, one.item.clone()));
         match moved(context, &view, one, &remembered)? {
             Ok(moved) => {
-                response.content.insert(0, easel_wbxml::Node::Element(Element::number(moves::STATUS, 3)));
+                response
+                    .content
+                    .insert(0, easel_wbxml::Node::Element(Element::number(moves::STATUS, Status::Success as u8)));
                 response.push(Element::text(moves::DST_MSG_ID, context.ids.item(moved.new)));
                 done.push(moved);
             }

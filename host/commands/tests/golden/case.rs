@@ -49,7 +49,8 @@ pub(crate) struct Toml {
     /// The request line and headers, where they say more than the command, the version and the device.
     #[serde(default)]
     pub(crate) query: Query,
-    /// What of the store fails during the request: `snapshot`, `commit`, `put_device`, `put_blob`, `search_gal`.
+    /// What of the store fails during the request: `snapshot`, `commit`, `put_device`, `put_blob`, `search_gal`, and `stale`: a commit
+    /// that finds the mailbox changed by somebody else every time.
     #[serde(default)]
     pub(crate) fails: Vec<String>,
     /// The device before the request.
@@ -73,6 +74,9 @@ pub(crate) struct Toml {
     /// Requests of the same device and version before, in order; each must be answered with 200.
     #[serde(default)]
     pub(crate) before: Vec<Before>,
+    /// What others change after that, and before the request.
+    #[serde(default)]
+    pub(crate) edit: Vec<Edit>,
     /// How a request that waits goes on: `changed`, `shutdown`, `superseded` or `time-up`. Absent: it must not wait.
     pub(crate) resume: Option<String>,
     /// The store after; what is not named is not looked at.
@@ -235,6 +239,16 @@ pub(crate) struct Before {
     /// The request line.
     #[serde(default)]
     pub(crate) query: Query,
+}
+
+/// A change of an item by nobody's device.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edit {
+    /// The number of the item.
+    pub(crate) item: u64,
+    /// What it is then: an event, contact, task or note.
+    pub(crate) text: String,
 }
 
 /// The store after the request.

@@ -32,6 +32,9 @@ pub(crate) fn check(case: &Case) -> Result<()> {
         let answer = ask(&world, case, command, &before.query, (kind, &body))?;
         ensure!(answer.code == 200, "before[{at}] was answered with {}", answer.code);
     }
+    for edit in &case.toml.edit {
+        world.edit(case, edit);
+    }
     let (kind, body) = request(case)?;
     world.store.fail(&case.toml.fails);
     let answer = ask(&world, case, case.command, &case.toml.query, (kind, &body))?;

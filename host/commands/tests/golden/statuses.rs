@@ -6,17 +6,27 @@ use crate::case::{Case, snake};
 
 /// The enums of statuses: the command, the enum, and the file it is in. A command joins the list with its cases.
 const ENUMS: &[(&str, &str, &str)] = &[
+    ("folder_create", "Status", include_str!("../../src/folder_create.rs")),
+    ("folder_delete", "Status", include_str!("../../src/folder_delete.rs")),
     ("folder_sync", "Status", include_str!("../../src/folder_sync.rs")),
+    ("folder_update", "Status", include_str!("../../src/folder_update.rs")),
+    ("get_item_estimate", "Status", include_str!("../../src/get_item_estimate.rs")),
     ("item_operations", "Status", include_str!("../../src/item_operations.rs")),
+    ("move_items", "Status", include_str!("../../src/move_items.rs")),
+    ("ping", "Response", include_str!("../../src/ping.rs")),
     ("provision", "PolicyStatus", include_str!("../../src/provision.rs")),
     ("provision", "Status", include_str!("../../src/provision.rs")),
     ("search", "Status", include_str!("../../src/search.rs")),
     ("settings", "Status", include_str!("../../src/settings.rs")),
+    ("sync", "ItemStatus", include_str!("../../src/sync/client.rs")),
+    ("sync", "Status", include_str!("../../src/sync.rs")),
 ];
 
 /// The statuses of every command that a command answers with itself.
 const COMMON: &[(&str, &[&str])] = &[
+    ("get_item_estimate", &["InvalidXml", "ServerError"]),
     ("item_operations", &["MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
+    ("move_items", &["InvalidXml", "ServerError"]),
     (
         "provision",
         &[
@@ -63,8 +73,18 @@ const COMMON: &[(&str, &[&str])] = &[
     ("smart_reply", &["InvalidCombinationOfIds", "InvalidDateTime", "ItemNotFound", "NoRecurrenceInCalendar"]),
 ];
 
-/// The variants of an enum and their numbers, as rustfmt writes them.
+/// The variants of an enum and their numbers, as rustfmt writes them: `Wrong = 12` in the enum, or `Self::Wrong => 12`
+/// in its method `status` where variants hold more than the number.
 fn variants(source: &str, name: &str) -> Vec<(String, u16)> {
+    let with_values = source.split_once("fn status(&self) -> u8 {").map_or("", |(_, body)| body);
+    let with_values = with_values.split_once("\n    }").map_or("", |(body, _)| body);
+    let arms = with_values.lines().filter_map(|line| {
+        let (variant, number) = line.trim().strip_prefix("Self::")?.trim_end_matches(',').split_once(" => ")?;
+        Some((variant.trim_end_matches("(_)").to_owned(), number.parse().ok()?))
+    });
+    if name == "Response" {
+        return arms.collect();
+    }
     let head = format!("enum {name} {{");
     let Some((_, body)) = source.split_once(&head) else { return Vec::new() };
     let body = body.split_once("\n}").map_or(body, |(body, _)| body);
@@ -112,5 +132,7 @@ pub(crate) fn missing(cases: &[Case]) -> Vec<String> {
 fn variants_are_read_as_rustfmt_writes_them() {
     let source = "pub(crate) enum Status {\n    /// Done.\n    Success = 1,\n    /// It is = 2,\n    Wrong = 12,\n}\n";
     assert_eq!(variants(source, "Status"), [("Success".to_owned(), 1), ("Wrong".to_owned(), 12)]);
+    let source = "    const fn status(&self) -> u8 {\n        match self {\n            Self::Changes(_) => 2,\n        }\n    }\n";
+    assert_eq!(variants(source, "Response"), [("Changes".to_owned(), 2)]);
     assert_eq!(snake("GetItemEstimate"), "get_item_estimate");
 }

@@ -128,6 +128,7 @@ impl Store for Unwell {
 
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         self.well("commit")?;
+        self.well("stale").map_err(|_| StoreError::Stale)?;
         self.store.commit(changes)
     }
 

@@ -7,7 +7,7 @@ use easel_commands::{Policy, Service, Settings};
 use easel_items::{BodyPreferences, Owner, View};
 use easel_plugin::Value;
 use easel_plugin::scripted::ScriptedPlugin;
-use easel_protocol::{CollectionId, DeviceFacts, FolderType, MailRecord, Version};
+use easel_protocol::{Class, CollectionId, DeviceFacts, Facts, FolderType, MailRecord, ServerId, Version};
 use easel_store::{
     ChangeSet, Device, DeviceKey, GalEntry, LocalBus, MemoryStore, NewContent, NewUser, PolicyState, Provisioning,
     Store, TenantId, User, Wipe, Write,
@@ -68,6 +68,21 @@ impl World {
                 .with_chance(Arc::new(move || counted.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x0101_0101)));
         Self { store, service, user: user(&toml.user), now, version }
     }
+
+    /// Somebody else changes an item of the user who asks.
+    pub(crate) fn edit(&self, case: &Case, edit: &case::Edit) {
+        let id = ServerId::new(edit.item);
+        let snapshot = self.store.snapshot(self.user.id).unwrap();
+        let folder = snapshot.item(id).unwrap().unwrap().folder;
+        let class = snapshot.folder(folder).unwrap().unwrap().kind.class().unwrap();
+        let seen = snapshot.modseq();
+        drop(snapshot);
+        let content = case.content(None, Some(&edit.text));
+        let facts = object_facts(class, &content, &self.user, self.now);
+        let mut set = ChangeSet::new(self.user.id);
+        set.writes.push(Write::ChangeContent { id, content, facts, seen });
+        self.store.commit(set).unwrap();
+    }
 }
 
 fn people(store: &dyn Store) -> Vec<User> {
@@ -108,7 +123,7 @@ fn add_item(store: &dyn Store, user: &User, case: &Case, item: &case::Item, now:
     let text = case.content(item.file.as_ref(), item.text.as_ref());
     let id = store.reserve_items(user.id, 1).unwrap();
     let (content, facts) = match kind.class().unwrap() {
-        easel_protocol::Class::Email => {
+        Class::Email => {
             let received = item.received.as_ref().map_or(now, |text| text.parse().unwrap());
             let indexed = easel_items::email::index(text.as_bytes(), received);
             let record = MailRecord { read: item.read, ..MailRecord::arrived(received.as_millisecond()) };
@@ -117,20 +132,24 @@ fn add_item(store: &dyn Store, user: &User, case: &Case, item: &case::Item, now:
             (NewContent::Mail { blob, size, index, record }, indexed.facts)
         }
         class => {
-            let owner = Owner {
-                name: user.display_name.clone(),
-                addresses: user.addresses.clone(),
-                zone: TimeZone::get(&user.zone).unwrap(),
-            };
-            let body = BodyPreferences::default();
-            let view = View { version: Version::V16_1, owner: &owner, body: &body, now };
-            let facts = easel_items::facts(class, &text, &view).unwrap();
+            let facts = object_facts(class, &text, user, now);
             (NewContent::Object(text), facts)
         }
     };
     let mut set = ChangeSet::new(user.id);
     set.writes.push(Write::AddItem { id, folder, content, facts });
     store.commit(set).unwrap();
+}
+
+fn object_facts(class: Class, text: &str, user: &User, now: Timestamp) -> Facts {
+    let owner = Owner {
+        name: user.display_name.clone(),
+        addresses: user.addresses.clone(),
+        zone: TimeZone::get(&user.zone).unwrap(),
+    };
+    let body = BodyPreferences::default();
+    let view = View { version: Version::V16_1, owner: &owner, body: &body, now };
+    easel_items::facts(class, text, &view).unwrap()
 }
 
 fn gal(case: &Case, entry: &case::Gal) -> GalEntry {
