@@ -1,6 +1,7 @@
 //! Everything a command works with, for one request.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use easel_items::Owner;
 use easel_plugin::{HookContext, Profile};
@@ -20,7 +21,7 @@ pub(crate) struct Context<'a> {
     pub(crate) user: &'a User,
     pub(crate) owner: Owner,
     pub(crate) device: Device,
-    pub(crate) profile: Profile,
+    pub(crate) profile: Arc<Profile>,
     pub(crate) ids: Ids,
     pub(crate) version: Version,
     pub(crate) command: Command,

@@ -81,7 +81,7 @@ pub(crate) enum Status {
 /// Makes the folder and tells nobody but this device about it here; the others learn it by FolderSync.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key)? else {
+    let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key, context.ids)? else {
         return Ok(Response::Refused(Status::InvalidSyncKey));
     };
     let Ok(parent) = parent(context, &state, &request.parent) else {

@@ -59,7 +59,7 @@ pub(crate) enum Status {
 /// Removes the folder.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key)? else {
+    let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key, context.ids)? else {
         return Ok(Response::Refused(Status::InvalidSyncKey));
     };
     let id = context.ids.parse_folder(&request.id).ok();

@@ -56,13 +56,13 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     let snapshot = context.store().snapshot(context.user.id)?;
     let now = hierarchy::view(&*snapshot, &context.profile, context.version)?;
     let seen = snapshot.modseq();
-    let state = HierarchyState::read(&*snapshot, context.device.key)?;
+    let state = HierarchyState::read(&*snapshot, context.device.key, context.ids)?;
     drop(snapshot);
     let (mut state, changes) = match (request.sync_key, state) {
         (Some(SyncKey::Initial), _) => {
             let changes = difference(&[], &now);
             let generation = context.service.random();
-            (HierarchyState { generation, step: 1, before: Vec::new(), after: now, seen }, changes)
+            (HierarchyState { generation, step: 1, before: Vec::new(), after: now, seen, ids: context.ids }, changes)
         }
         (Some(key), Some(mut state)) => match state.age(key) {
             KeyAge::Current => {

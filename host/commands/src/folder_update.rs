@@ -69,7 +69,7 @@ pub(crate) enum Status {
 /// Renames or moves the folder.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key)? else {
+    let Some(mut state) = HierarchyState::read(&*snapshot, context.device.key, context.ids)? else {
         return Ok(Response::Refused(Status::InvalidSyncKey));
     };
     drop(snapshot);

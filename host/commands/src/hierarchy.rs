@@ -8,7 +8,7 @@ use easel_store::{Folder, Snapshot, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// How ids are written for a device: `hierarchy.id_scheme`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Ids {
     /// Plain numbers.
     Decimal,

@@ -7,7 +7,7 @@ use easel_store::{DeviceKey, Modseq, Snapshot, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::context::{pack, unpack};
-use crate::hierarchy::FolderView;
+use crate::hierarchy::{FolderView, Ids};
 
 const NAME: &str = "hierarchy";
 
@@ -27,6 +27,8 @@ pub(crate) struct HierarchyState {
     pub(crate) after: Vec<FolderView>,
     /// The tree and the profile were looked at up to here.
     pub(crate) seen: Modseq,
+    /// How the ids were written.
+    pub(crate) ids: Ids,
 }
 
 /// Which of its keys a device has sent.
@@ -38,8 +40,11 @@ pub(crate) enum KeyAge {
 }
 
 impl HierarchyState {
-    pub(crate) fn read(snapshot: &dyn Snapshot, device: DeviceKey) -> Result<Option<Self>, StoreError> {
-        Ok(snapshot.device_value(device, NAME)?.and_then(|bytes| unpack(&bytes)))
+    /// What is remembered of a device; nothing of one that knows all folders by ids which are written otherwise now: it
+    /// is to start over.
+    pub(crate) fn read(snapshot: &dyn Snapshot, device: DeviceKey, ids: Ids) -> Result<Option<Self>, StoreError> {
+        let state: Option<Self> = snapshot.device_value(device, NAME)?.and_then(|bytes| unpack(&bytes));
+        Ok(state.filter(|state| state.ids == ids))
     }
 
     pub(crate) fn write(&self, device: DeviceKey) -> Write {

@@ -4,6 +4,7 @@
 //! Handlers are plain functions over a [`easel_store::Snapshot`] and make one [`easel_store::ChangeSet`]; they block,
 //! and run on threads that may. The room knows no HTTP server, no SQL, no Wasm, and no delivery: it queues in the store.
 
+mod announce;
 mod attachment;
 mod context;
 mod device;
@@ -22,6 +23,7 @@ mod hierarchy_state;
 mod item_operations;
 mod move_items;
 mod ping;
+mod profiles;
 mod provision;
 mod render;
 mod reply;
@@ -35,4 +37,4 @@ mod submit;
 mod sync;
 
 pub use reply::{Answer, Parked, Reply, Resume, Sink, SinkClosed, Why};
-pub use service::{Chance, Clock, Policy, Request, Service, Settings};
+pub use service::{Chance, Clock, Offer, Policy, Request, Service, Settings};

@@ -144,7 +144,7 @@ fn look(context: &Context<'_>, folders: &[String]) -> Result<Option<Response>, F
 
 /// Whether FolderSync would have something to send.
 fn hierarchy_changed(context: &Context<'_>, snapshot: &dyn Snapshot, view: &[FolderView]) -> Result<bool, StoreError> {
-    let Some(state) = HierarchyState::read(snapshot, context.device.key)? else { return Ok(true) };
+    let Some(state) = HierarchyState::read(snapshot, context.device.key, context.ids)? else { return Ok(true) };
     Ok(!difference(&state.after, view).is_empty())
 }
 

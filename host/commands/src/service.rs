@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use easel_plugin::{DevicePlugin, Profile};
-use easel_protocol::{Command, CommonStatus, RequestLine, Version};
+use easel_plugin::DevicePlugin;
+use easel_protocol::{Command, CommonStatus, DeviceFacts, RequestLine, Version};
 use easel_store::{Store, User, UserId};
 use jiff::Timestamp;
 
+use crate::announce::announce;
 use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::hierarchy::Ids;
+use crate::profiles::{self, Profiles};
 use crate::{Answer, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
 /// One request, after login.
@@ -57,6 +59,15 @@ impl Default for Settings {
     }
 }
 
+/// What a device is told in the answer to OPTIONS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The versions it may use, oldest first.
+    pub versions: Vec<Version>,
+    /// MS-Server-ActiveSync, if it is another than everybody's.
+    pub server_version: Option<String>,
+}
+
 /// What devices must accept. The default demands nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -76,6 +87,7 @@ pub struct Service {
     clock: Clock,
     chance: Chance,
     turns: Turns,
+    profiles: Profiles,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -100,7 +112,15 @@ pub(crate) enum Waiting {
 impl Service {
     /// A service over a store, with whoever knows devices.
     pub fn new(store: Arc<dyn Store>, plugin: Arc<dyn DevicePlugin>, settings: Settings, clock: Clock) -> Self {
-        Self { store, plugin, settings, clock, chance: Arc::new(rand::random), turns: Turns::default() }
+        Self {
+            store,
+            plugin,
+            settings,
+            clock,
+            chance: Arc::new(rand::random),
+            turns: Turns::default(),
+            profiles: Profiles::default(),
+        }
     }
 
     /// The same service with another source of chance: generations of sync keys, policy keys and message ids.
@@ -139,7 +159,7 @@ impl Service {
         let turn = self.turns.of(request.user.id, &request.line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.context(request) {
-            Ok(context) => dispatch(&context, request.body, sink),
+            Ok(context) => announce(&context, dispatch(&context, request.body, sink)),
             Err(reply) => reply,
         }
     }
@@ -157,9 +177,9 @@ impl Service {
         };
         // Meanwhile the policy may have changed, or a wipe been asked for.
         if let Some(status) = gate::refusal(&context) {
-            return dispatch::refuse_at_gate(&context, status);
+            return announce(&context, dispatch::refuse_at_gate(&context, status));
         }
-        match waiting {
+        let reply = match waiting {
             Waiting::Ping(waiting) => {
                 let reply = ping::resume(&context, waiting, until, why);
                 dispatch::told(&context, reply, |failure| ping::Response::from(failure).reply())
@@ -168,14 +188,29 @@ impl Service {
                 let reply = sync::wait::resume(&context, waiting, until, why);
                 dispatch::told(&context, reply, sync::failure)
             }
-        }
+        };
+        announce(&context, reply)
     }
 
-    /// The versions a device may use: the answer to OPTIONS. `device` is id and type, where they are known.
-    pub fn versions(&self, user: &User, device: Option<(&str, &str)>) -> Vec<Version> {
+    /// What a device is told in the answer to OPTIONS. `device` is id and type, where the request has them: most have
+    /// not, and then the User-Agent is all there is to know the device by.
+    pub fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
         let known = device.and_then(|(id, kind)| self.store.device(user.id, &device::normal_id(id), kind).ok()?);
-        let profile = known.map(|device| self.plugin.profile(&device.facts)).unwrap_or_default();
-        allowed(&profile)
+        let profile = match known {
+            Some(device) => self.profiles.of(self.plugin(), &device),
+            None => {
+                let (id, kind) = device.unwrap_or_default();
+                let facts = DeviceFacts {
+                    device_id: id.to_owned(),
+                    device_type: kind.to_owned(),
+                    user_agent: user_agent.trim().to_owned(),
+                    ..DeviceFacts::default()
+                };
+                Arc::new(self.plugin.profile(&facts))
+            }
+        };
+        let server_version = Some(profile.text("versions.server_version")).filter(|text| !text.is_empty());
+        Offer { versions: profiles::versions(&profile), server_version }
     }
 
     /// The commands this server has: the answer to OPTIONS.
@@ -194,7 +229,7 @@ impl Service {
                 return Err(dispatch::refuse(command, version, CommonStatus::ServerErrorRetryLater));
             }
         };
-        let profile = self.plugin.profile(&device.facts);
+        let profile = self.profiles.of(self.plugin(), &device);
         Ok(Context {
             service: self,
             user: request.user,
@@ -209,13 +244,6 @@ impl Service {
             now: request.now,
         })
     }
-}
-
-/// The versions of a profile, oldest first.
-fn allowed(profile: &Profile) -> Vec<Version> {
-    let named = profile.texts("versions.versions");
-    let is_named = |version: &Version| named.is_empty() || named.contains(&version.to_string());
-    Version::ALL.into_iter().filter(is_named).collect()
 }
 
 /// One lock a device, so that its requests never overlap.

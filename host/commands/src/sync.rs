@@ -196,7 +196,11 @@ impl<'a> Work<'a> {
                 answers.push(failed(collection, Status::NotFound));
                 continue;
             };
-            let room_here = room.min(window(collection.window, WINDOW_DEFAULT));
+            // Nothing fits any more. Unless the device comes again anyway, one entry tells it that there is more here:
+            // without one nothing may say so (K: G17).
+            let room_left =
+                if room == 0 && !answers.iter().any(|answer: &CollectionAnswer| answer.more) { 1 } else { room };
+            let room_here = room_left.min(window(collection.window, WINDOW_DEFAULT));
             let (answer, used) = match self.collection(collection, &view, room_here)? {
                 Ok(done) => done,
                 Err(OptionsError::Malformed) => (failed(collection, Status::ProtocolError), 0),
@@ -327,6 +331,7 @@ impl<'a> Work<'a> {
         let Client { outcomes, responses, send, .. } = client;
         self.edits = edits;
         let sent = self.send(collection, view, &sticky, &old, (repeated, room), &send)?;
+        let used = sent.entries.len();
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
         let news = repeated || changes || !sent.entries.is_empty() || sent.more;
         let advances = !repeated && (changes || !sent.entries.is_empty());
@@ -351,7 +356,7 @@ impl<'a> Work<'a> {
         if state != old {
             self.keep(view.id, Some(&old), state);
         }
-        Ok(Ok((answer, sent.planned)))
+        Ok(Ok((answer, used)))
     }
 
     fn send(
@@ -376,7 +381,8 @@ impl<'a> Work<'a> {
         let fetches = collection.commands.iter().any(|command| matches!(command, Command::Fetch { .. }));
         let quiet = (fetches && profile.flag("sync.fetch_excludes_changes"))
             || (!collection.commands.is_empty() && profile.flag("sync.changes_after_ack"))
-            || !collection.get_changes.unwrap_or(true);
+            || !collection.get_changes.unwrap_or(true)
+            || room == 0;
         let mut sent = if repeated {
             server.again(&old.before, &old.after)?
         } else if quiet {

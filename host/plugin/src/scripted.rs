@@ -31,6 +31,7 @@ pub struct ScriptedPlugin {
     by_agent: Vec<(String, Profile)>,
     scripts: BTreeMap<(bool, Class), Script>,
     asked: AtomicUsize,
+    profiled: AtomicUsize,
 }
 
 impl fmt::Debug for ScriptedPlugin {
@@ -111,10 +112,16 @@ impl ScriptedPlugin {
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
+
+    /// How many times it was asked for a profile.
+    pub fn profiled(&self) -> usize {
+        self.profiled.load(Ordering::Relaxed)
+    }
 }
 
 impl DevicePlugin for ScriptedPlugin {
     fn profile(&self, facts: &DeviceFacts) -> Profile {
+        self.profiled.fetch_add(1, Ordering::Relaxed);
         let own = self.by_agent.iter().find(|(agent, _)| facts.user_agent.starts_with(agent));
         own.map_or(&self.profile, |(_, profile)| profile).clone()
     }

@@ -90,8 +90,8 @@ pub const TABLE: &[Setting] = &[
     },
     Setting {
         name: "versions.server_version",
-        default: Default::Text("16.0.4.1", &[]),
-        expected: "a full version number such as 16.0.4.1",
+        default: Default::Text("", &[]),
+        expected: "a full version number such as 16.0.4.1; empty means the operator's",
         effect: Effect::Renegotiate,
     },
     Setting {

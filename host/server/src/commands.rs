@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use easel_commands::{Answer, Parked, Reply, Request, Service, Sink, Why};
+use easel_commands::{Answer, Offer, Parked, Reply, Request, Service, Sink, Why};
 use easel_store::{Bus, Interest, User};
 use jiff::Timestamp;
 
@@ -15,8 +15,8 @@ pub trait Commands: Send + Sync {
     /// Answers a POST.
     fn handle(&self, request: &Request<'_>, sink: &mut dyn Sink) -> Turn;
 
-    /// The version list for a device (id and type): the answer to OPTIONS.
-    fn versions(&self, user: &User, device: Option<(&str, &str)>) -> String;
+    /// What a device (id and type, where the request has them; User-Agent) is told in the answer to OPTIONS.
+    fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer;
 
     /// The commands there are: the answer to OPTIONS, too. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
     fn names(&self) -> String;
@@ -84,8 +84,8 @@ impl Commands for Served {
         self.turn(self.0.handle(request, sink))
     }
 
-    fn versions(&self, user: &User, device: Option<(&str, &str)>) -> String {
-        easel_protocol::version_list(self.0.versions(user, device))
+    fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
+        self.0.offer(user, device, user_agent)
     }
 
     fn names(&self) -> String {

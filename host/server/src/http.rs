@@ -109,6 +109,7 @@ async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incomi
     let query = request.uri().query().unwrap_or_default();
     // Only its device is of interest, so any command may stand there.
     let line = RequestLine::parse(&format!("Cmd=Ping&{query}"), None, None, None).ok();
+    let user_agent = user_agent(request.headers());
     body::drain(request).await;
     let trace = Arc::new(Trace {
         user: session.user.id,
@@ -125,13 +126,14 @@ async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incomi
             Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
         };
         let device = line.as_ref().map(|line| (line.device_id.as_str(), line.device_type.as_str()));
-        let versions = inner.commands.versions(&user, device);
-        let headers = vec![
-            ("ms-asprotocolversions", versions),
+        let offer = inner.commands.offer(&user, device, &user_agent);
+        let mut headers = vec![
+            ("ms-asprotocolversions", easel_protocol::version_list(offer.versions)),
             ("ms-asprotocolcommands", inner.commands.names()),
             ("public", METHODS.to_owned()),
             ("allow", METHODS.to_owned()),
         ];
+        headers.extend(offer.server_version.map(|version| ("ms-server-activesync", version)));
         Turn::Answer(Answer { headers, ..Answer::empty() })
     };
     let begun = shared.run(None, false, trace, command).await.map_err(|_| HttpError::busy())?;
@@ -154,8 +156,7 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
         || text(headers, header::CONNECTION)
             .is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")));
     let gzipped = body::is_gzipped(headers)?;
-    let user_agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
-    let user_agent: String = user_agent.unwrap_or_default().chars().take(USER_AGENT_MAX).collect();
+    let user_agent = user_agent(headers);
     let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
     let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let body = body::read(shared, request).await?;
@@ -205,6 +206,11 @@ fn request_line(request: &Request<Incoming>) -> Result<RequestLine, HttpError> {
         text(headers, HeaderName::from_static("ms-asacceptmultipart")),
     )?;
     Ok(line)
+}
+
+fn user_agent(headers: &HeaderMap) -> String {
+    let bytes = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    String::from_utf8_lossy(bytes).chars().take(USER_AGENT_MAX).collect()
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

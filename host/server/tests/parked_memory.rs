@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use easel_commands::{Request, Sink};
+use easel_commands::{Offer, Request, Sink};
 use easel_protocol::CollectionId;
 use easel_server::{
     Clock, Commands, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server, SystemClock,
@@ -239,8 +239,8 @@ impl Commands for AllWait {
         wait(interest, request.now + SignedDuration::from_mins(15))
     }
 
-    fn versions(&self, _: &User, _: Option<(&str, &str)>) -> String {
-        String::new()
+    fn offer(&self, _: &User, _: Option<(&str, &str)>, _: &str) -> Offer {
+        Offer { versions: Vec::new(), server_version: None }
     }
 
     fn names(&self) -> String {

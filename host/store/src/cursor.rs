@@ -81,10 +81,32 @@ pub fn plan(
     cutoff: WindowKey,
     room: usize,
 ) -> Result<Plan, StoreError> {
+    plan_down_to(snapshot, folder, cursor, device, (cutoff, ServerId::new(0)), room)
+}
+
+/// What takes a folder off the device that is no part of the collection any more: what it holds of it goes.
+pub fn leave(
+    snapshot: &dyn Snapshot,
+    folder: CollectionId,
+    cursor: &Cursor,
+    device: DeviceKey,
+    room: usize,
+) -> Result<Plan, StoreError> {
+    plan_down_to(snapshot, folder, cursor, device, crate::POSITION_START, room)
+}
+
+fn plan_down_to(
+    snapshot: &dyn Snapshot,
+    folder: CollectionId,
+    cursor: &Cursor,
+    device: DeviceKey,
+    low: Position,
+    room: usize,
+) -> Result<Plan, StoreError> {
     let mut from = cursor.clone();
     let mut overflow = false;
     loop {
-        let target = Target { w: snapshot.modseq(), low: (cutoff, ServerId::new(0)), room: Some(room) };
+        let target = Target { w: snapshot.modseq(), low, room: Some(room) };
         let mut plan = Walk::new(snapshot, folder, &from, device).run(target)?;
         overflow |= plan.overflow;
         // An answer with nothing in it must not promise more: go on until there is an entry (K: G17).

@@ -2,7 +2,9 @@
 //!
 //! For each `NAME.hex` with a `NAME.xml` beside it, below the folders given: our decoder, the XML file and `wbxml2xml`
 //! must agree on the tree, and `xml2wbxml` must make the same bytes of what `wbxml2xml` wrote. libwbxml spells some tags
-//! differently and does not know others (`libwbxml-spellings.tsv`); a document with one of those is counted apart.
+//! differently and does not know others (`libwbxml-spellings.tsv`); a document with one of those is counted apart. XML
+//! loses a carriage return on the way back, so a document with one is only read. An empty XML file says that the bytes
+//! are no document on purpose.
 #![expect(clippy::print_stdout, reason = "a tool speaks to a terminal")]
 
 use std::collections::HashMap;
@@ -72,11 +74,22 @@ fn compare(hex: &Path, scratch: &Path, spellings: &Spellings) -> Result<Outcome,
     run(Command::new("wbxml2xml").args(["-l", "ACTIVESYNC", "-m", "0", "-k", "-o"]).args([&xml, &binary]))?;
     let theirs = from_xml(&spellings.ours(&fs::read_to_string(&xml)?)?)?;
     same(&ours, &theirs)?;
+    if has_carriage_return(&ours) {
+        return Ok(Outcome::Same);
+    }
     run(Command::new("xml2wbxml").args(["-n", "-a", "-v", "1.3", "-k", "-o"]).args([&again, &xml]))?;
     if fs::read(&again)? != wire {
         return Err("xml2wbxml makes other bytes of the same tree".into());
     }
     Ok(Outcome::Same)
+}
+
+fn has_carriage_return(element: &Element) -> bool {
+    element.content.iter().any(|node| match node {
+        Node::Element(child) => has_carriage_return(child),
+        Node::Text(text) => text.contains('\r'),
+        Node::Opaque(_) => false,
+    })
 }
 
 /// Every `.hex` with an `.xml` beside it.
@@ -85,8 +98,9 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
         let path = entry?.path();
         if path.is_dir() {
             find(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "hex") && path.with_extension("xml").exists() {
-            found.push(path);
+        } else if path.extension().is_some_and(|extension| extension == "hex") {
+            let xml = fs::read_to_string(path.with_extension("xml")).unwrap_or_default();
+            found.extend((!xml.trim().is_empty()).then_some(path));
         }
     }
     Ok(())
@@ -124,8 +138,8 @@ fn same(ours: &Element, theirs: &Element) -> Result<(), Failure> {
     }
     ours.content.iter().zip(&theirs.content).try_for_each(|nodes| match nodes {
         (Node::Element(a), Node::Element(b)) => same(a, b),
-        // XML readers take a carriage return before a line feed away.
-        (Node::Text(a), Node::Text(b)) if a.replace("\r\n", "\n") == *b => Ok(()),
+        // XML readers take a carriage return before a line feed away; some elements libwbxml always writes as base64.
+        (Node::Text(a), Node::Text(b)) if a.replace("\r\n", "\n") == *b || BASE64.encode(a) == b.trim() => Ok(()),
         (Node::Element(_) | Node::Opaque(_) | Node::Text(_), _) => Err(differ()),
     })
 }

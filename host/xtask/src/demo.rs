@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -71,11 +71,11 @@ impl Demo {
             last = Some(phone);
         }
         table(&lines);
-        say("  (-: that phone does not synchronise it; bytes: what it was sent)");
+        say("  \"-\" is what a phone does not synchronise; bytes are those of all bodies, there and back");
         let phone = last.context("there are phones")?;
         let latency = push(phone, &served.lmtp)?;
         say(&format!("a mail came by LMTP while the phone waited in Ping: it was told after {:.1} ms", ms(latency)));
-        let host = served.reached_at();
+        let host = reached_at(served.bound, network_address());
         say("");
         say("To connect a phone of your own:");
         say("  an account of the kind Exchange (or ActiveSync), entered by hand");
@@ -196,10 +196,7 @@ impl House {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             bail!("the server did not start: {}", said.lines().last().unwrap_or("it said nothing"));
         };
-        let mut address = bound;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
+        let address = reached_at(bound, None);
         Ok(Served { child, bound, address, lmtp: lmtp.context("the server takes no mail in")? })
     }
 }
@@ -224,6 +221,13 @@ fn network_address() -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_unspecified())
 }
 
+/// Where phones reach what listens at `bound`: one that listens everywhere is named by its address in the network.
+fn reached_at(bound: SocketAddr, network: Option<IpAddr>) -> SocketAddr {
+    let everywhere = bound.ip().is_unspecified();
+    let ip = if everywhere { network.unwrap_or(Ipv4Addr::LOCALHOST.into()) } else { bound.ip() };
+    SocketAddr::new(ip, bound.port())
+}
+
 struct Served {
     child: Child,
     /// Where it listens.
@@ -234,14 +238,6 @@ struct Served {
 }
 
 impl Served {
-    /// Where a phone reaches it.
-    fn reached_at(&self) -> SocketAddr {
-        match network_address() {
-            Some(ip) if self.bound.ip().is_unspecified() => SocketAddr::new(ip, self.bound.port()),
-            Some(_) | None => self.address,
-        }
-    }
-
     /// Serves until somebody ends the demo, and takes the server along.
     fn until_told(&mut self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -408,4 +404,20 @@ fn ms(duration: Duration) -> f64 {
 #[expect(clippy::disallowed_methods, reason = "the demo measures real time")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phones_are_told_an_address_that_they_reach() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let network = Some("192.0.2.7".parse().unwrap());
+        assert_eq!(reached_at(address("0.0.0.0:8443"), network), address("192.0.2.7:8443"));
+        assert_eq!(reached_at(address("[::]:8443"), network), address("192.0.2.7:8443"));
+        assert_eq!(reached_at(address("0.0.0.0:8443"), None), address("127.0.0.1:8443"));
+        assert_eq!(reached_at(address("127.0.0.1:9"), network), address("127.0.0.1:9"));
+        assert_eq!(reached_at(address("192.0.2.8:9"), network), address("192.0.2.8:9"));
+    }
 }

@@ -213,7 +213,13 @@ impl<T: Transport> Phone<T> {
     /// FolderSync; how many changes came.
     pub fn folder_sync(&mut self) -> anyhow::Result<usize> {
         let body = Element::of(fh::FOLDER_SYNC, [Element::text(fh::SYNC_KEY, self.hierarchy_key.clone())]);
-        let root = self.ask(Command::FolderSync, Some(&body))?.context("an empty FolderSync answer")?;
+        let answer = self.ask(Command::FolderSync, Some(&body))?;
+        self.take_folder_sync(answer)
+    }
+
+    /// Takes in the answer to a FolderSync; how many changes came.
+    pub fn take_folder_sync(&mut self, answer: Option<Element>) -> anyhow::Result<usize> {
+        let root = answer.context("an empty FolderSync answer")?;
         let status = root.text_of(fh::STATUS).unwrap_or_default();
         ensure!(status == "1", "FolderSync status {status}");
         if self.hierarchy_key == "0" {

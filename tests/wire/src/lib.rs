@@ -134,6 +134,13 @@ impl House {
         self.serve();
     }
 
+    /// Stops it and starts it again on the same data, with another plugin.
+    pub fn restart_with(&mut self, plugin: Arc<dyn DevicePlugin>) {
+        self.stop();
+        self.plugin = plugin;
+        self.start(self.settings.clone());
+    }
+
     /// The store of a running server.
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.store.as_ref().expect("the server runs")

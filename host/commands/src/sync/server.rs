@@ -19,8 +19,6 @@ pub(crate) struct Sent {
     pub(crate) entries: Vec<Element>,
     pub(crate) cursors: Cursors,
     pub(crate) more: bool,
-    /// Whether anything was planned, also if it could not be sent.
-    pub(crate) planned: usize,
 }
 
 /// One collection while its entries are made.
@@ -39,31 +37,34 @@ impl Server<'_> {
     pub(crate) fn next(&self, from: &Cursors, room: usize) -> Result<Sent, Failure> {
         let mut sent = Sent { cursors: from.clone(), ..Sent::default() };
         let mut made = Made::default();
-        for folder in &self.view.folders {
-            let start = self.start(from, *folder);
-            let left = room.saturating_sub(sent.planned);
-            let (plan, entries) = self.folder(*folder, &start, left, &mut made)?;
+        for folder in self.folders(from) {
+            let start = self.start(from, folder);
+            let left = room.saturating_sub(sent.entries.len());
+            if left == 0 || (made.out_of_time && !sent.entries.is_empty()) {
+                let rest = self.plan(folder, &start, 1)?;
+                sent.more |= rest.more || !rest.ops.is_empty();
+                continue;
+            }
+            let (plan, entries) = self.folder(folder, &start, left, &mut made)?;
             sent.more |= plan.more;
-            sent.planned += plan.ops.len();
             sent.entries.extend(entries);
-            sent.cursors.insert(*folder, plan.cursor);
+            sent.cursors.insert(folder, plan.cursor);
         }
         Ok(sent)
     }
 
-    /// The entries of an answer that was lost, once more.
+    /// The entries of an answer that was lost, once more, however long it takes: the key says how far they go.
     pub(crate) fn again(&self, before: &Cursors, after: &Cursors) -> Result<Sent, Failure> {
         let mut sent = Sent { cursors: after.clone(), ..Sent::default() };
         let mut made = Made::default();
-        for folder in &self.view.folders {
-            let (from, to) = (self.start(before, *folder), self.start(after, *folder));
-            let mut plan = cursor::replay(self.snapshot, *folder, &from, &to, self.context.device.key)?;
-            let entries = self.entries(*folder, &mut plan, &mut made)?;
-            sent.planned += plan.ops.len();
+        for folder in self.folders(before) {
+            let (from, to) = (self.start(before, folder), self.start(after, folder));
+            let mut plan = cursor::replay(self.snapshot, folder, &from, &to, self.context.device.key)?;
+            let entries = self.entries(folder, &mut plan, &mut made, None)?;
             sent.entries.extend(entries);
-            let rest = self.plan(*folder, &plan.cursor, 1)?;
+            let rest = self.plan(folder, &plan.cursor, 1)?;
             sent.more |= rest.more || !rest.ops.is_empty();
-            sent.cursors.insert(*folder, plan.cursor);
+            sent.cursors.insert(folder, plan.cursor);
         }
         Ok(sent)
     }
@@ -71,12 +72,12 @@ impl Server<'_> {
     /// How many entries wait, at most `most`; what Ping and GetItemEstimate ask.
     pub(crate) fn waiting(&self, from: &Cursors, most: usize) -> Result<usize, StoreError> {
         let mut count = 0;
-        for folder in &self.view.folders {
+        for folder in self.folders(from) {
             let left = most - count;
             if left == 0 {
                 break;
             }
-            count += self.plan(*folder, &self.start(from, *folder), left)?.ops.len().min(left);
+            count += self.plan(folder, &self.start(from, folder), left)?.ops.len().min(left);
         }
         Ok(count)
     }
@@ -86,10 +87,16 @@ impl Server<'_> {
         let Some(found) = self.snapshot.item(item)? else { return Ok(None) };
         let Some(folder) = self.snapshot.folder(found.folder)? else { return Ok(None) };
         let op = Op { item, kind: OpKind::Change(Groups::CONTENT) };
-        Ok(match self.entry(&folder, op)? {
+        Ok(match self.entry(Some(&folder), op)? {
             Entry::Is(element) => Some(element),
             Entry::Nothing | Entry::Withheld => None,
         })
+    }
+
+    /// The folders of the collection, and those that were part of it and of which the device may still hold something.
+    fn folders(&self, cursors: &Cursors) -> Vec<CollectionId> {
+        let gone = cursors.keys().filter(|folder| !self.view.folders.contains(folder));
+        self.view.folders.iter().chain(gone).copied().collect()
     }
 
     /// A folder that joined the collection later starts from nothing.
@@ -98,6 +105,9 @@ impl Server<'_> {
     }
 
     fn plan(&self, folder: CollectionId, from: &Cursor, room: usize) -> Result<Plan, StoreError> {
+        if !self.view.folders.contains(&folder) {
+            return cursor::leave(self.snapshot, folder, from, self.context.device.key, room);
+        }
         let class = self.view.class().expect("a collection has a class");
         let cutoff = self.sticky.cutoff(class, self.context.now);
         cursor::plan(self.snapshot, folder, from, self.context.device.key, cutoff, room)
@@ -115,7 +125,7 @@ impl Server<'_> {
         loop {
             let mut plan = self.plan(folder, &from, room)?;
             let planned = plan.ops.len();
-            let entries = self.entries(folder, &mut plan, made)?;
+            let entries = self.entries(folder, &mut plan, made, self.deadline)?;
             // Time ran out on the way: only as much as is made already, in an answer that says there is more.
             if made.out_of_time && made.done > 0 && made.done < planned {
                 room = made.done;
@@ -135,8 +145,14 @@ impl Server<'_> {
         }
     }
 
-    fn entries(&self, folder: CollectionId, plan: &mut Plan, made: &mut Made) -> Result<Vec<Element>, Failure> {
-        let Some(folder) = self.snapshot.folder(folder)? else { return Ok(Vec::new()) };
+    fn entries(
+        &self,
+        folder: CollectionId,
+        plan: &mut Plan,
+        made: &mut Made,
+        deadline: Option<i64>,
+    ) -> Result<Vec<Element>, Failure> {
+        let folder = self.snapshot.folder(folder)?;
         let mut entries = Vec::new();
         made.done = 0;
         for op in plan.ops.clone() {
@@ -144,13 +160,13 @@ impl Server<'_> {
             if self.edits.removes(op.item) {
                 continue;
             }
-            if made.done > 0 && self.deadline.is_some_and(|deadline| self.context.service.now_ms() >= deadline) {
-                made.out_of_time = true;
-                break;
-            }
             // A plan made anew for want of time finds its entries here, unless one is another now.
             if made.kept.get(&op.item).is_none_or(|(kind, _)| *kind != op.kind) {
-                made.kept.insert(op.item, (op.kind, self.entry(&folder, op)?));
+                if made.done > 0 && deadline.is_some_and(|deadline| self.context.service.now_ms() >= deadline) {
+                    made.out_of_time = true;
+                    break;
+                }
+                made.kept.insert(op.item, (op.kind, self.entry(folder.as_ref(), op)?));
             }
             match &made.kept[&op.item].1 {
                 Entry::Is(element) => entries.push(element.clone()),
@@ -167,14 +183,14 @@ impl Server<'_> {
         Ok(entries)
     }
 
-    fn entry(&self, folder: &Folder, op: Op) -> Result<Entry, Failure> {
+    fn entry(&self, folder: Option<&Folder>, op: Op) -> Result<Entry, Failure> {
         let (tag, groups) = match op.kind {
             OpKind::Add => (airsync::ADD, None),
             OpKind::Change(groups) => (airsync::CHANGE, Some(groups)),
             OpKind::Delete => return Ok(Entry::Is(self.gone(airsync::DELETE, op.item))),
             OpKind::SoftDelete => return Ok(Entry::Is(self.gone(airsync::SOFT_DELETE, op.item))),
         };
-        let Some(item) = self.snapshot.item(op.item)? else { return Ok(Entry::Withheld) };
+        let (Some(folder), Some(item)) = (folder, self.snapshot.item(op.item)?) else { return Ok(Entry::Withheld) };
         let item = self.edits.over(item);
         let body = &self.sticky.body;
         let properties = match groups {

@@ -184,7 +184,7 @@ impl Transport for Line {
             request.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
         };
         if request.method == "OPTIONS" {
-            let versions = self.service.versions(&self.user, None);
+            let versions = self.service.offer(&self.user, None, "").versions;
             let versions = versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             let headers = vec![("ms-asprotocolversions".to_owned(), versions)];
             return Ok(HttpResponse { code: 200, headers, body: Vec::new() });

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use easel_commands::{Request, Sink};
+use easel_commands::{Offer, Request, Sink};
+use easel_protocol::Version;
 use easel_server::{
     Clock, Commands, Limits, Listener, ListenerKind, LoginOptions, Logins, ManualClock, Running, ServeOptions, Server,
     Turn,
@@ -33,8 +34,13 @@ impl Commands for Script {
         (self.handler)(request, sink)
     }
 
-    fn versions(&self, _user: &User, device: Option<(&str, &str)>) -> String {
-        device.map_or("2.5,12.1".to_owned(), |(id, kind)| format!("14.1;{id};{kind}"))
+    fn offer(&self, _user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
+        let versions = match (device, user_agent) {
+            (Some(("ABC", "Phone")), "") => vec![Version::V14_1],
+            (None, "Old/1") => vec![Version::V2_5],
+            _ => vec![Version::V2_5, Version::V12_1],
+        };
+        Offer { versions, server_version: (user_agent == "Old/1").then(|| "6.5.7638.1".to_owned()) }
     }
 
     fn names(&self) -> String {

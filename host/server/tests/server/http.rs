@@ -104,7 +104,11 @@ async fn options_names_versions_and_commands() {
     assert_eq!(response.header("public"), Some("OPTIONS,POST"));
     assert_eq!(response.header("allow"), Some("OPTIONS,POST"));
     let response = client.ask(options("?Cmd=OPTIONS&DeviceId=ABC&DeviceType=Phone").as_bytes()).await;
-    assert_eq!(response.header("ms-asprotocolversions"), Some("14.1;ABC;Phone"));
+    assert_eq!(response.header("ms-asprotocolversions"), Some("14.1"));
+    let old = options("").replace("Host: e", "Host: e\r\nUser-Agent: Old/1");
+    let response = client.ask(old.as_bytes()).await;
+    assert_eq!(response.header("ms-asprotocolversions"), Some("2.5"));
+    assert_eq!(response.header("ms-server-activesync"), Some("6.5.7638.1"));
 }
 
 #[tokio::test]

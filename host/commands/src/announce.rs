@@ -1,0 +1,47 @@
+//! Tells a device that the list of versions is another than it was told: once, and never again.
+//!
+//! MS-ASHTTP 2.2.2.1.2.6 "X-MS-RP". A device that is told starts over, so the list it was told is kept with it (K: G09).
+
+use easel_protocol::{command_list, version_list};
+use easel_store::StoreError;
+
+use crate::context::Context;
+use crate::{Reply, device, profiles};
+
+/// Adds to an answer what is to be told along with it.
+pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
+    // A request that begins to wait has no answer yet: the next one has.
+    let Reply::Answer(mut answer) = reply else { return reply };
+    let server_version = context.profile.text("versions.server_version");
+    if !server_version.is_empty() {
+        answer.headers.push(("ms-server-activesync", server_version));
+    }
+    let versions = profiles::versions(&context.profile);
+    let list = version_list(versions.iter().copied());
+    if context.device.versions_told == list || device::is_probe(&context.device) {
+        return answer.into();
+    }
+    // What a new device saw in OPTIONS, where it has no name, is known only from what it made of it.
+    let is_news = !context.device.versions_told.is_empty() || !versions.contains(&context.version);
+    match remember(context, &list) {
+        Ok(()) if is_news => {
+            answer.headers.push(("x-ms-rp", list.clone()));
+            answer.headers.push(("ms-asprotocolversions", list));
+            answer.headers.push(("ms-asprotocolcommands", command_list(context.service.commands())));
+        }
+        Ok(()) => {}
+        // It is told when that can be remembered.
+        Err(error) => tracing::error!(device = context.device.key.0, %error, "a version list cannot be remembered"),
+    }
+    answer.into()
+}
+
+/// The command may have changed the device meanwhile: only the list is written.
+fn remember(context: &Context<'_>, list: &str) -> Result<(), StoreError> {
+    let known = context.store().device(context.user.id, &context.device.id, &context.device.kind)?;
+    if let Some(mut device) = known {
+        list.clone_into(&mut device.versions_told);
+        context.store().put_device(&device)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What the plugin says of devices, remembered until the facts of one change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use easel_plugin::{DevicePlugin, Profile};
+use easel_protocol::{DeviceFacts, Version};
+use easel_store::{Device, DeviceKey};
+
+use crate::device;
+
+/// Devices remembered; above it all are forgotten, and asked for again as they come.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// The profiles of the devices seen lately.
+#[derive(Default)]
+pub(crate) struct Profiles {
+    known: Mutex<HashMap<DeviceKey, (DeviceFacts, Arc<Profile>)>>,
+}
+
+impl Profiles {
+    /// The profile of a device; the plugin is asked only for facts it was not asked for last time.
+    pub(crate) fn of(&self, plugin: &dyn DevicePlugin, device: &Device) -> Arc<Profile> {
+        if device::is_probe(device) {
+            return Arc::new(plugin.profile(&device.facts));
+        }
+        if let Some((facts, profile)) = self.lock().get(&device.key)
+            && *facts == device.facts
+        {
+            return Arc::clone(profile);
+        }
+        // Nobody waits for the plugin but this device.
+        let profile = Arc::new(plugin.profile(&device.facts));
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED_MAX && !known.contains_key(&device.key) {
+            known.clear();
+        }
+        known.insert(device.key, (device.facts.clone(), Arc::clone(&profile)));
+        profile
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeviceKey, (DeviceFacts, Arc<Profile>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The versions of a profile, oldest first.
+pub(crate) fn versions(profile: &Profile) -> Vec<Version> {
+    let named = profile.texts("versions.versions");
+    let is_named = |version: &Version| named.is_empty() || named.contains(&version.to_string());
+    Version::ALL.into_iter().filter(is_named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_plugin::Value;
+    use easel_plugin::scripted::ScriptedPlugin;
+    use easel_store::{PolicyState, UserId};
+
+    use super::*;
+
+    fn device(key: u64, user_agent: &str) -> Device {
+        Device {
+            key: DeviceKey(key),
+            user: UserId(1),
+            id: "d".into(),
+            kind: "k".into(),
+            facts: DeviceFacts { user_agent: user_agent.into(), ..DeviceFacts::default() },
+            policy: PolicyState::default(),
+            blocked: false,
+            created: 0,
+            last_seen: 0,
+            versions_told: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_plugin_is_asked_once_for_the_same_facts_of_a_device() {
+        let plugin = ScriptedPlugin::new().set("sync.window_max", Value::Number(7));
+        let profiles = Profiles::default();
+        for (key, agent, asked) in [(1, "a", 1), (1, "a", 1), (2, "a", 2), (1, "b", 3), (1, "b", 3), (2, "a", 3)] {
+            assert_eq!(profiles.of(&plugin, &device(key, agent)).number("sync.window_max"), 7);
+            assert_eq!(plugin.profiled(), asked, "device {key} with {agent}");
+        }
+    }
+
+    #[test]
+    fn a_probe_is_not_remembered_and_no_more_than_so_many_devices_are() {
+        let plugin = ScriptedPlugin::new();
+        let profiles = Profiles::default();
+        for key in 0..=REMEMBERED_MAX as u64 + 1 {
+            profiles.of(&plugin, &device(key, ""));
+        }
+        assert_eq!(profiles.lock().len(), 1, "all were forgotten when one more came");
+    }
+}

@@ -1,0 +1,127 @@
+//! Messages on their way out, and what a phone reads besides Sync.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod desk;
+
+use desk::{Desk, raw_mail};
+use easel_protocol::{CollectionId, Command};
+use easel_store::{Content, Order, POSITION_START, Store as _};
+use easel_test_support::{HttpResponse, Identity, Phone, Transport as _};
+use easel_wbxml::Element;
+use easel_wbxml::pages::compose_mail as cm;
+
+type Line = Phone<desk::Line>;
+
+const INBOX: u64 = 1;
+const SENT: u64 = 4;
+
+const MESSAGE: &str = "From: Somebody <else@example.com>\r\nTo: bob@example.org\r\nBcc: carol@example.org\r\n\
+     Subject: hello\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nShort and to the point.\r\n";
+
+fn send(phone: &mut Line, command: Command, query: &str, body: &str) -> HttpResponse {
+    let mut request = phone.request(command, body.as_bytes(), "message/rfc822");
+    request.query.push_str(query);
+    phone.transport.exchange(&request).unwrap()
+}
+
+/// The queued messages, oldest first.
+fn queue(desk: &Desk) -> Vec<(Vec<String>, String)> {
+    let read = |blob| String::from_utf8(desk.store.read_blob(blob).unwrap()).unwrap();
+    let due = desk.store.due_outgoing(i64::MAX, 100).unwrap();
+    due.into_iter().map(|message| (message.recipients, read(message.blob))).collect()
+}
+
+/// The raw mails of a folder, newest first.
+fn mails(desk: &Desk, folder: u64) -> Vec<String> {
+    let snapshot = desk.store.snapshot(desk.user.id).unwrap();
+    let lowest = (easel_protocol::WindowKey(i64::MIN), easel_protocol::ServerId::new(0));
+    let all = snapshot.range(CollectionId::new(folder), lowest..POSITION_START, Order::Descending, 100).unwrap();
+    let raw = |(_, id)| match snapshot.item(id).unwrap().unwrap().content {
+        Content::Mail(mail) => String::from_utf8(desk.store.read_blob(mail.blob).unwrap()).unwrap(),
+        Content::Object(text) => text,
+    };
+    all.into_iter().map(raw).collect()
+}
+
+#[test]
+fn a_message_goes_out_from_its_owner_without_bcc_and_its_copy_keeps_bcc() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    let sent = send(&mut phone, Command::SendMail, "&SaveInSent=T", MESSAGE);
+    assert_eq!((sent.code, sent.body.len()), (200, 0));
+    let (recipients, submitted) = queue(&desk).remove(0);
+    assert_eq!(recipients, ["bob@example.org", "carol@example.org"]);
+    assert!(!submitted.contains("carol") && !submitted.contains("example.com"), "{submitted}");
+    assert!(submitted.contains("<anna@tenant1.example>") && submitted.contains("Message-ID: <"), "{submitted}");
+    let copy = mails(&desk, SENT).remove(0);
+    assert!(copy.contains("Bcc: ") && copy.contains("carol@example.org"), "{copy}");
+    assert!(copy.ends_with("Short and to the point.\r\n"));
+}
+
+#[test]
+fn a_message_without_a_name_is_recognised_for_ten_minutes_and_no_longer() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::nokia_n97());
+    for (at, count) in [("2026-03-02T10:00:00Z", 1), ("2026-03-02T10:09:59Z", 1), ("2026-03-02T10:10:00Z", 2)] {
+        desk.at(at);
+        assert_eq!(send(&mut phone, Command::SendMail, "", MESSAGE).code, 200);
+        assert_eq!(queue(&desk).len(), count, "at {at}");
+    }
+    assert_eq!(send(&mut phone, Command::SendMail, "", &MESSAGE.replace("Short", "Shorter")).code, 200);
+    assert_eq!(queue(&desk).len(), 3, "another message is another message");
+    let mut other = desk.phone(Identity::iphone_3gs());
+    assert_eq!(send(&mut other, Command::SendMail, "", MESSAGE).code, 200);
+    assert_eq!(queue(&desk).len(), 4, "another phone may say the same");
+}
+
+#[test]
+fn a_name_is_recognised_for_ever() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::android());
+    let body = Element::of(
+        cm::SEND_MAIL,
+        [Element::text(cm::CLIENT_ID, "m-1"), Element::opaque(cm::MIME, MESSAGE.as_bytes())],
+    );
+    assert_eq!(phone.ask(Command::SendMail, Some(&body)).unwrap(), None);
+    desk.at("2026-03-09T10:00:00Z");
+    let again = phone.ask(Command::SendMail, Some(&body)).unwrap().unwrap();
+    assert_eq!(again.text_of(cm::STATUS).as_deref(), Some("118"));
+    assert_eq!(queue(&desk).len(), 1);
+}
+
+#[test]
+fn a_reply_carries_the_text_of_the_original_and_a_forward_its_attachments() {
+    let desk = Desk::new();
+    let with_file = "From: Bob <bob@example.org>\r\nTo: anna@tenant1.example\r\nSubject: plan\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nThe plan is this.\r\n\
+         --b\r\nContent-Type: application/pdf; name=\"plan.pdf\"\r\nContent-Disposition: attachment; \
+         filename=\"plan.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\nMDEyMzQ1Njc4OQ==\r\n--b--\r\n";
+    let id = desk.deliver(INBOX, with_file);
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    let query = format!("&ItemId={id}&CollectionId=f1");
+    assert_eq!(send(&mut phone, Command::SmartReply, &query, MESSAGE).code, 200);
+    assert_eq!(send(&mut phone, Command::SmartForward, &query, MESSAGE).code, 200);
+    let queue = queue(&desk);
+    let (reply, forward) = (&queue[0].1, &queue[1].1);
+    for message in [reply, forward] {
+        assert!(message.contains("Short and to the point.") && message.contains("The plan is this."), "{message}");
+    }
+    assert!(!reply.contains("MDEyMzQ1Njc4OQ==") && forward.contains("MDEyMzQ1Njc4OQ=="));
+    assert!(forward.contains("plan.pdf"));
+}
+
+#[test]
+fn a_reply_to_a_mail_that_changes_meanwhile_is_marked_all_the_same() {
+    let desk = Desk::new();
+    let id = desk.deliver(INBOX, &raw_mail("one"));
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    let mut other = desk.phone(Identity::android());
+    other.folder_sync().unwrap();
+    other.sync_folder("f1", 10).unwrap();
+    let query = format!("&ItemId={id}&CollectionId=f1");
+    assert_eq!(send(&mut phone, Command::SmartReply, &query, MESSAGE).code, 200);
+    assert_eq!(other.sync_folder("f1", 10).unwrap(), 1, "the other phone learns of the reply");
+    let shown = &other.items("f1")[&id.to_string()];
+    let verb = easel_test_support::item_text(shown, easel_wbxml::pages::email2::LAST_VERB_EXECUTED);
+    assert_eq!(verb, "2", "bob and carol got it: a reply to all");
+}

@@ -1,0 +1,471 @@
+//! `kill -9` at twenty seeded points of a mixed run: after each restart nothing is there twice, nothing that was
+//! answered is lost, and no phone has to start over.
+//!
+//! Two phones of one user work while mail is delivered; when the n-th answer has arrived, the server is killed with
+//! the next requests under way. After the restart each phone repeats the request whose answer it never read, byte for
+//! byte, as real ones do. [`Phone`] takes any Status but success for an error, so that a Status 3, a FolderSync that
+//! starts over or an item that comes twice ends the test.
+
+#![expect(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+
+use easel_protocol::{Command, FolderType};
+use easel_test_support::{Folder, HttpResponse, Identity, Phone, Sent, Socket, Synced, change, item_text};
+use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh};
+use easel_wbxml::{Element, decode, encode};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use support::{House, Serving};
+
+#[path = "cli/support.rs"]
+#[expect(dead_code, reason = "the tests of the verbs need more of it")]
+mod support;
+
+const KILLS: usize = 20;
+/// A kill comes after fewer answers than this.
+const ANSWERS_MAX: usize = 40;
+const SEED: u64 = 0x0EA5_E1D1;
+/// Longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn twenty_kills_in_a_mixed_run_duplicate_nothing_lose_nothing_and_reset_no_phone() {
+    let house = House::with_tls();
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut serving = house.serve();
+    let mut postman = Postman::new(house.path("house/lmtp.sock"), random.random());
+    let mut owners = [(Identity::android(), "ann"), (Identity::iphone_today(), "bob")]
+        .map(|(identity, name)| Owner::new(serving.address, identity, name, random.random()));
+    for kill in 0..KILLS {
+        let after = random.random_range(0..ANSWERS_MAX);
+        work_until_killed(serving, &mut owners, &mut postman, after);
+        serving = house.serve();
+        for owner in &mut owners {
+            owner.come_back(serving.address);
+        }
+        // The second one may have changed something since the first one looked.
+        owners[0].look_at_everything();
+        let mails = owners[0].mails();
+        postman.check(&mails, &format!("kill {kill} after {after} answers"));
+        let (cards, folders) = expected(&owners);
+        for owner in &owners {
+            assert_eq!(owner.mails(), mails, "kill {kill}, {}", owner.name);
+            assert_eq!(owner.cards(), cards, "kill {kill}, {}", owner.name);
+            assert_eq!(owner.made_folders(), folders, "kill {kill}, {}", owner.name);
+        }
+    }
+    let (cards, folders) = expected(&owners);
+    let worked = [postman.there.len(), cards.len(), folders.len()];
+    assert!(worked.iter().all(|count| *count > 0), "mails, contacts and folders: {worked:?}");
+    let mut fresh = Owner::new(serving.address, Identity::iphone_3gs(), "eve", 0);
+    fresh.look_at_everything();
+    for owner in &owners {
+        assert_eq!(fresh.mails(), owner.mails());
+        assert_eq!(fresh.cards(), owner.cards());
+        assert_eq!(fresh.made_folders(), owner.made_folders());
+    }
+    assert_eq!(exported_mails(&house), fresh.mails().into_keys().collect::<Vec<_>>());
+    house.run(&["check"]).ok();
+}
+
+/// Lets everybody work, and kills the server when so many answers have arrived.
+fn work_until_killed(serving: Serving, owners: &mut [Owner], postman: &mut Postman, after: usize) {
+    let (answered, answers) = mpsc::channel();
+    thread::scope(|scope| {
+        for owner in owners {
+            let answered = answered.clone();
+            scope.spawn(move || owner.work(&answered));
+        }
+        scope.spawn(|| postman.work(&answered));
+        for _ in 0..after {
+            answers.recv_timeout(PATIENCE).expect("the server answers until it is killed");
+        }
+        // SIGKILL, and the process is waited for.
+        drop(serving);
+    });
+}
+
+/// The contacts and the folders that were answered to their owners.
+fn expected(owners: &[Owner]) -> (Vec<(String, String)>, Vec<String>) {
+    let cards = owners.iter().flat_map(|owner| &owner.cards);
+    let mut cards: Vec<_> = cards.map(|(name, card)| (name.clone(), card.revision.to_string())).collect();
+    let mut folders: Vec<_> = owners.iter().flat_map(|owner| owner.folders.clone()).collect();
+    cards.sort();
+    folders.sort();
+    (cards, folders)
+}
+
+/// The numbers of the mails in the Inbox as an export writes them.
+fn exported_mails(house: &House) -> Vec<u32> {
+    let exported = house.export("out", &[]);
+    let (_, inbox) = exported.iter().find(|(name, _)| name == "Inbox.mbox").unwrap();
+    let text = String::from_utf8(inbox.clone()).unwrap();
+    let mut numbers: Vec<u32> = text.lines().filter_map(|line| line.strip_prefix("Subject: ")).map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn number(subject: &str) -> u32 {
+    subject.strip_prefix("mail ").unwrap().parse().unwrap()
+}
+
+/// Delivers mails, each under a number of its own and only once.
+struct Postman {
+    socket: PathBuf,
+    random: StdRng,
+    /// How many were begun.
+    begun: u32,
+    /// Those that must be there: acknowledged, or seen once.
+    there: BTreeSet<u32>,
+}
+
+impl Postman {
+    fn new(socket: PathBuf, seed: u64) -> Self {
+        Self { socket, random: StdRng::seed_from_u64(seed), begun: 0, there: BTreeSet::new() }
+    }
+
+    /// Delivers until the server is gone.
+    fn work(&mut self, answered: &Sender<()>) {
+        let Ok(mut lmtp) = Lmtp::connect(&self.socket) else { return };
+        loop {
+            let number = self.begun;
+            self.begun += 1;
+            let lines = self.random.random_range(1..400);
+            if lmtp.deliver(number, lines).is_err() {
+                return;
+            }
+            self.there.insert(number);
+            answered.send(()).unwrap();
+        }
+    }
+
+    #[track_caller]
+    fn check(&mut self, seen: &BTreeMap<u32, String>, at: &str) {
+        let lost: Vec<_> = self.there.iter().filter(|number| !seen.contains_key(number)).collect();
+        assert!(lost.is_empty(), "{at}: acknowledged and lost: {lost:?}");
+        assert!(seen.keys().all(|number| *number < self.begun), "{at}: mails nobody sent");
+        self.there.extend(seen.keys());
+    }
+}
+
+/// A conversation in LMTP.
+struct Lmtp(BufReader<UnixStream>);
+
+impl Lmtp {
+    fn connect(socket: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut lmtp = Self(BufReader::new(stream));
+        lmtp.hear("220")?;
+        lmtp.say("LHLO localhost\r\n", "250")?;
+        Ok(lmtp)
+    }
+
+    fn deliver(&mut self, number: u32, lines: usize) -> io::Result<()> {
+        self.say("MAIL FROM:<sender@example.net>\r\n", "250")?;
+        self.say("RCPT TO:<anna@example.org>\r\n", "250")?;
+        self.say("DATA\r\n", "354")?;
+        let text = format!("This is line after line of mail {number}.\r\n").repeat(lines);
+        let mail = format!(
+            "From: sender@example.net\r\nTo: anna@example.org\r\nMessage-ID: <{number}@example.net>\r\n\
+             Date: Mon, 02 Mar 2026 10:00:00 +0000\r\nSubject: mail {number}\r\n\r\n{text}.\r\n"
+        );
+        self.say(&mail, "250")
+    }
+
+    fn say(&mut self, text: &str, code: &str) -> io::Result<()> {
+        self.0.get_mut().write_all(text.as_bytes())?;
+        self.hear(code)
+    }
+
+    /// Reads a reply to its last line.
+    fn hear(&mut self, code: &str) -> io::Result<()> {
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line)?;
+            if !line.ends_with("\r\n") {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            assert!(line.starts_with(code), "{line:?} instead of {code}");
+            if line.as_bytes()[3] == b' ' {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A contact as its owner knows it.
+struct Card {
+    id: String,
+    revision: u32,
+}
+
+/// What an owner does with the phone.
+enum Errand {
+    Look,
+    Add { name: String },
+    Change { name: String, revision: u32 },
+    Delete { name: String },
+    Read { mail: String },
+    SyncFolders,
+    MakeFolder { name: String },
+}
+
+/// A request, kept until its answer was read.
+struct Step {
+    errand: Errand,
+    command: Command,
+    body: Element,
+}
+
+/// The owner of a phone, who changes only contacts of their own and marks only some mails as read, so that nothing
+/// depends on who comes first.
+struct Owner {
+    name: &'static str,
+    phone: Phone<Socket>,
+    random: StdRng,
+    inbox: String,
+    book: String,
+    made: u32,
+    cards: BTreeMap<String, Card>,
+    folders: Vec<String>,
+    unanswered: Option<Step>,
+}
+
+impl Owner {
+    fn new(address: SocketAddr, identity: Identity, name: &'static str, seed: u64) -> Self {
+        let mut phone = Phone::new(Socket::new(address, "anna", "anna's word"), identity, "anna");
+        phone.options().unwrap();
+        phone.folder_sync().unwrap();
+        let inbox = phone.folder(FolderType::Inbox).unwrap();
+        let book = phone.folder(FolderType::Contacts).unwrap();
+        for folder in [&inbox, &book] {
+            phone.sync_folder(folder, 100).unwrap();
+        }
+        Self {
+            name,
+            phone,
+            random: StdRng::seed_from_u64(seed),
+            inbox,
+            book,
+            made: 0,
+            cards: BTreeMap::new(),
+            folders: Vec::new(),
+            unanswered: None,
+        }
+    }
+
+    /// One request after the other until the server is gone.
+    fn work(&mut self, answered: &Sender<()>) {
+        loop {
+            let step = self.next();
+            if !self.take(step) {
+                return;
+            }
+            answered.send(()).unwrap();
+        }
+    }
+
+    /// Goes on after a restart: first the request whose answer was never read.
+    fn come_back(&mut self, address: SocketAddr) {
+        self.phone.transport = Socket::new(address, "anna", "anna's word");
+        if let Some(step) = self.unanswered.take() {
+            assert!(self.take(step), "{}: the request that was repeated is answered", self.name);
+        }
+        self.look_at_everything();
+    }
+
+    fn look_at_everything(&mut self) {
+        self.phone.folder_sync().unwrap();
+        for folder in [self.inbox.clone(), self.book.clone()] {
+            self.phone.sync_folder(&folder, 100).unwrap();
+        }
+    }
+
+    fn next(&mut self) -> Step {
+        let errand = self.errand();
+        let (command, body) = self.request(&errand);
+        Step { errand, command, body }
+    }
+
+    fn errand(&mut self) -> Errand {
+        let some_card = self.random.random_range(0..self.cards.len().max(1));
+        let some_card = self.cards.iter().nth(some_card).map(|(name, card)| (name.clone(), card.revision + 1));
+        match self.random.random_range(0..10) {
+            0..3 => {
+                self.made += 1;
+                Errand::Add { name: format!("{}-{}", self.name, self.made) }
+            }
+            3 | 4 => some_card.map_or(Errand::Look, |(name, revision)| Errand::Change { name, revision }),
+            5 => some_card.map_or(Errand::Look, |(name, _)| Errand::Delete { name }),
+            6 => self.unread().map_or(Errand::Look, |mail| Errand::Read { mail }),
+            7 if self.made % 2 == 0 => {
+                self.made += 1;
+                Errand::MakeFolder { name: format!("{}-{}", self.name, self.made) }
+            }
+            7 => Errand::SyncFolders,
+            _ => Errand::Look,
+        }
+    }
+
+    /// A mail that is not read and that the other owner leaves alone.
+    fn unread(&self) -> Option<String> {
+        let items = &self.phone.collections[&self.inbox].items;
+        let is_mine = |item: &Element| (number(&item_text(item, email::SUBJECT)) % 2 == 0) == (self.name == "ann");
+        let mut unread = items.iter().filter(|(_, item)| item_text(item, email::READ) == "0" && is_mine(item));
+        unread.next().map(|(id, _)| id.clone())
+    }
+
+    fn request(&mut self, errand: &Errand) -> (Command, Element) {
+        let key = || Element::text(fh::SYNC_KEY, self.phone.hierarchy_key.clone());
+        let (folder, commands) = match errand {
+            Errand::SyncFolders => return (Command::FolderSync, Element::of(fh::FOLDER_SYNC, [key()])),
+            Errand::MakeFolder { name } => {
+                let parent = Element::text(fh::PARENT_ID, "0");
+                let name = Element::text(fh::DISPLAY_NAME, name.clone());
+                let kind = Element::number(fh::TYPE, FolderType::UserMail.number());
+                return (Command::FolderCreate, Element::of(fh::FOLDER_CREATE, [key(), parent, name, kind]));
+            }
+            Errand::Look => (&self.inbox, Vec::new()),
+            Errand::Read { mail } => {
+                (&self.inbox, vec![command(airsync::CHANGE, airsync::SERVER_ID, mail, Some(read()))])
+            }
+            Errand::Add { name } => {
+                (&self.book, vec![command(airsync::ADD, airsync::CLIENT_ID, name, Some(card(name, 0)))])
+            }
+            Errand::Change { name, revision } => {
+                let data = Some(card(name, *revision));
+                (&self.book, vec![command(airsync::CHANGE, airsync::SERVER_ID, &self.cards[name].id, data)])
+            }
+            Errand::Delete { name } => {
+                (&self.book, vec![command(airsync::DELETE, airsync::SERVER_ID, &self.cards[name].id, None)])
+            }
+        };
+        let window = Some(self.random.random_range(1..10));
+        let mut sent = vec![Sent { window, ..Sent::commands(folder, commands) }];
+        let other = if *folder == self.inbox { &self.book } else { &self.inbox };
+        if self.random.random() {
+            sent.push(Sent { window, ..Sent::ask(other) });
+        }
+        (Command::Sync, self.phone.sync_request(&sent))
+    }
+
+    /// Sends a request and takes in its answer; without one, it is kept.
+    fn take(&mut self, step: Step) -> bool {
+        let request = self.phone.request(step.command, &encode(&step.body), "application/vnd.ms-sync.wbxml");
+        match easel_test_support::Transport::exchange(&mut self.phone.transport, &request) {
+            Ok(response) => self.take_answer(&step, &response),
+            Err(_) => {
+                self.unanswered = Some(step);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn take_answer(&mut self, step: &Step, response: &HttpResponse) {
+        assert_eq!(response.code, 200, "{} {}", self.name, step.command);
+        let answer = (!response.body.is_empty()).then(|| decode(&response.body).unwrap());
+        match &step.errand {
+            Errand::SyncFolders => drop(self.phone.take_folder_sync(answer).unwrap()),
+            Errand::MakeFolder { name } => self.take_folder(name, &answer.unwrap()),
+            Errand::Look | Errand::Add { .. } | Errand::Change { .. } | Errand::Delete { .. } | Errand::Read { .. } => {
+                let synced = self.phone.take_sync(answer).unwrap();
+                self.take_outcome(&step.errand, &synced);
+            }
+        }
+    }
+
+    fn take_folder(&mut self, name: &str, answer: &Element) {
+        assert_eq!(answer.text_of(fh::STATUS).unwrap(), "1", "{} makes {name}", self.name);
+        self.phone.hierarchy_key = answer.text_of(fh::SYNC_KEY).unwrap().into_owned();
+        let folder = Folder { name: name.to_owned(), parent: "0".into(), kind: FolderType::UserMail };
+        let known = self.phone.folders.insert(answer.text_of(fh::SERVER_ID).unwrap().into_owned(), folder);
+        assert_eq!(known, None);
+        self.folders.push(name.to_owned());
+    }
+
+    /// What the owner asked for has happened: the phone shows it.
+    fn take_outcome(&mut self, errand: &Errand, synced: &Synced) {
+        let mut responses = synced.collections.values().filter_map(|one| one.child(airsync::RESPONSES));
+        let responses: Vec<&Element> = responses.by_ref().flat_map(Element::children).collect();
+        for response in &responses {
+            assert_eq!(response.text_of(airsync::STATUS).unwrap(), "1", "{}: {response:?}", self.name);
+        }
+        let book = &mut self.phone.collections.get_mut(&self.book).unwrap().items;
+        match errand {
+            Errand::Add { name } => {
+                let added = responses.iter().find(|response| response.tag == airsync::ADD).unwrap();
+                assert_eq!(added.text_of(airsync::CLIENT_ID).unwrap(), name.as_str());
+                let id = added.text_of(airsync::SERVER_ID).unwrap().into_owned();
+                book.insert(id.clone(), card(name, 0));
+                self.cards.insert(name.clone(), Card { id, revision: 0 });
+            }
+            Errand::Change { name, revision } => {
+                let known = self.cards.get_mut(name).unwrap();
+                known.revision = *revision;
+                change(book.get_mut(&known.id).unwrap(), &card(name, *revision));
+            }
+            Errand::Delete { name } => {
+                let gone = self.cards.remove(name).unwrap();
+                assert!(book.remove(&gone.id).is_some());
+            }
+            Errand::Read { mail } => {
+                let inbox = self.phone.collections.get_mut(&self.inbox).unwrap();
+                change(inbox.items.get_mut(mail).unwrap(), &read());
+            }
+            Errand::Look | Errand::SyncFolders | Errand::MakeFolder { .. } => {}
+        }
+    }
+
+    /// The mails on the phone, each once: number and whether it is read.
+    fn mails(&self) -> BTreeMap<u32, String> {
+        let items = self.phone.items(&self.inbox);
+        let mails: BTreeMap<_, _> = items
+            .values()
+            .map(|item| (number(&item_text(item, email::SUBJECT)), item_text(item, email::READ)))
+            .collect();
+        assert_eq!(mails.len(), items.len(), "{} has a mail twice", self.name);
+        mails
+    }
+
+    /// The contacts on the phone.
+    fn cards(&self) -> Vec<(String, String)> {
+        let items = self.phone.items(&self.book);
+        let text = |item| (item_text(item, contacts::LAST_NAME), item_text(item, contacts::FIRST_NAME));
+        let mut cards: Vec<_> = items.values().map(text).collect();
+        cards.sort();
+        cards
+    }
+
+    /// The folders on the phone that were made on one.
+    fn made_folders(&self) -> Vec<String> {
+        let made = self.phone.folders.values().filter(|folder| folder.kind == FolderType::UserMail);
+        let mut names: Vec<_> = made.map(|folder| folder.name.clone()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A command of a Sync on one item.
+fn command(tag: easel_wbxml::Tag, id_tag: easel_wbxml::Tag, id: &str, data: Option<Element>) -> Element {
+    Element::of(tag, [Element::text(id_tag, id)].into_iter().chain(data))
+}
+
+fn card(name: &str, revision: u32) -> Element {
+    let properties =
+        [Element::text(contacts::LAST_NAME, name), Element::text(contacts::FIRST_NAME, revision.to_string())];
+    Element::of(airsync::APPLICATION_DATA, properties)
+}
+
+fn read() -> Element {
+    Element::of(airsync::APPLICATION_DATA, [Element::number(email::READ, 1)])
+}
