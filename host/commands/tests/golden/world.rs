@@ -237,7 +237,9 @@ fn plugin(case: &Case) -> ScriptedPlugin {
             toml::Value::Array(texts) => {
                 Value::Texts(texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
             }
-            other => panic!("{name} cannot be {other}"),
+            toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => {
+                panic!("{name} cannot be {value}")
+            }
         };
         plugin.set(name, value)
     })
