@@ -116,7 +116,12 @@ fn of_event(content: &str, part: u32, range: Option<Range<u64>>, bounds: Bounds)
 fn broken(error: ItemError) -> Result<Result<Attachment, Denied>, Failure> {
     match error {
         ItemError::Read(error) => Err(StoreError::backend("reading a mail", error.to_string()).into()),
-        error => {
+        error @ (ItemError::BadObject { .. }
+        | ItemError::OldIndex(_)
+        | ItemError::NoSuchPart(_)
+        | ItemError::NoSuchOccurrence
+        | ItemError::Rule { .. }
+        | ItemError::WrongClass(_)) => {
             tracing::warn!(%error, "an attachment cannot be read");
             Ok(Err(Denied::Broken))
         }

@@ -52,18 +52,6 @@ const fn may_be_empty(command: Command) -> bool {
     matches!(command, Command::Sync | Command::Ping)
 }
 
-/// Whether the command brings no document: nothing at all, or a message.
-const fn has_own_body(command: Command) -> bool {
-    matches!(
-        command,
-        Command::GetAttachment
-            | Command::GetHierarchy
-            | Command::SendMail
-            | Command::SmartForward
-            | Command::SmartReply
-    )
-}
-
 /// Tells a device to provision, or to wipe, first.
 ///
 /// The status alone from 14.0 on and HTTP 449 before, as the protocol has it; a profile can ask for 449 or for both,
@@ -105,8 +93,8 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], sink: &mut dyn Sink) 
     if let Some(status) = gate::refusal(context) {
         return refuse_at_gate(context, status);
     }
-    if has_own_body(context.command) {
-        return run_own_body(context, body);
+    if let Some(reply) = run_own_body(context, body) {
+        return reply;
     }
     let decoded = if body.is_empty() && may_be_empty(context.command) {
         None
@@ -127,18 +115,33 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], sink: &mut dyn Sink) 
     run(context, decoded.as_ref())
 }
 
-/// Runs a command that reads its body itself.
-fn run_own_body(context: &Context<'_>, body: &[u8]) -> Reply {
+/// Runs a command that brings no document, but a message or nothing at all; `None` for the others.
+fn run_own_body(context: &Context<'_>, body: &[u8]) -> Option<Reply> {
     let failed = |failure: &Failure| submit::failure(context, failure);
     let broken = |_: &Failure| Answer::code(500).into();
-    match context.command {
+    Some(match context.command {
         Command::SendMail => told(context, send_mail::handle(context, body), failed),
         Command::SmartForward => told(context, smart_forward::handle(context, body), failed),
         Command::SmartReply => told(context, smart_reply::handle(context, body), failed),
         Command::GetAttachment => told(context, get_attachment::handle(context), broken),
         Command::GetHierarchy => told(context, get_hierarchy::handle(context), broken),
-        _ => refuse(context.command, context.version, CommonStatus::CommandNotSupported),
-    }
+        Command::Sync
+        | Command::FolderSync
+        | Command::FolderCreate
+        | Command::FolderDelete
+        | Command::FolderUpdate
+        | Command::MoveItems
+        | Command::GetItemEstimate
+        | Command::MeetingResponse
+        | Command::Search
+        | Command::Settings
+        | Command::Ping
+        | Command::ItemOperations
+        | Command::Provision
+        | Command::ResolveRecipients
+        | Command::ValidateCert
+        | Command::Find => return None,
+    })
 }
 
 fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {

@@ -404,3 +404,44 @@ impl PolicyAnswer {
         policy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(policies: usize) -> Element {
+        let policy = Element::of(p::POLICY, [Element::text(p::POLICY_TYPE, WBXML)]);
+        Element::of(p::PROVISION, [Element::of(p::POLICIES, vec![policy; policies])])
+    }
+
+    #[test]
+    fn a_request_asks_for_a_few_policies_and_no_more() {
+        assert_eq!(Request::from_wbxml(&request(POLICIES_MAX)).unwrap().policies.len(), POLICIES_MAX);
+        let refused = Request::from_wbxml(&request(POLICIES_MAX + 1)).unwrap_err();
+        assert_eq!(refused, RequestError::TooMany(p::POLICY));
+    }
+
+    #[test]
+    fn i19_the_status_of_a_wipe_is_found_inside_or_beside_it() {
+        let inside = Element::of(p::REMOTE_WIPE, [Element::number(p::STATUS, 1)]);
+        let beside = [Element::number(p::STATUS, 1), Element::new(p::REMOTE_WIPE)];
+        let failed = Element::of(p::ACCOUNT_ONLY_REMOTE_WIPE, [Element::number(p::STATUS, 2)]);
+        let wiped = |root: Element| Request::from_wbxml(&root).unwrap().wiped;
+        assert_eq!(wiped(Element::of(p::PROVISION, [inside])), Some(true));
+        assert_eq!(wiped(Element::of(p::PROVISION, beside)), Some(true));
+        assert_eq!(wiped(Element::of(p::PROVISION, [failed])), Some(false));
+        assert_eq!(wiped(Element::new(p::PROVISION)), None);
+    }
+
+    #[test]
+    fn a_policy_says_what_the_device_made_of_it_or_nothing() {
+        let status = |text: &str| {
+            let policy = [Element::text(p::STATUS, text), Element::text(p::POLICY_TYPE, WBXML)];
+            PolicyRequest::from_wbxml(&Element::of(p::POLICY, policy)).map(|policy| policy.status)
+        };
+        assert_eq!((status("1"), status("")), (Ok(Some(1)), Ok(None)));
+        for text in ["0", "5", "x", "-1"] {
+            assert!(status(text).is_err(), "{text}");
+        }
+    }
+}

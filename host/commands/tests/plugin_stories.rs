@@ -161,13 +161,13 @@ fn a_plugin_edits_and_withholds_what_goes_out() {
 
 #[test]
 fn a_plugin_edits_what_comes_in() {
-    let edit = |_: &Element| Element::text(contacts::FILE_AS, "Hopper, Grace");
-    let desk = desk(ScriptedPlugin::new().edit(Direction::Incoming, Class::Contacts, contacts::FILE_AS, edit));
+    let edit = |sent: &Element| Element::text(sent.tag, sent.value().to_uppercase());
+    let desk = desk(ScriptedPlugin::new().edit(Direction::Incoming, Class::Contacts, contacts::COMPANY_NAME, edit));
     let mut phone = desk.phone(Identity::android());
     phone.folder_sync().unwrap();
     phone.sync_folder("f7", 10).unwrap();
     let data = [
-        Element::text(contacts::FILE_AS, "grace"),
+        Element::text(contacts::COMPANY_NAME, "Navy"),
         Element::text(contacts::FIRST_NAME, "Grace"),
         Element::text(contacts::LAST_NAME, "Hopper"),
     ];
@@ -177,7 +177,7 @@ fn a_plugin_edits_what_comes_in() {
     );
     phone.sync(&[Sent::commands("f7", vec![add])]).unwrap();
     let stored = desk.stored(easel_protocol::ServerId::new(1)).unwrap();
-    assert!(stored.contains("Hopper\\, Grace") && !stored.contains(":grace\r\n"), "{stored}");
+    assert!(stored.contains("ORG:NAVY\r\n"), "{stored}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) fn move_all(context: &Context<'_>, request: &Element) -> Result<Resul
     let (Some(conversation), Some(to), true) = (conversation, to, moves_conversations(context.version)) else {
         return Ok(Err(Status::ProtocolError.into()));
     };
-    if !request.child(io::OPTIONS).is_some_and(|options| options.child(io::MOVE_ALWAYS).is_some()) {
+    if request.at(&[io::OPTIONS, io::MOVE_ALWAYS]).is_none() {
         return Ok(Err(Stop::Common(CommonStatus::MoveWithoutMoveAlways)));
     }
     let snapshot = context.store().snapshot(context.user.id)?;

@@ -265,6 +265,13 @@ mod tests {
     }
 
     #[test]
+    fn a_query_names_so_many_folders_and_no_more() {
+        let folders = |count| and(vec![Element::text(airsync::COLLECTION_ID, "f1"); count]);
+        assert_eq!(read(&folders(FOLDERS_MAX)).unwrap().collections.len(), FOLDERS_MAX);
+        assert_eq!(read(&folders(FOLDERS_MAX + 1)), Err(Status::TooComplex));
+    }
+
+    #[test]
     fn a_query_that_asks_nothing_or_what_nobody_knows_is_invalid() {
         let date = Element::of(s::LESS_THAN, [Element::new(email::DATE_RECEIVED), Element::text(s::VALUE, "soon")]);
         let other = Element::of(s::LESS_THAN, [Element::new(email::SUBJECT), Element::text(s::VALUE, "a")]);
