@@ -326,7 +326,7 @@ impl Owner {
             3 | 4 => some_card.map_or(Errand::Look, |(name, revision)| Errand::Change { name, revision }),
             5 => some_card.map_or(Errand::Look, |(name, _)| Errand::Delete { name }),
             6 => self.unread().map_or(Errand::Look, |mail| Errand::Read { mail }),
-            7 if self.made % 2 == 0 => {
+            7 if self.made.is_multiple_of(2) => {
                 self.made += 1;
                 Errand::MakeFolder { name: format!("{}-{}", self.name, self.made) }
             }
@@ -338,7 +338,8 @@ impl Owner {
     /// A mail that is not read and that the other owner leaves alone.
     fn unread(&self) -> Option<String> {
         let items = &self.phone.collections[&self.inbox].items;
-        let is_mine = |item: &Element| (number(&item_text(item, email::SUBJECT)) % 2 == 0) == (self.name == "ann");
+        let is_mine =
+            |item: &Element| number(&item_text(item, email::SUBJECT)).is_multiple_of(2) == (self.name == "ann");
         let mut unread = items.iter().filter(|(_, item)| item_text(item, email::READ) == "0" && is_mine(item));
         unread.next().map(|(id, _)| id.clone())
     }
