@@ -5,6 +5,8 @@
 //! `tests/spec-differential/run.sh` shows them to libwbxml. `UPDATE_GOLDEN=1` writes answers, and nothing else: read
 //! that difference as code.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "golden/case.rs"]
 mod case;
 #[path = "golden/check.rs"]

@@ -34,7 +34,8 @@ fn text(text: &str) -> Value {
 fn a_plugin_sets_the_versions_that_a_known_phone_is_offered() {
     let desk = desk(ScriptedPlugin::new().set("versions.versions", texts(&["2.5", "12.1"])));
     let identity = Identity::android();
-    let asked = |desk: &Desk| desk.service.versions(&desk.user, Some((&identity.device_id, identity.device_type)));
+    let asked =
+        |desk: &Desk| desk.service.offer(&desk.user, Some((&identity.device_id, identity.device_type)), "").versions;
     desk.phone(identity.clone()).folder_sync().unwrap();
     assert_eq!(asked(&desk), [Version::V2_5, Version::V12_1]);
 }

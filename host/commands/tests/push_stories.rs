@@ -8,7 +8,7 @@ use desk::{Desk, raw_mail};
 use easel_commands::Why;
 use easel_protocol::{Command, FolderType};
 use easel_store::{Interest, Store as _};
-use easel_test_support::{HttpResponse, Identity, Phone, Sent, Transport as _};
+use easel_test_support::{HttpResponse, Identity, Phone, Sent};
 use easel_wbxml::pages::{airsync, ping};
 use easel_wbxml::{Element, decode};
 

@@ -1,6 +1,7 @@
 //! A whole service without sockets: the memory store, the commands, and phones that speak to them.
 
 #![allow(dead_code, reason = "each test file uses its part of the desk")]
+#![allow(unreachable_pub, reason = "every test file takes the desk in as a module of its own")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::{Arc, Mutex};
@@ -9,9 +10,7 @@ use easel_commands::{Answer, Parked, Reply, Request, Service, Settings, Sink, Si
 use easel_items::email;
 use easel_plugin::{DevicePlugin, NoPlugin};
 use easel_protocol::{CollectionId, Facts, MailRecord, RequestLine, ServerId, WindowKey};
-use easel_store::{
-    ChangeSet, LocalBus, MemoryStore, Modseq, NewContent, NewUser, Store, TenantId, User, UserId, Write,
-};
+use easel_store::{ChangeSet, LocalBus, MemoryStore, Modseq, NewContent, NewUser, Store, TenantId, User, Write};
 use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Transport};
 use jiff::Timestamp;
 

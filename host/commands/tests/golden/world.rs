@@ -131,7 +131,7 @@ fn add_item(store: &dyn Store, user: &User, case: &Case, item: &case::Item, now:
             let (size, index) = (text.len() as u64, indexed.index.to_bytes());
             (NewContent::Mail { blob, size, index, record }, indexed.facts)
         }
-        class => {
+        class @ (Class::Calendar | Class::Contacts | Class::Notes | Class::Sms | Class::Tasks) => {
             let facts = object_facts(class, &text, user, now);
             (NewContent::Object(text), facts)
         }
@@ -237,7 +237,9 @@ fn plugin(case: &Case) -> ScriptedPlugin {
             toml::Value::Array(texts) => {
                 Value::Texts(texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
             }
-            other => panic!("{name} cannot be {other}"),
+            toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => {
+                panic!("{name} cannot be {value}")
+            }
         };
         plugin.set(name, value)
     })
