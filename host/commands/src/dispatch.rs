@@ -64,9 +64,6 @@ pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Rep
     {
         return Answer::code(403).into();
     }
-    if status != CommonStatus::RemoteWipeRequested {
-        provision::remember_demand(context);
-    }
     let reply = refuse(context.command, context.version, status);
     let signal = context.profile.text("policy.signal");
     match (reply, signal.as_str()) {

@@ -10,9 +10,9 @@
 //!   RemoteWipe Status                   -->  1
 //! ```
 //!
-//! A server that demands nothing answers Policy Status 2, and devices stop asking. A device that was told to come here
-//! gets a document all the same, permissive if there is nothing to demand any more: Status 2 would contradict the demand
-//! and ends the account on some devices (K: G23). Keys are random, another one in each phase and never 0 (K: I06). A
+//! Whoever asks gets a document and a key, also where nothing is demanded: the document is permissive then. Status 2, "no
+//! policy", would contradict an earlier demand and ends the account on some devices (K: G23), and clients that always ask
+//! first cannot go on without a key; a pack can have it said all the same (`policy.send`). Keys are random, another one in each phase and never 0 (K: I06). A
 //! repeated acknowledgement is confirmed with the key it got before (K: T06). The order of elements is not looked at.
 
 pub(crate) mod document;
@@ -20,7 +20,7 @@ pub(crate) mod document;
 use std::collections::BTreeMap;
 
 use easel_protocol::{CommonStatus, Version};
-use easel_store::{ChangeSet, Device, Provisioning, StoreError, Wipe, Write};
+use easel_store::{Device, Provisioning, StoreError, Wipe};
 use easel_wbxml::pages::{provision as p, settings};
 use easel_wbxml::{Element, Tag};
 
@@ -33,8 +33,6 @@ const WAP: &str = "MS-WAP-Provisioning-XML";
 const WBXML: &str = "MS-EAS-Provisioning-WBXML";
 /// Policy elements in one request.
 const POLICIES_MAX: usize = 8;
-/// The value of a device that was told to come here.
-const DEMANDED: &str = "policy-demanded";
 
 /// What the device sends.
 #[derive(Debug)]
@@ -250,7 +248,7 @@ fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Resul
     if asks && !told && context.version >= Version::V14_1 {
         return Ok(Response::Refused(CommonStatus::DeviceInformationRequired));
     }
-    let offers = offers(context, now)?;
+    let offers = offers(context, now);
     let mut policies = Vec::new();
     for policy in &request.policies {
         let known = policy.kind == WAP || (policy.kind == WBXML && context.version >= Version::V12_0);
@@ -267,41 +265,11 @@ fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Resul
     Ok(Response::Answered { informed: request.information.is_some(), policies, wipe: None, status: Status::Success })
 }
 
-/// Whether there is a policy for the device.
-fn offers(context: &Context<'_>, device: &Device) -> Result<bool, StoreError> {
-    let policy = &context.service.settings().policy;
-    if policy.required {
-        return Ok(!device::is_probe(device));
-    }
-    if context.profile.text("policy.send") == "none" || device::is_probe(device) {
-        return Ok(false);
-    }
-    // What was demanded once is taken back by saying that it is allowed: absence leaves it as it was.
-    if !policy.settings.is_empty() || device.policy.provisioning != Provisioning::Unknown {
-        return Ok(true);
-    }
-    let snapshot = context.store().snapshot(context.user.id)?;
-    Ok(snapshot.device_value(device.key, DEMANDED)?.is_some())
-}
-
-/// Remembers that the device was told to come here (K: G23).
-pub(crate) fn remember_demand(context: &Context<'_>) {
-    let device = &context.device;
-    if device::is_probe(device) || device.policy.provisioning != Provisioning::Unknown {
-        return;
-    }
-    let remember = || -> Result<(), StoreError> {
-        let known = context.store().snapshot(context.user.id)?.device_value(device.key, DEMANDED)?.is_some();
-        if !known {
-            let mut set = ChangeSet::new(context.user.id);
-            set.writes.push(Write::PutDeviceValue { device: device.key, name: DEMANDED, value: Some(vec![1]) });
-            context.store().commit(set)?;
-        }
-        Ok(())
-    };
-    if let Err(error) = remember() {
-        tracing::error!(user = context.user.id.0, device = device.key.0, %error, "a demand could not be remembered");
-    }
+/// Whether the device is offered a document: whoever asks is, unless its pack says that it must not be and nothing is
+/// required.
+fn offers(context: &Context<'_>, device: &Device) -> bool {
+    let required = context.service.settings().policy.required;
+    !device::is_probe(device) && (required || context.profile.text("policy.send") != "none")
 }
 
 fn answer(policy: &PolicyRequest, status: PolicyStatus) -> PolicyAnswer {

@@ -254,6 +254,12 @@ fn plain_task(desk: &Desk, name: &str) {
     desk.add(8, &items::task(name, ""));
 }
 
+fn deliver_all(desk: &Desk, mails: &[String]) {
+    for raw in mails {
+        desk.deliver(1, raw);
+    }
+}
+
 /// An object comes in as an import brings it: what the class refuses to read does not come in.
 fn import(desk: &Desk, folder: u64, class: Class, text: &str) {
     if items::is_readable(class, text) {
@@ -263,7 +269,7 @@ fn import(desk: &Desk, folder: u64, class: Class, text: &str) {
 
 #[test]
 fn hostile_mail_does_not_keep_other_mail_from_a_phone() {
-    let hostile = |desk: &Desk| items::mails().iter().for_each(|raw| _ = desk.deliver(1, raw));
+    let hostile = |desk: &Desk| deliver_all(desk, &items::mails());
     still_syncs(FolderType::Inbox, hostile, plain_mail, Version::V2_5);
 }
 
@@ -300,7 +306,7 @@ fn hostile_mail_comes_in_every_form_of_body_and_every_version() {
     within_bounds(|| {
         let desk = Desk::new();
         let mails = items::mails();
-        mails.iter().for_each(|raw| _ = desk.deliver(1, raw));
+        deliver_all(&desk, &mails);
         for identity in identities() {
             for (at, form) in forms(identity.version).into_iter().enumerate() {
                 let device_id = format!("{}{at}", identity.device_id);

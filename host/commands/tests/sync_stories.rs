@@ -92,6 +92,25 @@ fn g01_commands_of_a_lost_answer_are_answered_and_not_done_again() {
 }
 
 #[test]
+fn g17_a_lost_answer_that_held_no_entry_promises_no_more_when_it_comes_again() {
+    let desk = Desk::new();
+    desk.deliver(INBOX, &raw_mail("one"));
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    phone.sync_folder(&inbox, 10).unwrap();
+    let id = phone.items(&inbox).keys().next().unwrap().clone();
+    let before = phone.collections.clone();
+    let first = phone.sync(&[Sent::commands(&inbox, vec![read(&id, true)])]).unwrap();
+    phone.collections = before;
+    desk.deliver(INBOX, &raw_mail("two"));
+    let second = phone.sync(&[Sent::commands(&inbox, vec![read(&id, true)])]).unwrap();
+    assert_eq!(first.collections, second.collections);
+    assert!(!second.more);
+    assert_eq!(phone.sync(&[Sent::ask(&inbox)]).unwrap().entries, 1);
+}
+
+#[test]
 fn a_read_flag_goes_to_the_other_phone_and_nothing_else() {
     let desk = Desk::new();
     desk.deliver(INBOX, &raw_mail("one"));

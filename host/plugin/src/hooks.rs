@@ -46,7 +46,8 @@ pub enum Verdict {
 
 /// A plugin, as the commands see it. Every function is pure; the host may call it again or throw the answer away.
 pub trait DevicePlugin: Send + Sync {
-    /// The settings of a device; called when its facts change, remembered with the device.
+    /// The settings of a device; called when its facts change, and remembered until then or until the server stops. A
+    /// request for the list of versions that names no device brings facts with hardly more than a User-Agent.
     fn profile(&self, facts: &DeviceFacts) -> Profile;
 
     /// The properties of a class that the plugin wants to see; an item without any of them never reaches

@@ -2,7 +2,8 @@
 //! answered is lost, and no phone has to start over.
 //!
 //! Two phones of one user work while mail is delivered; when the n-th answer has arrived, the server is killed with
-//! the next requests under way. After the restart each phone repeats the request whose answer it never read, byte for
+//! the next requests under way. By the toss of a coin a phone does not read what is answered after the n-th, so that
+//! the server is also killed with answers on the way of which it knows and the phone does not. After the restart each phone repeats the request whose answer it never read, byte for
 //! byte, as real ones do. [`Phone`] takes any Status but success for an error, so that a Status 3, a FolderSync that
 //! starts over or an item that comes twice ends the test.
 
@@ -13,12 +14,15 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
 use easel_protocol::{Command, FolderType};
-use easel_test_support::{Folder, HttpResponse, Identity, Phone, Sent, Socket, Synced, change, item_text};
+use easel_test_support::{
+    Folder, HttpResponse, Identity, Phone, Sent, Socket, Synced, Transport as _, change, item_text,
+};
 use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh};
 use easel_wbxml::{Element, decode, encode};
 use rand::rngs::StdRng;
@@ -78,19 +82,34 @@ fn twenty_kills_in_a_mixed_run_duplicate_nothing_lose_nothing_and_reset_no_phone
 
 /// Lets everybody work, and kills the server when so many answers have arrived.
 fn work_until_killed(serving: Serving, owners: &mut [Owner], postman: &mut Postman, after: usize) {
-    let (answered, answers) = mpsc::channel();
+    let (told, arrivals) = mpsc::channel();
+    let answers = Answers { after, count: AtomicUsize::new(0), told };
     thread::scope(|scope| {
         for owner in owners {
-            let answered = answered.clone();
-            scope.spawn(move || owner.work(&answered));
+            scope.spawn(|| owner.work(&answers));
         }
-        scope.spawn(|| postman.work(&answered));
+        scope.spawn(|| postman.work(&answers));
         for _ in 0..after {
-            answers.recv_timeout(PATIENCE).expect("the server answers until it is killed");
+            arrivals.recv_timeout(PATIENCE).expect("the server answers until it is killed");
         }
         // SIGKILL, and the process is waited for.
         drop(serving);
     });
+}
+
+/// Counts the answers up to the kill.
+struct Answers {
+    after: usize,
+    count: AtomicUsize,
+    told: Sender<()>,
+}
+
+impl Answers {
+    /// One has arrived; whether it is among those before the kill.
+    fn arrived(&self) -> bool {
+        self.told.send(()).unwrap();
+        self.count.fetch_add(1, Ordering::Relaxed) < self.after
+    }
 }
 
 /// The contacts and the folders that were answered to their owners.
@@ -133,7 +152,7 @@ impl Postman {
     }
 
     /// Delivers until the server is gone.
-    fn work(&mut self, answered: &Sender<()>) {
+    fn work(&mut self, answers: &Answers) {
         let Ok(mut lmtp) = Lmtp::connect(&self.socket) else { return };
         loop {
             let number = self.begun;
@@ -143,7 +162,7 @@ impl Postman {
                 return;
             }
             self.there.insert(number);
-            answered.send(()).unwrap();
+            answers.arrived();
         }
     }
 
@@ -264,13 +283,13 @@ impl Owner {
     }
 
     /// One request after the other until the server is gone.
-    fn work(&mut self, answered: &Sender<()>) {
+    fn work(&mut self, answers: &Answers) {
+        let reads_all = self.random.random();
         loop {
             let step = self.next();
-            if !self.take(step) {
+            if !self.take(step, || answers.arrived() || reads_all) {
                 return;
             }
-            answered.send(()).unwrap();
         }
     }
 
@@ -278,7 +297,7 @@ impl Owner {
     fn come_back(&mut self, address: SocketAddr) {
         self.phone.transport = Socket::new(address, "anna", "anna's word");
         if let Some(step) = self.unanswered.take() {
-            assert!(self.take(step), "{}: the request that was repeated is answered", self.name);
+            assert!(self.take(step, || true), "{}: the request that was repeated is answered", self.name);
         }
         self.look_at_everything();
     }
@@ -307,7 +326,7 @@ impl Owner {
             3 | 4 => some_card.map_or(Errand::Look, |(name, revision)| Errand::Change { name, revision }),
             5 => some_card.map_or(Errand::Look, |(name, _)| Errand::Delete { name }),
             6 => self.unread().map_or(Errand::Look, |mail| Errand::Read { mail }),
-            7 if self.made % 2 == 0 => {
+            7 if self.made.is_multiple_of(2) => {
                 self.made += 1;
                 Errand::MakeFolder { name: format!("{}-{}", self.name, self.made) }
             }
@@ -319,7 +338,8 @@ impl Owner {
     /// A mail that is not read and that the other owner leaves alone.
     fn unread(&self) -> Option<String> {
         let items = &self.phone.collections[&self.inbox].items;
-        let is_mine = |item: &Element| (number(&item_text(item, email::SUBJECT)) % 2 == 0) == (self.name == "ann");
+        let is_mine =
+            |item: &Element| number(&item_text(item, email::SUBJECT)).is_multiple_of(2) == (self.name == "ann");
         let mut unread = items.iter().filter(|(_, item)| item_text(item, email::READ) == "0" && is_mine(item));
         unread.next().map(|(id, _)| id.clone())
     }
@@ -358,17 +378,19 @@ impl Owner {
         (Command::Sync, self.phone.sync_request(&sent))
     }
 
-    /// Sends a request and takes in its answer; without one, it is kept.
-    fn take(&mut self, step: Step) -> bool {
+    /// Sends a request and takes in its answer. If none comes or it is not read, the request is kept.
+    fn take(&mut self, step: Step, is_read: impl FnOnce() -> bool) -> bool {
         let request = self.phone.request(step.command, &encode(&step.body), "application/vnd.ms-sync.wbxml");
-        match easel_test_support::Transport::exchange(&mut self.phone.transport, &request) {
-            Ok(response) => self.take_answer(&step, &response),
-            Err(_) => {
+        match self.phone.transport.exchange(&request) {
+            Ok(response) if is_read() => {
+                self.take_answer(&step, &response);
+                true
+            }
+            Ok(_) | Err(_) => {
                 self.unanswered = Some(step);
-                return false;
+                false
             }
         }
-        true
     }
 
     fn take_answer(&mut self, step: &Step, response: &HttpResponse) {
@@ -395,8 +417,8 @@ impl Owner {
 
     /// What the owner asked for has happened: the phone shows it.
     fn take_outcome(&mut self, errand: &Errand, synced: &Synced) {
-        let mut responses = synced.collections.values().filter_map(|one| one.child(airsync::RESPONSES));
-        let responses: Vec<&Element> = responses.by_ref().flat_map(Element::children).collect();
+        let responses = synced.collections.values().filter_map(|one| one.child(airsync::RESPONSES));
+        let responses: Vec<&Element> = responses.flat_map(Element::children).collect();
         for response in &responses {
             assert_eq!(response.text_of(airsync::STATUS).unwrap(), "1", "{}: {response:?}", self.name);
         }

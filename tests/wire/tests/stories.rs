@@ -338,7 +338,7 @@ fn a_restart_while_phones_wait_costs_no_phone_its_state() {
     house.start(Settings::default());
     phone.transport = house.socket("anna");
     house.deliver(&short_mail("after"));
-    assert_eq!(phone.ping(&[inbox.clone()], 600).unwrap().0, "2");
+    assert_eq!(phone.ping(std::slice::from_ref(&inbox), 600).unwrap().0, "2");
     assert_eq!(phone.sync_folder(&inbox, 50).unwrap(), 1);
     assert_eq!(phone.folder_sync().unwrap(), 0);
 }
@@ -445,7 +445,10 @@ fn foreign_ids_answer_like_ids_that_never_existed() {
         let told = requests.iter().map(|(command, body)| {
             let answer = phone.ask(*command, Some(body)).unwrap();
             let answer = answer.map(|answer| easel_wbxml::xml::to_xml(&answer)).unwrap_or_default();
-            format!("{command} {}", answer.replace(item.as_str(), "ITEM").replace(folder.as_str(), "FOLDER"))
+            // Whole texts only: a random sync key may have an id in it.
+            let hide = |answer: String, id: &str, name: &str| answer.replace(&format!(">{id}<"), &format!(">{name}<"));
+            let answer = hide(hide(answer, item.as_str(), "ITEM"), folder.as_str(), "FOLDER");
+            format!("{command} {answer}")
         });
         let told: Vec<String> = told.collect();
         told

@@ -66,6 +66,8 @@ impl Server<'_> {
             sent.more |= rest.more || !rest.ops.is_empty();
             sent.cursors.insert(folder, plan.cursor);
         }
+        // What came since follows with the next key; more must not be promised without an entry (K: G17).
+        sent.more &= !sent.entries.is_empty();
         Ok(sent)
     }
 

@@ -1,7 +1,7 @@
 //! A whole service without sockets: the memory store, the commands, and phones that speak to them.
 
 #![allow(dead_code, reason = "each test file uses its part of the desk")]
-#![allow(unreachable_pub, reason = "every test file takes the desk in as a module of its own")]
+#![allow(unreachable_pub, reason = "the desk is a module of several test files")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::{Arc, Mutex};

@@ -131,7 +131,7 @@ fn add_item(store: &dyn Store, user: &User, case: &Case, item: &case::Item, now:
             let (size, index) = (text.len() as u64, indexed.index.to_bytes());
             (NewContent::Mail { blob, size, index, record }, indexed.facts)
         }
-        class @ (Class::Calendar | Class::Contacts | Class::Notes | Class::Sms | Class::Tasks) => {
+        class @ (Class::Calendar | Class::Contacts | Class::Tasks | Class::Notes | Class::Sms) => {
             let facts = object_facts(class, &text, user, now);
             (NewContent::Object(text), facts)
         }
@@ -237,8 +237,8 @@ fn plugin(case: &Case) -> ScriptedPlugin {
             toml::Value::Array(texts) => {
                 Value::Texts(texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
             }
-            toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => {
-                panic!("{name} cannot be {value}")
+            other @ (toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_)) => {
+                panic!("{name} cannot be {other}")
             }
         };
         plugin.set(name, value)
