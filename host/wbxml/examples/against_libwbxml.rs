@@ -4,8 +4,7 @@
 //! must agree on the tree, and `xml2wbxml` must make the same bytes of what `wbxml2xml` wrote. libwbxml spells some tags
 //! differently and does not know others (`libwbxml-spellings.tsv`); a document with one of those is counted apart. XML
 //! loses a carriage return on the way back, and libwbxml takes every picture for bytes: a document with one of those is
-//! only read. An empty XML file says that the bytes
-//! are no document on purpose.
+//! only read. An empty XML file says that the bytes are no document on purpose.
 #![expect(clippy::print_stdout, reason = "a tool speaks to a terminal")]
 
 use std::collections::HashMap;
