@@ -23,7 +23,9 @@ fn commits_follow_one_another_until_the_process_ends() {
         let store = open(dir.path());
         let user = add_user(&store, "user");
         let device = add_device(&store, user, "phone");
-        (1..=5).for_each(|turn| step(&store, user, device, turn));
+        for turn in 1..=5 {
+            step(&store, user, device, turn);
+        }
         drop(store);
         assert_eq!(steps(&open(dir.path()), user, device), 5);
         return;
