@@ -9,7 +9,7 @@ use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
 use crate::{
-    Answer, Reply, Sink, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment, get_hierarchy,
+    Answer, Reply, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment, get_hierarchy,
     get_item_estimate as estimate, item_operations, move_items, ping, provision, search, send_mail, settings,
     smart_forward, smart_reply, submit, sync,
 };
@@ -82,8 +82,7 @@ pub(crate) fn refuse(command: Command, version: Version, status: CommonStatus) -
 }
 
 /// Runs the command of a request that came through login.
-pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], sink: &mut dyn Sink) -> Reply {
-    let _ = sink;
+pub(crate) fn dispatch(context: &Context<'_>, body: &[u8]) -> Reply {
     if !context.command.exists_in(context.version) {
         return refuse(context.command, context.version, CommonStatus::VersionNotSupported);
     }

@@ -152,21 +152,20 @@ impl Service {
         (self.chance)()
     }
 
-    /// Answers a POST. `sink` takes answers that are too long to be held whole.
+    /// Answers a POST. The sink is for answers too long to be held whole; no command makes one yet.
     ///
     /// Requests of one device take turns (K: G48): this blocks while another one of the same device is worked on.
-    pub fn handle(&self, request: &Request<'_>, sink: &mut dyn Sink) -> Reply {
+    pub fn handle(&self, request: &Request<'_>, _sink: &mut dyn Sink) -> Reply {
         let turn = self.turns.of(request.user.id, &request.line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.context(request) {
-            Ok(context) => announce(&context, dispatch(&context, request.body, sink)),
+            Ok(context) => announce(&context, dispatch(&context, request.body)),
             Err(reply) => reply,
         }
     }
 
     /// Goes on with a request that waited; it may wait again, with the same end.
-    pub fn resume(&self, user: &User, resume: Resume, why: Why, now: Timestamp, sink: &mut dyn Sink) -> Reply {
-        let _ = sink;
+    pub fn resume(&self, user: &User, resume: Resume, why: Why, now: Timestamp, _sink: &mut dyn Sink) -> Reply {
         let Resume { line, until, waiting } = resume;
         let turn = self.turns.of(user.id, &line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
