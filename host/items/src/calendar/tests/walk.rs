@@ -280,6 +280,16 @@ prop_compose! {
     }
 }
 
+#[test]
+fn a_body_cut_down_to_a_blank_is_kept_when_it_comes_back() {
+    let stored = ics(&format!("{PLAIN}\nDESCRIPTION:\u{a0}\u{370}\n"));
+    let mut desk = desk(Version::V12_0);
+    desk.body = text_bodies(Some(2));
+    let shown = properties(&stored, &desk.view()).unwrap();
+    let back = desk.send(Some(&stored), shown).unwrap();
+    assert_eq!((back.content.as_deref(), back.changed), (Some(stored.as_str()), false));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
