@@ -9,9 +9,9 @@ use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
 use crate::{
-    Answer, Reply, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment, get_hierarchy,
-    get_item_estimate as estimate, item_operations, move_items, ping, provision, search, send_mail, settings,
-    smart_forward, smart_reply, submit, sync,
+    Answer, Reply, folder_change, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment,
+    get_hierarchy, get_item_estimate as estimate, item_operations, move_items, ping, provision, search, send_mail,
+    settings, smart_forward, smart_reply, submit, sync,
 };
 
 /// The root element of a command's answers and the element of its status; `None` for a command whose answers are no
@@ -151,6 +151,13 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         let (root, tag) = root(context.command).expect("a command with a root");
         Reply::from(Answer::wbxml(&Element::of(root, [Element::number(tag, status)])))
     };
+    // A command about one folder is shown to the pack first; `refused` says no for it.
+    let with_folder = |refused: u8, handle: &dyn Fn(&Element) -> Result<Reply, Failure>| {
+        with_body(&|body| match folder_change::mended(context, body)? {
+            Some(body) => handle(&body),
+            None => Ok(status_only(refused)),
+        })
+    };
     match context.command {
         Command::Sync => told(context, sync::handle(context, body), sync::failure),
         Command::Ping => {
@@ -166,21 +173,21 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
             told(context, reply, |failure| status_only(folder_sync::Status::from(failure) as u8))
         }
         Command::FolderCreate => {
-            let reply = with_body(&|body| {
+            let reply = with_folder(folder_create::Status::MalformedRequest as u8, &|body| {
                 let request = folder_create::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_create::handle(context, &request)?.to_wbxml(context)).into())
             });
             told(context, reply, |failure| status_only(folder_create::Status::from(failure) as u8))
         }
         Command::FolderDelete => {
-            let reply = with_body(&|body| {
+            let reply = with_folder(folder_delete::Status::SpecialFolder as u8, &|body| {
                 let request = folder_delete::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_delete::handle(context, &request)?.to_wbxml()).into())
             });
             told(context, reply, |failure| status_only(folder_delete::Status::from(failure) as u8))
         }
         Command::FolderUpdate => {
-            let reply = with_body(&|body| {
+            let reply = with_folder(folder_update::Status::NameExists as u8, &|body| {
                 let request = folder_update::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_update::handle(context, &request)?.to_wbxml()).into())
             });

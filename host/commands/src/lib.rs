@@ -10,6 +10,7 @@ mod context;
 mod device;
 mod device_information;
 mod dispatch;
+mod folder_change;
 mod folder_create;
 mod folder_delete;
 mod folder_sync;
