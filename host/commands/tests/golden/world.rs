@@ -183,7 +183,7 @@ fn device(user: &User, device: &case::Device, version: Version, now: Timestamp) 
     let facts = DeviceFacts {
         device_id: device.id.clone(),
         device_type: device.kind.clone(),
-        version: Some(version),
+        version: Some(device.version.as_deref().map_or(version, |version| Version::parse(version).unwrap())),
         information: device.information.clone(),
         ..DeviceFacts::default()
     };
