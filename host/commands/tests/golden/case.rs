@@ -211,6 +211,9 @@ pub(crate) struct Item {
     /// Whether a mail was read.
     #[serde(default)]
     pub(crate) read: bool,
+    /// Whether the file of a mail is damaged: what its index names is no longer there.
+    #[serde(default)]
+    pub(crate) damaged: bool,
 }
 
 /// An entry of the address list.
