@@ -50,8 +50,9 @@ pub(crate) struct Toml {
     #[serde(default)]
     pub(crate) query: Query,
     /// What of the store fails during the request: `snapshot`, `commit`, `put_device`, `put_blob`, `search_gal`, and
-    /// `stale`: a commit that finds the mailbox changed by somebody else every time. `blocked after look 1`: the
-    /// administrator blocks the device when the request has read its record once, and so on.
+    /// `stale`: a commit that finds the mailbox changed by somebody else every time. `commit 2`: only the second one.
+    /// `blocked after look 1`: the administrator blocks the device when the request has read its record once, and so
+    /// on.
     #[serde(default)]
     pub(crate) fails: Vec<String>,
     /// The device before the request.

@@ -15,18 +15,21 @@ pub(crate) struct Unwell {
     failing: Mutex<Vec<String>>,
     /// How often a device was looked up since the methods were named.
     looks: AtomicU64,
+    /// How often a change was to be committed since then.
+    commits: AtomicU64,
 }
 
 impl Unwell {
     /// Well, for now.
     pub(crate) fn new(store: MemoryStore) -> Self {
-        Self { store, failing: Mutex::default(), looks: AtomicU64::new(0) }
+        Self { store, failing: Mutex::default(), looks: AtomicU64::new(0), commits: AtomicU64::new(0) }
     }
 
     /// From now on the methods of these names fail, and no others.
     pub(crate) fn fail(&self, methods: &[String]) {
         *self.failing.lock().unwrap() = methods.to_vec();
         self.looks.store(0, Ordering::Relaxed);
+        self.commits.store(0, Ordering::Relaxed);
     }
 
     fn well(&self, method: &str) -> Result<(), StoreError> {
@@ -144,6 +147,8 @@ impl Store for Unwell {
 
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         self.well("commit")?;
+        let commit = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        self.well(&format!("commit {commit}"))?;
         self.well("stale").map_err(|_| StoreError::Stale)?;
         self.store.commit(changes)
     }
