@@ -232,6 +232,9 @@ impl Client<'_> {
                 outcome
             }
         };
+        if outcome.status == ItemStatus::Conflict as u8 {
+            self.send.extend(self.context.ids.parse_item(id));
+        }
         let answer = easel_wbxml::decode(&outcome.answer).ok();
         let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
         if outcome.status != ItemStatus::Success as u8 || tells {
@@ -298,7 +301,6 @@ impl Client<'_> {
         let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
         let conflict = item.changed > seen && changed_by_others(self.snapshot, item, seen, self.context.device.key)?;
         if conflict && !self.client_wins() {
-            self.send.push(item.id);
             return Ok(Err(ItemStatus::Conflict));
         }
         let base = if conflict { content_seen(self.snapshot, item, seen, self.context.device.key)? } else { None };

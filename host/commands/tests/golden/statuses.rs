@@ -54,6 +54,7 @@ const COMMON: &[(&str, &[&str])] = &[
             "MailSubmissionFailed",
             "MessageHasNoRecipient",
             "MessagePreviouslySent",
+            "MessageRecipientUnresolved",
             "SendQuotaExceeded",
         ],
     ),
@@ -66,11 +67,23 @@ const COMMON: &[(&str, &[&str])] = &[
             "InvalidMimeBodyCombination",
             "InvalidSmartForwardParameters",
             "ItemNotFound",
+            "MessageRecipientUnresolved",
+            "MessageReplyFailed",
             "NoRecurrenceInCalendar",
             "UnexpectedItemClass",
         ],
     ),
-    ("smart_reply", &["InvalidCombinationOfIds", "InvalidDateTime", "ItemNotFound", "NoRecurrenceInCalendar"]),
+    (
+        "smart_reply",
+        &[
+            "InvalidCombinationOfIds",
+            "InvalidDateTime",
+            "ItemNotFound",
+            "MessageRecipientUnresolved",
+            "MessageReplyFailed",
+            "NoRecurrenceInCalendar",
+        ],
+    ),
 ];
 
 /// The variants of an enum and their numbers, as rustfmt writes them: `Wrong = 12` in the enum, or `Self::Wrong => 12`
