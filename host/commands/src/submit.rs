@@ -258,7 +258,7 @@ pub(crate) fn original(
 }
 
 /// Whether an object has occurrences. RFC 5545 3.8.5.
-fn recurs(text: &str) -> bool {
+pub(crate) fn recurs(text: &str) -> bool {
     text.lines().any(|line| {
         let name = line.split([':', ';']).next().unwrap_or_default();
         name.eq_ignore_ascii_case("RRULE") || name.eq_ignore_ascii_case("RDATE")
@@ -359,6 +359,24 @@ fn keep(
     let Some(folder) = sent else { return Ok(None) };
     let id = context.store().reserve_items(context.user.id, 1)?;
     Ok(Some(Write::AddItem { id, folder: folder.id, content: content.clone(), facts: facts.clone() }))
+}
+
+/// A message that the server itself sends for the owner: queued, with a copy in Sent Items.
+pub(crate) fn queued(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    outgoing: &Outgoing,
+) -> Result<Vec<Write>, StoreError> {
+    let blob = context.store().put_blob(&outgoing.submit)?;
+    let (content, facts) = copy(context, outgoing, blob)?;
+    let kept = keep(context, snapshot, &content, &facts)?;
+    let queue = Write::Queue(NewOutgoing {
+        sender: outgoing.sender.clone(),
+        recipients: outgoing.recipients.clone(),
+        blob,
+        queued: context.now_ms(),
+    });
+    Ok(kept.into_iter().chain([queue]).collect())
 }
 
 /// What was done to the original, as it is now. MS-ASEMAIL 2.2.2.43 "LastVerbExecuted".

@@ -22,7 +22,7 @@ use crate::email::{Index, Raw};
 use crate::{ComposeError, Owner};
 
 pub use envelope::RECIPIENTS_MAX;
-pub use event::{Forwardee, to_forwardees};
+pub use event::{Forwardee, itip, to_forwardees};
 
 /// Who sends, when, and how the message is told from every other one.
 #[derive(Clone, Copy, Debug)]

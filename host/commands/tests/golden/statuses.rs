@@ -12,6 +12,7 @@ const ENUMS: &[(&str, &str, &str)] = &[
     ("folder_update", "Status", include_str!("../../src/folder_update.rs")),
     ("get_item_estimate", "Status", include_str!("../../src/get_item_estimate.rs")),
     ("item_operations", "Status", include_str!("../../src/item_operations.rs")),
+    ("meeting_response", "Status", include_str!("../../src/meeting_response.rs")),
     ("move_items", "Status", include_str!("../../src/move_items.rs")),
     ("ping", "Response", include_str!("../../src/ping.rs")),
     ("provision", "PolicyStatus", include_str!("../../src/provision.rs")),
@@ -26,6 +27,7 @@ const ENUMS: &[(&str, &str, &str)] = &[
 const COMMON: &[(&str, &[&str])] = &[
     ("get_item_estimate", &["InvalidXml", "ServerError"]),
     ("item_operations", &["MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
+    ("meeting_response", &["InvalidDateTime", "InvalidXml", "NoRecurrenceInCalendar"]),
     ("move_items", &["InvalidXml", "ServerError"]),
     (
         "provision",
