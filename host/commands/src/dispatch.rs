@@ -1,5 +1,6 @@
 //! From the command's name to the command: the table of contents of this room.
 
+use easel_plugin::hooks::FolderOperation;
 use easel_protocol::{Command, CommonStatus, Version};
 use easel_wbxml::pages::{
     airsync, compose_mail as cm, folder_hierarchy as fh, get_item_estimate, item_operations as io,
@@ -152,8 +153,8 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         Reply::from(Answer::wbxml(&Element::of(root, [Element::number(tag, status)])))
     };
     // A command about one folder is shown to the pack first; `refused` says no for it.
-    let with_folder = |refused: u8, handle: &dyn Fn(&Element) -> Result<Reply, Failure>| {
-        with_body(&|body| match folder_change::mended(context, body)? {
+    let with_folder = |operation, refused: u8, handle: &dyn Fn(&Element) -> Result<Reply, Failure>| {
+        with_body(&|body| match folder_change::mended(context, operation, body)? {
             Some(body) => handle(&body),
             None => Ok(status_only(refused)),
         })
@@ -173,21 +174,21 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
             told(context, reply, |failure| status_only(folder_sync::Status::from(failure) as u8))
         }
         Command::FolderCreate => {
-            let reply = with_folder(folder_create::Status::MalformedRequest as u8, &|body| {
+            let reply = with_folder(FolderOperation::Create, folder_create::Status::MalformedRequest as u8, &|body| {
                 let request = folder_create::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_create::handle(context, &request)?.to_wbxml(context)).into())
             });
             told(context, reply, |failure| status_only(folder_create::Status::from(failure) as u8))
         }
         Command::FolderDelete => {
-            let reply = with_folder(folder_delete::Status::SpecialFolder as u8, &|body| {
+            let reply = with_folder(FolderOperation::Delete, folder_delete::Status::SpecialFolder as u8, &|body| {
                 let request = folder_delete::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_delete::handle(context, &request)?.to_wbxml()).into())
             });
             told(context, reply, |failure| status_only(folder_delete::Status::from(failure) as u8))
         }
         Command::FolderUpdate => {
-            let reply = with_folder(folder_update::Status::NameExists as u8, &|body| {
+            let reply = with_folder(FolderOperation::Update, folder_update::Status::NameExists as u8, &|body| {
                 let request = folder_update::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_update::handle(context, &request)?.to_wbxml()).into())
             });

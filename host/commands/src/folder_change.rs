@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use easel_plugin::hooks::{FolderChange, FolderEdit, FolderOperation, FolderVerdict, Hook};
-use easel_protocol::{Command, FolderType};
+use easel_protocol::FolderType;
 use easel_store::StoreError;
 use easel_wbxml::pages::folder_hierarchy as fh;
 use easel_wbxml::{Element, Tag};
@@ -14,13 +14,11 @@ use crate::hierarchy::FolderView;
 use crate::hierarchy_state::HierarchyState;
 
 /// The request as the pack would have it; `None` when it refuses it.
-pub(crate) fn mended<'a>(context: &Context<'_>, root: &'a Element) -> Result<Option<Cow<'a, Element>>, StoreError> {
-    let operation = match context.command {
-        Command::FolderCreate => FolderOperation::Create,
-        Command::FolderUpdate => FolderOperation::Update,
-        Command::FolderDelete => FolderOperation::Delete,
-        other => unreachable!("{other} is no command about one folder"),
-    };
+pub(crate) fn mended<'a>(
+    context: &Context<'_>,
+    operation: FolderOperation,
+    root: &'a Element,
+) -> Result<Option<Cow<'a, Element>>, StoreError> {
     if !context.asked.plugin().answers(Hook::FolderChange) {
         return Ok(Some(Cow::Borrowed(root)));
     }

@@ -49,9 +49,8 @@ pub(crate) fn from_wbxml(root: &Element) -> Result<Vec<Request>, RequestError> {
         let text = |tag: Tag| element.text_of(tag).map(|text| text.trim().to_owned()).unwrap_or_default();
         let user_response = text(mr::USER_RESPONSE);
         let wrong = |tag: Tag, value: &str| RequestError::Value { tag, value: value.chars().take(40).collect() };
-        let user_response = match user_response.parse() {
-            Ok(number @ 1..=3) => number,
-            Ok(_) | Err(_) => return Err(wrong(mr::USER_RESPONSE, &user_response)),
+        let Ok(user_response @ 1..=3) = user_response.parse() else {
+            return Err(wrong(mr::USER_RESPONSE, &user_response));
         };
         let long_id = Some(text(search::LONG_ID)).filter(|id| !id.is_empty());
         let asked = MeetingRequest {
