@@ -11,6 +11,7 @@
 
 mod envelope;
 mod event;
+mod look;
 mod original;
 mod quote;
 
@@ -22,6 +23,7 @@ use crate::email::{Index, Raw};
 use crate::{ComposeError, Owner};
 
 pub use envelope::RECIPIENTS_MAX;
+pub use look::{Look, LookedPart, Mend, look, mended};
 pub use event::{Forwardee, itip, to_forwardees};
 
 /// Who sends, when, and how the message is told from every other one.

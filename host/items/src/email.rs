@@ -38,7 +38,7 @@ pub use record::{received_as_bcc, record_from_headers};
 
 pub(crate) use addresses::{addresses, written};
 pub(crate) use decode::{Decoder, guess};
-pub(crate) use header::{Field, fields, text as header_text};
+pub(crate) use header::{Field, field_end, fields, text as header_text};
 pub(crate) use select::select;
 
 use crate::ReadError;
