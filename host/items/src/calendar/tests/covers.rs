@@ -40,7 +40,7 @@ fn on_the_phone(shown: &[Element], zone: &TimeZone) -> Vec<DateTime> {
     let rule = pattern.to_rule(local(start), Until::Utc);
     let exceptions: Vec<&Element> =
         child(shown, c::EXCEPTIONS).into_iter().flat_map(|all| all.all(c::EXCEPTION)).collect();
-    let mut days: Vec<DateTime> = rule.occurrences(local(start), zone).take(1_000).collect();
+    let mut days: Vec<DateTime> = rule.occurrences(local(start), zone).take(2_000).collect();
     for exception in exceptions {
         let slot = local(key_of(exception));
         let place = days.iter().position(|day| *day == slot).expect("an exception is of an occurrence");
