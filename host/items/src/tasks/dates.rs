@@ -201,9 +201,9 @@ fn zone_of_new(task: &Component, name: &str, clocks: &Clocks, at: Timestamp) -> 
 pub(super) fn add_zone(calendar: &mut Component, task: &Component, clocks: &Clocks, now: Timestamp) {
     let named = NamedZone::of(&clocks.owner, now);
     let is_used = task.lines().any(|line| line.param("TZID") == Some(named.id.as_str()));
-    let is_there = calendar.components().any(|zone| {
-        zone.name == "VTIMEZONE" && zone.line("TZID").is_some_and(|line| line.value.trim() == named.id)
-    });
+    let is_there = calendar
+        .components()
+        .any(|zone| zone.name == "VTIMEZONE" && zone.line("TZID").is_some_and(|line| line.value.trim() == named.id));
     if is_used && !is_there {
         let first = calendar.entries.iter().position(|entry| matches!(entry, Entry::Component(_)));
         let zone = Entry::Component(time_zone::vtimezone(&named, now));

@@ -265,7 +265,10 @@ fn a_date_may_come_as_moment_or_as_numbers_or_as_both() {
     assert_eq!(due(None, midnight), "DUE;VALUE=DATE:20260701");
     assert_eq!(due(Some("2026-06-30T22:00:00.000Z"), None), "DUE;VALUE=DATE:20260701");
     assert_eq!(due(midnight, midnight), "DUE;VALUE=DATE:20260701");
-    assert_eq!(due(Some("2026-07-01T08:00:00Z"), Some("2026-07-01T10:00:00Z")), "DUE;TZID=Europe/Berlin:20260701T100000");
+    assert_eq!(
+        due(Some("2026-07-01T08:00:00Z"), Some("2026-07-01T10:00:00Z")),
+        "DUE;TZID=Europe/Berlin:20260701T100000"
+    );
     assert_eq!(due(None, Some("2026-07-01T10:00:00Z")), "DUE;TZID=Europe/Berlin:20260701T100000");
     assert_eq!(due(Some("never"), None), "");
     let cleared = desk.change_without(TASK, &[t::UTC_DUE_DATE, t::DUE_DATE]);
@@ -287,7 +290,10 @@ fn dates_stay_on_the_clock_of_their_line() {
     ];
     let moved = desk.change(&zoned, later);
     assert!(moved.contains("DTSTART;TZID=America/New_York:20260701T100000\r\n"), "{moved}");
-    assert!(moved.contains("DUE;TZID=America/New_York:20260701T110000\r\n") && !moved.contains("DURATION"), "the end stays: {moved}");
+    assert!(
+        moved.contains("DUE;TZID=America/New_York:20260701T110000\r\n") && !moved.contains("DURATION"),
+        "the end stays: {moved}"
+    );
 }
 
 #[test]
