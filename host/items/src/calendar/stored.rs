@@ -15,7 +15,7 @@ const OBJECT_MAX: usize = 32 << 20;
 /// Members of RDATE and EXDATE looked at.
 const DATES_MAX: usize = 10_000;
 /// Rules of one event.
-const RULES_MAX: usize = 20;
+const RULES_MAX: usize = 10;
 
 /// A VCALENDAR that holds an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,7 +247,7 @@ impl Stored {
     /// The recurrence rules of an event: RRULE, or EXRULE of RFC 2445.
     pub(super) fn rules(event: &Component, name: &str) -> Result<Vec<Rule>, ItemError> {
         if event.all(name).count() > RULES_MAX {
-            return Err(ItemError::Rule { element: "Recurrence", reason: "more than 20 rules" });
+            return Err(ItemError::Rule { element: "Recurrence", reason: "more than 10 rules" });
         }
         event.all(name).map(|line| Rule::of_line(line).map_err(|error| bad(error.to_string()))).collect()
     }
