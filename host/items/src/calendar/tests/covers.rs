@@ -437,7 +437,7 @@ fn truth(stored: &str, last: DateTime, owner: &TimeZone) -> Option<BTreeSet<Date
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_days_a_phone_computes_are_the_days_that_are(stored in odd_series(), new in any::<bool>()) {
