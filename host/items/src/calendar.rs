@@ -33,9 +33,11 @@ pub use split::split;
 
 /// The properties of an event, in the schema's order.
 ///
-/// A series whose rule no pattern says is an error, [`ItemError::Rule`] of `Recurrence`: a wrong pattern is never sent.
+/// A series that no pattern says is shown by one that covers it (see [`crate::recurrence::Cover`]). One whose
+/// occurrences are not known, such as those of an unknown calendar, is an error, [`ItemError::Rule`] of `Recurrence`: a
+/// wrong pattern is never sent.
 pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
-    let data = show::event(&stored::Stored::parse(content)?, view)?;
+    let data = show::event(&stored::Stored::parse(content)?, view, None)?;
     Ok(data.children().cloned().collect())
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod mime;
 mod properties;
 mod record;
 mod select;
+mod seven_bit;
 pub(crate) mod structure;
 
 use std::ops::Range;

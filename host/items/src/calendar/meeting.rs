@@ -128,7 +128,8 @@ fn instance_type(stored: &Stored, series: bool, instance: bool) -> u8 {
 
 fn recurrences(series: &Series, view: &View<'_>) -> Option<Element> {
     let start = series.span.start.local;
-    let pattern = series.rule.to_pattern(start, &series.clock.zone, view.version, |at| series.clock.say(at)).ok()?;
+    let rule = series.set.main_rule()?;
+    let pattern = rule.to_pattern(start, &series.clock.zone, view.version, |at| series.clock.say(at)).ok()?;
     Some(Element::of(e::RECURRENCES, [pattern.to_element(&MEETING, view.version, compact)]))
 }
 

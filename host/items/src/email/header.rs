@@ -74,6 +74,13 @@ pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
 fn prepared(value: &[u8]) -> Cow<'_, [u8]> {
     let cut = &value[..value.len().min(FIELD_BYTES_MAX)];
     let words = memchr::memmem::find_iter(cut, b"=?").take(ENCODED_WORDS_MAX + 1).count();
+    if (1..=ENCODED_WORDS_MAX).contains(&words)
+        && let Some(rewritten) = super::seven_bit::header(cut)
+    {
+        let mut text = guess(&rewritten);
+        text.push('\n');
+        return Cow::Owned(text.into_bytes());
+    }
     if cut.ends_with(b"\n") && words <= ENCODED_WORDS_MAX && std::str::from_utf8(cut).is_ok() {
         return Cow::Borrowed(cut);
     }
