@@ -5,7 +5,8 @@
 //! The schema is `migrations/*.sql`; settings of connections are in `connection.rs`, and nowhere else. The room knows
 //! no command and parses no object.
 //!
-//! Start at [`SqliteStore::open`]; what a commit does is in `commit.rs`, what a look sees in `snapshot.rs`.
+//! Start at [`SqliteStore::open`]; what a commit does is in `commit.rs`, what a look sees in `snapshot.rs`, what is held
+//! in memory in `warm.rs`.
 
 mod blobs;
 mod commit;
@@ -25,6 +26,7 @@ mod search;
 mod snapshot;
 mod sql;
 mod store;
+mod warm;
 mod writer;
 
 pub use error::SqliteError;

@@ -165,6 +165,7 @@ macro_rules! conformance {
                 a_snapshot_of_an_unknown_user_is_refused,
                 a_snapshot_sees_nothing_that_came_later,
                 the_next_snapshot_sees_what_was_committed,
+                what_was_read_is_read_anew_once_it_changed,
             }
         }
     };
