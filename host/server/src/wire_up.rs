@@ -335,7 +335,7 @@ async fn take_mail_in(
     Ok((running, format!("lmtp:{at}")))
 }
 
-/// Removes rows of the change log that no device in use needs any more, again and again.
+/// Removes rows of the change log that no device in use needs any more, and mail that nothing names, again and again.
 async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stopped: Shutdown) {
     loop {
         let now = clock.now();
@@ -345,6 +345,12 @@ async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stopped: Shutdo
             Ok(Ok(rows)) => tracing::debug!(rows, "the change log was pruned"),
             Ok(Err(error)) => tracing::error!(error = crate::admin::chain(&error), "the change log cannot be pruned"),
             Err(error) => tracing::error!(%error, "the change log cannot be pruned"),
+        }
+        let sweeping = Arc::clone(&store);
+        match tokio::task::spawn_blocking(move || sweeping.sweep()).await {
+            Ok(Ok(mails)) => tracing::debug!(mails, "removed mail was swept"),
+            Ok(Err(error)) => tracing::error!(error = crate::admin::chain(&error), "removed mail cannot be swept"),
+            Err(error) => tracing::error!(%error, "removed mail cannot be swept"),
         }
         tokio::select! {
             () = clock.sleep_until(now.saturating_add(PRUNE_EVERY).unwrap_or(now)) => {}

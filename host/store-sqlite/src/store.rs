@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use easel_protocol::{CollectionId, ServerId};
 use easel_store::{
-    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Modseq, NewUser, Outgoing, OutgoingId,
-    Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
+    OutgoingId, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
 };
 use rusqlite::Connection;
 
@@ -36,6 +36,7 @@ pub struct SqliteStore {
     warmth: Arc<Warmth>,
     snapshots: Arc<Pool>,
     lookups: Arc<Pool>,
+    sweep: blobs::Sweep,
     easel: Writer,
     mail: Writer,
     files: Files,
@@ -65,7 +66,8 @@ impl SqliteStore {
         let mail = Writer::start(opened.mail, files.mail.clone(), "mail-writer", Box::new(NoBacklog), None)?;
         let snapshots = Pool::new(files.clone(), SNAPSHOTS_MAX);
         let lookups = Pool::new(files.clone(), LOOKUPS_MAX);
-        Ok(Self { bus, numbers, warmth, snapshots, lookups, easel, mail, files })
+        let sweep = blobs::Sweep::default();
+        Ok(Self { bus, numbers, warmth, sweep, snapshots, lookups, easel, mail, files })
     }
 
     /// Puts everything that waits to be indexed into the full-text index. A search finds it before as well; this is for
@@ -260,8 +262,12 @@ impl Store for SqliteStore {
         if !named.is_empty() {
             self.look_up(DOING, |connection| blobs::check(connection, &named))?;
         }
-        let (bus, numbers) = (Arc::clone(&self.bus), Arc::clone(&self.numbers));
+        let (bus, numbers, doomed) = (Arc::clone(&self.bus), Arc::clone(&self.numbers), self.sweep.doomed());
         self.easel.run(DOING, move |connection, context| {
+            let doomed = (!named.is_empty()).then(|| doomed.lock().expect("no holder of this lock panics"));
+            if doomed.is_some_and(|doomed| named.iter().any(|blob| doomed.contains(blob))) {
+                return Err(Missing::Blob.into());
+            }
             let mut made = commit::apply(connection, changes)?;
             context.touched = made.touched();
             context.backlog = made.to_index;
@@ -301,6 +307,10 @@ impl Store for SqliteStore {
             }
         }
         Ok(pruned)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.sweep.run(|| self.lookups.take(), (&self.easel, &self.mail))
     }
 
     fn bus(&self) -> &dyn Bus {

@@ -27,6 +27,7 @@ pub mod paging;
 pub mod search;
 pub mod snapshots;
 mod subject;
+pub mod sweeping;
 
 use std::sync::Arc;
 
@@ -167,6 +168,11 @@ macro_rules! conformance {
                 the_next_snapshot_sees_what_was_committed,
                 what_was_read_is_read_anew_once_it_changed,
             }
+            sweeping {
+                a_mail_has_the_time_between_two_sweeps_to_be_named,
+                a_mail_that_is_gone_cannot_be_named,
+                what_is_named_stays_and_what_is_not_goes_at_the_second_sweep,
+            }
         }
     };
     (@rules $make_store:expr, $($about:ident { $($rule:ident,)* })*) => {
@@ -213,6 +219,7 @@ mod tests {
             include_str!("conformance/paging.rs"),
             include_str!("conformance/search.rs"),
             include_str!("conformance/snapshots.rs"),
+            include_str!("conformance/sweeping.rs"),
         ];
         let rules: Vec<&str> = files
             .iter()

@@ -33,6 +33,8 @@ struct Inner {
     mailboxes: HashMap<UserId, Arc<Mailbox>>,
     blobs: HashMap<BlobId, Arc<Vec<u8>>>,
     outgoing: BTreeMap<OutgoingId, Outgoing>,
+    /// What the last sweep found unnamed.
+    suspects: BTreeSet<BlobId>,
     next_user: u64,
     next_device: u64,
     next_blob: u64,
@@ -637,6 +639,22 @@ impl Store for MemoryStore {
             }
         }
         Ok(pruned)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let items = inner.mailboxes.values().flat_map(|mailbox| mailbox.items.values());
+        let named = items.filter_map(|stored| match &stored.item.content {
+            Content::Mail(mail) => Some(mail.blob),
+            Content::Object(_) => None,
+        });
+        let named: BTreeSet<BlobId> = named.chain(inner.outgoing.values().map(|outgoing| outgoing.blob)).collect();
+        let unnamed: BTreeSet<BlobId> = inner.blobs.keys().filter(|blob| !named.contains(blob)).copied().collect();
+        let (twice, once): (BTreeSet<BlobId>, BTreeSet<BlobId>) =
+            unnamed.into_iter().partition(|blob| inner.suspects.contains(blob));
+        inner.blobs.retain(|blob, _| !twice.contains(blob));
+        inner.suspects = once;
+        Ok(twice.len() as u64)
     }
 
     fn bus(&self) -> &dyn Bus {

@@ -74,7 +74,7 @@ pub trait Store: Send + Sync {
     /// Sets a folder number aside.
     fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError>;
 
-    /// Stores raw mail, durably. What no item and no queued message names is swept at the next start.
+    /// Stores raw mail, durably. What no item and no queued message names is swept: see [`Store::sweep`].
     fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError>;
 
     /// Raw mail, whole: for sending and export.
@@ -95,6 +95,11 @@ pub trait Store: Send + Sync {
     /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many. Messages
     /// sent at or before `since` are forgotten as well.
     fn prune_log(&self, since: i64) -> Result<u64, StoreError>;
+
+    /// Removes raw mail that nothing names, and gives its space back; how many mails. Called now and then, such as every
+    /// hour: only what two sweeps in turn have found unnamed goes, so a mail has at least the time between two of them
+    /// to be named. A change set that names one that is gone fails ([`crate::Missing::Blob`]). Takes short turns.
+    fn sweep(&self) -> Result<u64, StoreError>;
 
     /// Who is woken by changes.
     fn bus(&self) -> &dyn Bus;

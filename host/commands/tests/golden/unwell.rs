@@ -144,6 +144,10 @@ impl Store for Unwell {
         self.store.outgoing(id)
     }
 
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep()
+    }
+
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         self.store.prune_log(since)
     }

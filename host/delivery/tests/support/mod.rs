@@ -223,6 +223,9 @@ impl Store for TestStore {
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         self.inner.outgoing(id)
     }
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.inner.sweep()
+    }
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         self.inner.prune_log(since)
     }
