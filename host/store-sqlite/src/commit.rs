@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
 use crate::warm::{Change, Touched};
-use crate::{devices, folders, log, outgoing, search};
+use crate::{devices, folders, log, outgoing, removal, search};
 
 /// The mails that a change set names: they must be stored before it.
 pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
@@ -36,8 +36,8 @@ pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
 /// What a change set made.
 pub(crate) struct Made {
     pub(crate) modseq: Modseq,
-    /// How many objects wait to be indexed now.
-    pub(crate) to_index: usize,
+    /// How many objects more wait for a turn of the writer: to be indexed, or to leave.
+    pub(crate) backlog: usize,
     user: UserId,
     author: Option<DeviceKey>,
     /// The folders touched, each with the last number that was taken there.
@@ -107,7 +107,7 @@ impl<'a> Step<'a> {
         let modseq = Modseq(found.optional()?.ok_or(Missing::User)?);
         let made = Made {
             modseq,
-            to_index: 0,
+            backlog: 0,
             user: changes.user,
             author: changes.author,
             folders: BTreeMap::new(),
@@ -196,7 +196,8 @@ impl<'a> Step<'a> {
 
     fn stored(&self, id: ServerId) -> Result<Stored, Failure> {
         let sql = "SELECT object, folder, changed, window, text FROM item CROSS JOIN content USING (object)
-                   WHERE user = ?1 AND id = ?2";
+                   WHERE user = ?1 AND id = ?2 AND NOT EXISTS (
+                       SELECT 1 FROM folder WHERE folder.user = ?1 AND folder.id = item.folder AND removed IS NOT NULL)";
         let values = params![int(self.made.user.0), int(id.number())];
         let found = self.connection.prepare_cached(sql)?.query_row(values, |row| {
             Ok(Stored {
@@ -279,7 +280,7 @@ impl<'a> Step<'a> {
 
     fn index(&mut self, object: i64, facts: &Facts) -> Result<(), Failure> {
         search::enqueue(self.connection, self.made.user, object, &search::text_of(facts))?;
-        self.made.to_index += 1;
+        self.made.backlog += 1;
         Ok(())
     }
 
@@ -380,13 +381,22 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// What lies inside goes first, so that the log tells it.
+    /// What lies inside goes first, so that the log tells it; out of a large folder it goes in turns afterwards.
     fn remove_folder(&mut self, id: CollectionId) -> Result<(), Failure> {
         let all = folders::subtree(self.connection, self.made.user, id)?;
         if all.is_empty() {
             return Err(Missing::Folder.into());
         }
         for folder in all {
+            let count = self.count(folder)?;
+            if count > removal::LARGE {
+                removal::begin(self.connection, self.made.user, folder, self.made.modseq, self.made.author)?;
+                self.made.modseq = Modseq(self.made.modseq.0 + count);
+                self.made.backlog += usize::try_from(count).unwrap_or(usize::MAX);
+                self.made.folders.insert(folder, self.made.modseq);
+                self.tree_changed();
+                continue;
+            }
             let sql = "SELECT id FROM item WHERE user = ?1 AND folder = ?2 ORDER BY window, id";
             let values = params![int(self.made.user.0), int(folder.number())];
             let items: Vec<u64> = self
@@ -403,6 +413,12 @@ impl<'a> Step<'a> {
             self.tree_changed();
         }
         Ok(())
+    }
+
+    fn count(&self, folder: CollectionId) -> Result<u64, Failure> {
+        let sql = "SELECT count(*) FROM item WHERE user = ?1 AND folder = ?2";
+        let values = [int(self.made.user.0), int(folder.number())];
+        Ok(self.connection.prepare_cached(sql)?.query_row(values, |row| number(row, 0))?)
     }
 
     fn put_collection(

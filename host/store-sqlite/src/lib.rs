@@ -9,6 +9,7 @@
 //! in memory in `warm.rs`.
 
 mod blobs;
+mod chores;
 mod commit;
 mod connection;
 mod devices;
@@ -21,6 +22,7 @@ mod log;
 mod numbers;
 mod outgoing;
 mod pool;
+mod removal;
 mod schema;
 mod search;
 mod snapshot;

@@ -11,7 +11,6 @@ use easel_store::{Query, UserId};
 use rusqlite::{Connection, params};
 
 use crate::sql::{int, number, unknown};
-use crate::writer::Backlog;
 
 /// Characters of a word that count.
 const WORD_MAX: usize = 64;
@@ -67,22 +66,10 @@ pub(crate) fn drain(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(waiting.len())
 }
 
-/// The writer's own work.
-pub(crate) struct Indexing;
-
-impl Backlog for Indexing {
-    fn waiting(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
-        let count = connection.query_row("SELECT count(*) FROM search_queue", [], |row| number(row, 0))?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX))
-    }
-
-    fn turn(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
-        drain(connection)
-    }
-
-    fn pressing(&self) -> usize {
-        4 * TURN
-    }
+/// How many objects wait to be indexed.
+pub(crate) fn waiting(connection: &Connection) -> rusqlite::Result<usize> {
+    let count = connection.query_row("SELECT count(*) FROM search_queue", [], |row| number(row, 0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Words to be found, each as the words it is made of: all but the last whole, the last as a beginning.
@@ -122,13 +109,19 @@ struct Candidate {
     window: i64,
 }
 
-/// The items of a mailbox that a query finds, newest first.
-pub(crate) fn search(connection: &Connection, user: UserId, query: &Query) -> rusqlite::Result<Vec<ServerId>> {
+/// The items of a mailbox that a query finds, newest first; none of those in a folder that is `hidden`.
+pub(crate) fn search(
+    connection: &Connection,
+    user: UserId,
+    query: &Query,
+    hidden: impl Fn(CollectionId) -> bool,
+) -> rusqlite::Result<Vec<ServerId>> {
     let Some(wanted) = Wanted::new(query) else { return Ok(Vec::new()) };
     let classes = classes(connection, user)?;
     let folders: HashSet<CollectionId> = query.folders.iter().copied().collect();
     let fits = |candidate: &Candidate| {
-        (folders.is_empty() || folders.contains(&candidate.folder))
+        !hidden(candidate.folder)
+            && (folders.is_empty() || folders.contains(&candidate.folder))
             && (query.classes.is_empty()
                 || classes.get(&candidate.folder).is_some_and(|class| query.classes.contains(class)))
     };

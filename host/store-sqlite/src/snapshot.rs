@@ -1,6 +1,7 @@
 //! One consistent look at a mailbox: what is held in memory of it and, as soon as that does not answer, a read
 //! transaction that lasts as long as the look.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::connection::Files;
 use crate::error::Failure;
 use crate::pool::Reader;
+use crate::removal::{self, Removed};
 use crate::sql::{decode, int, limit as bound, number};
 use crate::warm::{Anchor, Beginning, State, Warmth};
 use crate::{blobs, folders, log, search};
@@ -35,6 +37,8 @@ pub(crate) struct Look<'a> {
     state: Arc<State>,
     files: &'a Files,
     user: UserId,
+    /// Removed folders that are not swept yet; read when first needed.
+    removed: OnceCell<Vec<Removed>>,
 }
 
 impl<'a> Look<'a> {
@@ -48,7 +52,7 @@ impl<'a> Look<'a> {
                 warmth.offer(user, since, counters.ok_or(StoreError::NotFound(Missing::User))?)
             }
         };
-        Ok(Self { anchor, warmth, state, files, user })
+        Ok(Self { anchor, warmth, state, files, user, removed: OnceCell::new() })
     }
 
     /// Asks the database.
@@ -61,18 +65,85 @@ impl<'a> Look<'a> {
         answer.map_err(|failure| failure.while_doing(doing, &self.files.easel))
     }
 
+    fn removed(&self, connection: &Connection) -> rusqlite::Result<&[Removed]> {
+        if let Some(removed) = self.removed.get() {
+            return Ok(removed);
+        }
+        let removed = removal::all(connection, self.user)?;
+        Ok(self.removed.get_or_init(|| removed))
+    }
+
+    /// The removed folder of that number, if it is one.
+    fn removed_folder(&self, connection: &Connection, folder: CollectionId) -> rusqlite::Result<Option<&Removed>> {
+        Ok(self.removed(connection)?.iter().find(|removed| removed.folder == folder))
+    }
+
+    /// The row with which the item leaves, if its folder is removed and it is still inside.
+    fn leaving(&self, connection: &Connection, id: ServerId) -> rusqlite::Result<Option<LogRow>> {
+        if self.removed(connection)?.is_empty() {
+            return Ok(None);
+        }
+        let sql = "SELECT folder, window FROM item WHERE user = ?1 AND id = ?2";
+        let read = |row: &Row<'_>| Ok((CollectionId::new(number(row, 0)?), (WindowKey(row.get(1)?), id)));
+        let values = params![int(self.user.0), int(id.number())];
+        let Some((folder, position)) = connection.prepare_cached(sql)?.query_row(values, read).optional()? else {
+            return Ok(None);
+        };
+        let removed = self.removed_folder(connection, folder)?;
+        let row = removed.map(|removed| removed.row_of(connection, self.user, position)).transpose()?;
+        // As if it had been pruned.
+        Ok(row.filter(|row| row.modseq > self.state.floor))
+    }
+
+    fn read_folder_of(&self, connection: &Connection, id: ServerId) -> rusqlite::Result<Option<CollectionId>> {
+        let sql = "SELECT folder FROM item WHERE user = ?1 AND id = ?2";
+        let read = |row: &Row<'_>| number(row, 0).map(CollectionId::new);
+        let values = params![int(self.user.0), int(id.number())];
+        let folder = connection.prepare_cached(sql)?.query_row(values, read).optional()?;
+        match folder {
+            Some(folder) if self.removed_folder(connection, folder)?.is_some() => Ok(None),
+            folder => Ok(folder),
+        }
+    }
+
+    fn read_log(
+        &self,
+        connection: &Connection,
+        folder: CollectionId,
+        after: Modseq,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<LogRow>> {
+        let mut rows = log::after(connection, self.user, folder, after, limit)?;
+        if rows.len() < limit
+            && let Some(removed) = self.removed_folder(connection, folder)?
+        {
+            let after = rows.last().map_or(after, |row| row.modseq).max(self.state.floor);
+            rows.append(&mut removed.rows(connection, self.user, after, limit - rows.len())?);
+        }
+        Ok(rows)
+    }
+
     fn read_item(&self, connection: &Connection, id: ServerId) -> rusqlite::Result<Option<Item>> {
         let sql = "SELECT folder, entered, changed, window, conversation, uid, blob, size, part_index, record, text,
                        subject, people
                    FROM item CROSS JOIN content USING (object)
                    WHERE user = ?1 AND id = ?2";
         let values = params![int(self.user.0), int(id.number())];
-        connection.prepare_cached(sql)?.query_row(values, |row| read_item(row, id)).optional()
+        let item = connection.prepare_cached(sql)?.query_row(values, |row| read_item(row, id)).optional()?;
+        match item {
+            Some(item) if self.removed_folder(connection, item.folder)?.is_some() => Ok(None),
+            item => Ok(item),
+        }
     }
 
     fn read_content_at(&self, connection: &Connection, id: ServerId, at: Modseq) -> rusqlite::Result<Option<String>> {
         if let Some(replaced) = log::replaced_after(connection, self.user, id, at)? {
             return Ok(replaced);
+        }
+        if self.read_folder_of(connection, id)?.is_none()
+            && self.leaving(connection, id)?.is_none_or(|row| row.modseq <= at)
+        {
+            return Ok(None);
         }
         let sql = "SELECT text FROM item CROSS JOIN content USING (object) WHERE user = ?1 AND id = ?2";
         let values = params![int(self.user.0), int(id.number())];
@@ -87,6 +158,9 @@ impl<'a> Look<'a> {
         order: Order,
         limit: usize,
     ) -> rusqlite::Result<Vec<Position>> {
+        if self.removed_folder(connection, folder)?.is_some() {
+            return Ok(Vec::new());
+        }
         let sql = match order {
             Order::Ascending => ASCENDING,
             Order::Descending => DESCENDING,
@@ -179,9 +253,7 @@ impl Snapshot for Look<'_> {
     }
 
     fn folder_of(&self, id: ServerId) -> Result<Option<CollectionId>, StoreError> {
-        let sql = "SELECT folder FROM item WHERE user = ?1 AND id = ?2";
-        let values: [&dyn rusqlite::ToSql; 2] = [&int(self.user.0), &int(id.number())];
-        self.one("looking up an item", sql, &values, |row| number(row, 0).map(CollectionId::new))
+        self.ask("looking up an item", |connection| self.read_folder_of(connection, id))
     }
 
     fn content_at(&self, id: ServerId, at: Modseq) -> Result<Option<String>, StoreError> {
@@ -202,17 +274,21 @@ impl Snapshot for Look<'_> {
     }
 
     fn count(&self, folder: CollectionId) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM item WHERE user = ?1 AND folder = ?2";
-        let values: [&dyn rusqlite::ToSql; 2] = [&int(self.user.0), &int(folder.number())];
-        Ok(self.one("counting items", sql, &values, |row| number(row, 0))?.unwrap_or(0))
+        self.ask("counting items", |connection| {
+            if self.removed_folder(connection, folder)?.is_some() {
+                return Ok(0);
+            }
+            let sql = "SELECT count(*) FROM item WHERE user = ?1 AND folder = ?2";
+            let values = params![int(self.user.0), int(folder.number())];
+            connection.prepare_cached(sql)?.query_row(values, |row| number(row, 0))
+        })
     }
 
     fn log(&self, folder: CollectionId, after: Modseq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         if self.state.log_ends_by(folder, after) {
             return Ok(Vec::new());
         }
-        let rows =
-            self.ask("reading the change log", |connection| log::after(connection, self.user, folder, after, limit))?;
+        let rows = self.ask("reading the change log", |connection| self.read_log(connection, folder, after, limit))?;
         if rows.len() < limit {
             self.state.log_ends(folder, rows.last().map_or(after, |row| row.modseq));
         }
@@ -220,7 +296,10 @@ impl Snapshot for Look<'_> {
     }
 
     fn last_row(&self, item: ServerId) -> Result<Option<LogRow>, StoreError> {
-        self.ask("reading the change log", |connection| log::last_row(connection, self.user, item))
+        self.ask("reading the change log", |connection| match self.leaving(connection, item)? {
+            Some(row) => Ok(Some(row)),
+            None => log::last_row(connection, self.user, item),
+        })
     }
 
     fn log_floor(&self) -> Result<Modseq, StoreError> {
@@ -231,12 +310,25 @@ impl Snapshot for Look<'_> {
         self.ask("looking up a UID", |connection| {
             let values = params![int(self.user.0), uid];
             let read = |row: &Row<'_>| number(row, 0).map(ServerId::new);
-            connection.prepare_cached(BY_UID)?.query_map(values, read)?.collect()
+            let mut found: Vec<ServerId> =
+                connection.prepare_cached(BY_UID)?.query_map(values, read)?.collect::<rusqlite::Result<_>>()?;
+            if !self.removed(connection)?.is_empty() {
+                let mut there = Vec::new();
+                for id in found {
+                    there.extend(self.read_folder_of(connection, id)?.map(|_| id));
+                }
+                found = there;
+            }
+            Ok(found)
         })
     }
 
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
-        self.ask("searching a mailbox", |connection| search::search(connection, self.user, query))
+        self.ask("searching a mailbox", |connection| {
+            let removed = self.removed(connection)?;
+            let hidden = |folder| removed.iter().any(|removed| removed.folder == folder);
+            search::search(connection, self.user, query, hidden)
+        })
     }
 
     fn blob(&self, id: BlobId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {

@@ -11,11 +11,12 @@ use easel_store::{
 };
 use rusqlite::Connection;
 
+use crate::chores::Chores;
 use crate::connection::Files;
 use crate::error::{Failure, SqliteError};
 use crate::numbers::{Numbers, Shared};
 use crate::pool::Pool;
-use crate::search::{self, Indexing};
+use crate::search;
 use crate::snapshot::Look;
 use crate::warm::{Change, Touched, Warmth};
 use crate::writer::{Afterwards, NoBacklog, Writer};
@@ -62,7 +63,7 @@ impl SqliteStore {
         blobs::sweep(&files, &opened)?;
         let warmth = Arc::new(Warmth::default());
         let (path, held) = (files.easel.clone(), Some(Arc::clone(&warmth)));
-        let easel = Writer::start(opened.easel, path, "easel-writer", Box::new(Indexing), held)?;
+        let easel = Writer::start(opened.easel, path, "easel-writer", Box::new(Chores), held)?;
         let mail = Writer::start(opened.mail, files.mail.clone(), "mail-writer", Box::new(NoBacklog), None)?;
         let snapshots = Pool::new(files.clone(), SNAPSHOTS_MAX);
         let lookups = Pool::new(files.clone(), LOOKUPS_MAX);
@@ -270,7 +271,7 @@ impl Store for SqliteStore {
             }
             let mut made = commit::apply(connection, changes)?;
             context.touched = made.touched();
-            context.backlog = made.to_index;
+            context.backlog = made.backlog;
             let committed = Committed { modseq: made.modseq };
             context.afterwards.push(Box::new(move || made.announce(&numbers, &*bus)));
             Ok(committed)
