@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use easel_protocol::{CollectionId, ServerId};
+use easel_protocol::{CollectionId, Facts, ServerId};
 use easel_store::{
     BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
     OutgoingId, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
@@ -312,6 +312,19 @@ impl Store for SqliteStore {
 
     fn sweep(&self) -> Result<u64, StoreError> {
         self.sweep.run(|| self.lookups.take(), (&self.easel, &self.mail))
+    }
+
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.look_up("looking for words to index again", |connection| Ok(search::outdated(connection, limit)?))
+    }
+
+    fn index_again(&self, user: UserId, item: ServerId, facts: &Facts, seen: Modseq) -> Result<(), StoreError> {
+        let text = search::text_of(facts);
+        self.easel.run("indexing words again", move |connection, context| {
+            context.touched = Touched::Nothing;
+            context.backlog = search::enqueue_again(connection, user, (item, seen), &text)?;
+            Ok(())
+        })
     }
 
     fn bus(&self) -> &dyn Bus {

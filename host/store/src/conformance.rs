@@ -154,12 +154,14 @@ macro_rules! conformance {
                 a_removed_item_is_not_found,
                 a_uid_finds_the_items_that_are_there,
                 a_word_with_marks_inside_is_found_where_its_parts_follow_one_another,
+                an_item_is_indexed_again_as_it_was_seen,
                 every_word_must_begin_some_word,
                 only_the_own_mailbox_is_searched,
                 subject_people_and_text_are_searched,
                 what_is_found_comes_newest_first_and_bounded,
                 what_is_found_lies_in_the_folders_and_classes_asked_for,
                 what_is_found_lies_in_the_time_and_conversation_asked_for,
+                words_are_found_inside_a_run_of_a_script_without_spaces,
             }
             snapshots {
                 a_snapshot_holds_while_commits_go_on,

@@ -19,6 +19,7 @@ pub mod model;
 mod outgoing;
 mod snapshot;
 mod store;
+mod words;
 
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
 pub use change_set::{ChangeSet, Committed, NewContent, Write};
@@ -31,3 +32,4 @@ pub use memory::MemoryStore;
 pub use outgoing::{NewOutgoing, Outgoing, OutgoingId};
 pub use snapshot::{Order, Query, Snapshot};
 pub use store::Store;
+pub use words::begins_a_word;

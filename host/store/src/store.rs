@@ -1,6 +1,6 @@
 //! The promises every store gives.
 
-use easel_protocol::{CollectionId, ServerId};
+use easel_protocol::{CollectionId, Facts, ServerId};
 
 use crate::{
     BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId, Snapshot,
@@ -100,6 +100,14 @@ pub trait Store: Send + Sync {
     /// hour: only what two sweeps in turn have found unnamed goes, so a mail has at least the time between two of them
     /// to be named. A change set that names one that is gone fails ([`crate::Missing::Blob`]). Takes short turns.
     fn sweep(&self) -> Result<u64, StoreError>;
+
+    /// Items whose words were indexed by an older rule than today's, at most `limit`; none when there are none. Their text
+    /// is to be made again by whoever knows formats: see [`Store::index_again`].
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError>;
+
+    /// Indexes the words of an item again; nothing else of it changes. `seen` is when the item that `facts` were made of
+    /// had changed last ([`crate::Item::changed`]): of one that changed since, or is gone, nothing is done.
+    fn index_again(&self, user: UserId, item: ServerId, facts: &Facts, seen: Modseq) -> Result<(), StoreError>;
 
     /// Who is woken by changes.
     fn bus(&self) -> &dyn Bus;

@@ -144,6 +144,20 @@ impl Store for Unwell {
         self.store.outgoing(id)
     }
 
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.store.to_index_again(limit)
+    }
+
+    fn index_again(
+        &self,
+        user: UserId,
+        item: ServerId,
+        facts: &easel_protocol::Facts,
+        seen: Modseq,
+    ) -> Result<(), StoreError> {
+        self.store.index_again(user, item, facts, seen)
+    }
+
     fn sweep(&self) -> Result<u64, StoreError> {
         self.store.sweep()
     }

@@ -223,6 +223,20 @@ impl Store for TestStore {
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         self.inner.outgoing(id)
     }
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.inner.to_index_again(limit)
+    }
+
+    fn index_again(
+        &self,
+        user: UserId,
+        item: ServerId,
+        facts: &easel_protocol::Facts,
+        seen: Modseq,
+    ) -> Result<(), StoreError> {
+        self.inner.index_again(user, item, facts, seen)
+    }
+
     fn sweep(&self) -> Result<u64, StoreError> {
         self.inner.sweep()
     }
