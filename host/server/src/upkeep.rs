@@ -112,8 +112,7 @@ mod tests {
     #[test]
     fn what_an_older_version_indexed_is_found_inside_a_run_once_it_is_indexed_again() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || SqliteStore::open(dir.path(), Arc::new(LocalBus::default())).unwrap();
-        let store = open();
+        let store = SqliteStore::open(dir.path(), Arc::new(LocalBus::default())).unwrap();
         let tenant = store.add_tenant("one").unwrap().id;
         let new = NewUser {
             tenant,
@@ -148,11 +147,7 @@ mod tests {
         set.writes.push(Write::AddItem { id, folder, content: NewContent::Object(event.into()), facts: bare() });
         store.commit(set).unwrap();
         store.finish_indexing().unwrap();
-        drop(store);
-        let connection = rusqlite::Connection::open(dir.path().join("easel.db")).unwrap();
-        connection.execute_batch("INSERT INTO search_again (object) SELECT object FROM item").unwrap();
-        drop(connection);
-        let store = open();
+        assert_eq!(store.renew_index().unwrap(), 50);
         let find = |word: &str| {
             let query = Query { words: vec![word.into()], limit: 99, ..Query::default() };
             store.snapshot(user).unwrap().search(&query).unwrap().len()

@@ -17,7 +17,7 @@ use easel_server::{
 };
 use easel_store::{LocalBus, Store, StoreError};
 use easel_store_sqlite::SqliteStore;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;

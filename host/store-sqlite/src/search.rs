@@ -108,6 +108,12 @@ pub(crate) fn outdated(connection: &Connection, limit: usize) -> rusqlite::Resul
     connection.prepare_cached(sql)?.query_map(params![bound(limit)], read)?.collect()
 }
 
+/// All items are outdated; how many.
+pub(crate) fn renew_all(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.execute("INSERT OR IGNORE INTO search_again (object) SELECT object FROM item", [])?;
+    connection.query_row("SELECT count(*) FROM search_again", [], |row| number(row, 0))
+}
+
 /// Puts an item into the queue again, unless it changed since it was seen; how many were put.
 pub(crate) fn enqueue_again(
     connection: &Connection,

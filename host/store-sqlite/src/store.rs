@@ -78,6 +78,11 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Puts every item in line to be indexed again ([`Store::to_index_again`]); how many wait then.
+    pub fn renew_index(&self) -> Result<u64, StoreError> {
+        self.alone("renewing the index", |connection| Ok(search::renew_all(connection)?))
+    }
+
     /// Has something done that changes nothing of what is held in memory.
     fn alone<T: Send + 'static>(
         &self,
