@@ -16,6 +16,7 @@
 
 pub mod atomicity;
 pub mod collections;
+pub mod cursors;
 pub mod devices;
 pub mod directory;
 pub mod events;
@@ -63,6 +64,9 @@ macro_rules! conformance {
                 a_state_is_replaced_only_when_it_is_the_expected_one,
                 a_state_that_is_forgotten_starts_anew,
                 a_sent_message_is_remembered_for_its_device,
+            }
+            cursors {
+                what_is_held_of_a_folder_that_left_the_collection_goes,
             }
             devices {
                 a_device_is_read_back_as_it_was_stored,
@@ -211,6 +215,7 @@ mod tests {
         let files = [
             include_str!("conformance/atomicity.rs"),
             include_str!("conformance/collections.rs"),
+            include_str!("conformance/cursors.rs"),
             include_str!("conformance/devices.rs"),
             include_str!("conformance/directory.rs"),
             include_str!("conformance/events.rs"),
