@@ -296,6 +296,24 @@ impl Store for SqliteStore {
         self.look_up("reading the outgoing queue", |connection| Ok(outgoing::get(connection, id)?))
     }
 
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.look_up("reading the outgoing queue", |connection| Ok(outgoing::list(connection, after, limit)?))
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        let told = self.event(Event::Outgoing);
+        self.easel.run("changing the outgoing queue", move |connection, context| {
+            context.touched = Touched::Nothing;
+            let there = outgoing::retry(connection, id, now)?;
+            context.afterwards.extend(there.then_some(told));
+            Ok(there)
+        })
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        self.alone("changing the outgoing queue", move |connection| Ok(outgoing::remove(connection, id)?))
+    }
+
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         let users = self.look_up("reading the change log", |connection| Ok(log::to_prune(connection, since)?))?;
         self.alone("forgetting sent messages", move |connection| Ok(log::forget_sent(connection, since)?))?;

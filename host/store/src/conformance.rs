@@ -142,6 +142,8 @@ macro_rules! conformance {
             outgoing {
                 a_message_is_queued_with_its_change_set,
                 a_message_needs_its_bytes,
+                a_message_refused_for_good_is_kept_and_not_due,
+                a_queue_is_listed_retried_and_dropped,
                 an_attempt_is_written_back,
                 due_messages_come_oldest_first,
             }

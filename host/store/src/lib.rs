@@ -29,7 +29,7 @@ pub use directory::{GalEntry, NewUser, Tenant, TenantId, User, UserId, WELL_KNOW
 pub use error::{Missing, StoreError};
 pub use item::{BlobId, Content, Folder, Item, LogKind, LogRow, Mail, Modseq};
 pub use memory::MemoryStore;
-pub use outgoing::{NewOutgoing, Outgoing, OutgoingId};
+pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};
 pub use snapshot::{Order, Query, Snapshot};
 pub use store::Store;
 pub use words::begins_a_word;

@@ -616,6 +616,7 @@ impl Store for MemoryStore {
                 user: changes.user,
                 sender: new.sender,
                 recipients: new.recipients,
+                failed: Vec::new(),
                 blob: new.blob,
                 queued: new.queued,
                 attempts: 0,
@@ -637,12 +638,13 @@ impl Store for MemoryStore {
 
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         let inner = self.inner();
-        Ok(inner.outgoing.values().filter(|outgoing| outgoing.next_attempt <= now).take(limit).cloned().collect())
+        let due = |outgoing: &&Outgoing| outgoing.next_attempt <= now && !outgoing.recipients.is_empty();
+        Ok(inner.outgoing.values().filter(due).take(limit).cloned().collect())
     }
 
     fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        if outgoing.recipients.is_empty() {
+        if outgoing.recipients.is_empty() && outgoing.failed.is_empty() {
             inner.outgoing.remove(&outgoing.id);
         } else if let Some(stored) = inner.outgoing.get_mut(&outgoing.id) {
             *stored = outgoing.clone();
@@ -652,6 +654,25 @@ impl Store for MemoryStore {
 
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         Ok(self.inner().outgoing.get(&id).cloned())
+    }
+
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let inner = self.inner();
+        Ok(inner.outgoing.values().filter(|outgoing| outgoing.id > after).take(limit).cloned().collect())
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        let mut inner = self.inner();
+        let Some(outgoing) = inner.outgoing.get_mut(&id) else { return Ok(false) };
+        outgoing.recipients.extend(outgoing.failed.drain(..).map(|failed| failed.recipient));
+        outgoing.next_attempt = now;
+        drop(inner);
+        self.bus.publish(&Event::Outgoing);
+        Ok(true)
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        Ok(self.inner().outgoing.remove(&id).is_some())
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {

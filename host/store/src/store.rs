@@ -83,14 +83,25 @@ pub trait Store: Send + Sync {
     /// Makes changes, all or none, and wakes whoever watches.
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError>;
 
-    /// Queued messages that are due at `now` (milliseconds since 1970), oldest first, at most `limit`.
+    /// Queued messages with recipients to be tried that are due at `now` (milliseconds since 1970), oldest first, at most
+    /// `limit`.
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
 
-    /// Writes back what an attempt left: a message without recipients is done and goes.
+    /// Writes back what an attempt left: a message without recipients, failed ones included, is done and goes.
     fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
 
     /// A queued message.
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError>;
+
+    /// Everything queued, due or not, failed or not, after the message `after`, by id, at most `limit`.
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+
+    /// Has a message tried at `now` (milliseconds since 1970), those who were refused for good included; whether it is
+    /// there. An attempt that is under way is not disturbed, and what it writes back holds.
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError>;
+
+    /// Removes a message from the queue; whether it was there. An attempt that is under way is not stopped.
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError>;
 
     /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many. Messages
     /// sent at or before `since` are forgotten as well.

@@ -144,6 +144,18 @@ impl Store for Unwell {
         self.store.outgoing(id)
     }
 
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.store.list_outgoing(after, limit)
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        self.store.retry_outgoing(id, now)
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        self.store.drop_outgoing(id)
+    }
+
     fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
         self.store.to_index_again(limit)
     }
