@@ -275,12 +275,14 @@ impl Drop for State {
 /// What holds a look to its moment: a place among the readers, and from the first question on a read transaction.
 pub(crate) struct Anchor {
     fixed: AtomicBool,
+    /// Its moment has passed and no transaction holds it.
+    lost: AtomicBool,
     reader: Mutex<Reader>,
 }
 
 impl Anchor {
     pub(crate) fn new(reader: Reader) -> Arc<Self> {
-        Arc::new(Self { fixed: AtomicBool::new(false), reader: Mutex::new(reader) })
+        Arc::new(Self { fixed: AtomicBool::new(false), lost: AtomicBool::new(false), reader: Mutex::new(reader) })
     }
 
     fn reader(&self) -> MutexGuard<'_, Reader> {
@@ -311,6 +313,11 @@ impl Anchor {
         if !self.fixed.load(Ordering::Acquire) {
             self.fix(&mut self.reader())?;
         }
+        if self.lost.load(Ordering::Acquire) {
+            return Err(
+                StoreError::backend("looking at a mailbox", "no database reader could be opened in time").into()
+            );
+        }
         question(&self.reader())
     }
 
@@ -328,8 +335,9 @@ impl Anchor {
                 continue;
             };
             if let Err(error) = self.fix(&mut reader) {
-                // What it has not read yet it can no longer read as it was: its transaction stays broken.
+                // What it has not read yet it can no longer read as it was.
                 tracing::warn!(%error, "a look at a mailbox lost its moment");
+                self.lost.store(true, Ordering::Release);
                 self.fixed.store(true, Ordering::Release);
             }
         }

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::SqliteStore;
+use crate::connection::Files;
+use crate::pool::Pool;
 
 const INBOX: CollectionId = CollectionId::new(1);
 const CALENDAR: CollectionId = CollectionId::new(6);
@@ -275,4 +277,18 @@ fn bytes_replaced_are_not_counted_for_ever() {
     no_change(&store, user);
     assert_eq!(store.readers_used(), before, "{}", store.warmth().held());
     assert!(store.warmth().held() < 20_000, "{}", store.warmth().held());
+}
+
+/// Its moment passes while no reader can be opened: an error, and never another moment.
+#[test]
+fn a_look_that_lost_its_moment_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::inside(&dir.path().join("later"));
+    let anchor = Anchor::new(Pool::new(files.clone(), 1).reserve().unwrap());
+    anchor.fix_before_commit();
+    let ask = || anchor.ask(|connection| Ok::<_, StoreError>(connection.is_autocommit()));
+    assert!(ask().is_err());
+    std::fs::create_dir(dir.path().join("later")).unwrap();
+    drop(crate::schema::open(&files).unwrap());
+    assert!(ask().is_err(), "the database is there now, but it is another moment");
 }
