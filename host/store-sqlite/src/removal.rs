@@ -2,7 +2,7 @@
 //!
 //! The commit that removes a large folder marks it, and sets one change number aside for each item inside. From then on
 //! nobody sees folder or items, and the log reads as if each item had left with its number: what is inside can change no
-//! more, so the rows to come are known ([`rows`]). The writer makes them true in short turns ([`turn`]) that change
+//! more, so the rows to come are known ([`Removed::rows`]). The writer makes them true in short turns ([`turn`]) that change
 //! nothing of what anybody reads. A process that dies in between goes on at the next start.
 
 use easel_protocol::{CollectionId, Groups, ServerId, WindowKey};
