@@ -19,6 +19,7 @@ pub mod model;
 mod outgoing;
 mod snapshot;
 mod store;
+mod words;
 
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
 pub use change_set::{ChangeSet, Committed, NewContent, Write};
@@ -28,6 +29,7 @@ pub use directory::{GalEntry, NewUser, Tenant, TenantId, User, UserId, WELL_KNOW
 pub use error::{Missing, StoreError};
 pub use item::{BlobId, Content, Folder, Item, LogKind, LogRow, Mail, Modseq};
 pub use memory::MemoryStore;
-pub use outgoing::{NewOutgoing, Outgoing, OutgoingId};
+pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};
 pub use snapshot::{Order, Query, Snapshot};
 pub use store::Store;
+pub use words::begins_a_word;

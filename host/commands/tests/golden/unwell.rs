@@ -165,6 +165,36 @@ impl Store for Unwell {
         self.store.outgoing(id)
     }
 
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.store.list_outgoing(after, limit)
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        self.store.retry_outgoing(id, now)
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        self.store.drop_outgoing(id)
+    }
+
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.store.to_index_again(limit)
+    }
+
+    fn index_again(
+        &self,
+        user: UserId,
+        item: ServerId,
+        facts: &easel_protocol::Facts,
+        seen: Modseq,
+    ) -> Result<(), StoreError> {
+        self.store.index_again(user, item, facts, seen)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep()
+    }
+
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         self.store.prune_log(since)
     }
