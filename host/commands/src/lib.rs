@@ -24,6 +24,7 @@ mod hierarchy_state;
 mod item_operations;
 mod meeting_response;
 mod move_items;
+mod outgoing_mail;
 mod ping;
 mod profiles;
 mod provision;

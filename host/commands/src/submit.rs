@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::{Context, Failure, flag};
-use crate::{Answer, Reply, dispatch, hierarchy};
+use crate::{Answer, Reply, dispatch, hierarchy, outgoing_mail};
 
 /// Characters of a ClientId. MS-ASCMD 2.2.3.28.1 "ClientId (SendMail, SmartForward, SmartReply)".
 const CLIENT_ID_MAX: usize = 40;
@@ -46,6 +46,10 @@ pub(crate) struct Message<'a> {
     save: bool,
     /// How it is recognised.
     token: Token,
+    /// Mail that it answers or forwards besides, by Message-ID.
+    marks: Vec<(String, Verb)>,
+    /// Why the pack does not let it go.
+    withheld: Option<String>,
 }
 
 /// Whom a device names in place of a message, and what it has to say to them. MS-ASCMD 2.2.3.78 "Forwardees".
@@ -95,6 +99,8 @@ impl<'a> Message<'a> {
             replace_mime: false,
             save: line.save_in_sent,
             token: Token::Hash(hash(line.command, &source, body)),
+            marks: Vec::new(),
+            withheld: None,
             source: Some(source).filter(|source| *source != Source::default()),
             forwardees: None,
         };
@@ -143,6 +149,8 @@ impl<'a> Message<'a> {
             // K: V14. With a value or without.
             save: flag(root, cm::SAVE_IN_SENT_ITEMS, false),
             token: Token::ClientId(client_id),
+            marks: Vec::new(),
+            withheld: None,
             source,
             forwardees,
         };
@@ -173,6 +181,22 @@ impl Forwardees {
             }
         };
         Ok(Self { people: people.collect(), body })
+    }
+}
+
+impl Message<'_> {
+    /// As the pack would have it.
+    fn seen(self, context: &Context<'_>) -> Self {
+        // The server writes the message to people who are only named.
+        if self.forwardees.is_some() {
+            return self;
+        }
+        let client_id = match &self.token {
+            Token::ClientId(id) => id.as_str(),
+            Token::Hash(_) => "",
+        };
+        let outgoing_mail::Seen { mime, marks, withheld } = outgoing_mail::seen(context, self.mime, client_id);
+        Self { mime, marks, withheld, ..self }
     }
 }
 
@@ -297,6 +321,9 @@ pub(crate) fn submit(
     outgoing: &Outgoing,
     original: Option<(&Item, Verb)>,
 ) -> Outcome<()> {
+    if let Some(reason) = &message.withheld {
+        return withhold(context, message, reason);
+    }
     if outgoing.submit.len() > context.service.settings().message_bytes_max {
         return Ok(Err(CommonStatus::AttachmentIsTooLarge));
     }
@@ -317,6 +344,11 @@ pub(crate) fn submit(
         {
             set.writes.extend(mark(context, &*snapshot, item, verb)?);
         }
+        if attempt <= ATTEMPTS {
+            for (id, verb) in &message.marks {
+                set.writes.extend(mark_named(context, &*snapshot, id, *verb)?);
+            }
+        }
         drop(snapshot);
         set.writes.push(Write::Queue(NewOutgoing {
             sender: outgoing.sender.clone(),
@@ -333,6 +365,32 @@ pub(crate) fn submit(
         }
     }
     Ok(Ok(()))
+}
+
+/// Answers a message as sent that the pack does not let go.
+fn withhold(context: &Context<'_>, message: &Message<'_>, reason: &str) -> Outcome<()> {
+    tracing::warn!(user = context.user.id.0, device = context.device.key.0, reason, "a pack withholds a message");
+    let mut set = ChangeSet::new(context.user.id);
+    let (device, token) = (context.device.key, message.token.bytes());
+    set.writes.push(Write::RememberSent { device, token, at: context.now_ms() });
+    context.store().commit(set)?;
+    Ok(Ok(()))
+}
+
+/// Marks the mail with that Message-ID, if the owner has it.
+fn mark_named(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    message_id: &str,
+    verb: Verb,
+) -> Result<Vec<Write>, StoreError> {
+    let mut writes = Vec::new();
+    for id in snapshot.by_uid(message_id)? {
+        if let Some(item) = snapshot.item(id)? {
+            writes.extend(mark(context, snapshot, &item, verb)?);
+        }
+    }
+    Ok(writes)
 }
 
 /// The copy for Sent Items, with Bcc; one without is the very message that is sent.
@@ -410,7 +468,7 @@ pub(crate) fn read<'a>(
     root: &'a mut Option<Element>,
 ) -> Result<Message<'a>, CommonStatus> {
     if context.version < Version::V14_0 {
-        return Message::from_mime(context, body);
+        return Message::from_mime(context, body).map(|message| message.seen(context));
     }
     if context.content_type == "message/rfc822" {
         return Err(CommonStatus::InvalidContent);
@@ -423,5 +481,5 @@ pub(crate) fn read<'a>(
     if decoded.tag != expected {
         return Err(CommonStatus::InvalidXml);
     }
-    Message::from_wbxml(context, root.insert(decoded))
+    Message::from_wbxml(context, root.insert(decoded)).map(|message| message.seen(context))
 }

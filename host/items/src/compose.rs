@@ -23,8 +23,8 @@ use crate::email::{Index, Raw};
 use crate::{ComposeError, Owner};
 
 pub use envelope::RECIPIENTS_MAX;
-pub use look::{Look, LookedPart, Mend, look, mended};
 pub use event::{Forwardee, itip, to_forwardees};
+pub use look::{Look, LookedPart, Mend, look, mended};
 
 /// Who sends, when, and how the message is told from every other one.
 #[derive(Clone, Copy, Debug)]

@@ -105,13 +105,7 @@ pub fn mended(mime: &[u8], mends: &[Mend]) -> Vec<u8> {
     })
 }
 
-fn with_content_type(
-    mime: &[u8],
-    tree: &Tree,
-    part: u32,
-    kind: Option<&str>,
-    charset: Option<&str>,
-) -> Vec<u8> {
+fn with_content_type(mime: &[u8], tree: &Tree, part: u32, kind: Option<&str>, charset: Option<&str>) -> Vec<u8> {
     let at = usize::try_from(part).unwrap_or(usize::MAX);
     let Some(content) = tree.nodes.get(at).map(|node| &node.content) else { return mime.to_vec() };
     let mut value = kind.map_or_else(|| format!("{}/{}", content.media.0, content.media.1), ToOwned::to_owned);
@@ -161,7 +155,7 @@ mod tests {
 
     const MIXED: &str = "From: anna@example.org\r\nTo: bob@example.org\r\nSubject: =?utf-8?q?Gr=C3=B6=C3=9Fe?=\r\n \
         and more\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: \
-        text/plain; charset=us-ascii\r\n\r\nna\xC3\xAFve\r\n--b\r\nContent-Disposition: attachment; \
+        text/plain; charset=us-ascii\r\n\r\nnaïve\r\n--b\r\nContent-Disposition: attachment; \
         filename=\"meeting.ics\"\r\nContent-Transfer-Encoding: base64\r\n\r\nQkVHSU4=\r\n--b--\r\n";
 
     #[test]
