@@ -12,11 +12,11 @@ use crate::{Reply, device, profiles};
 pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     // A request that begins to wait has no answer yet: the next one has.
     let Reply::Answer(mut answer) = reply else { return reply };
-    let server_version = context.profile.text("versions.server_version");
+    let server_version = context.profile().text("versions.server_version");
     if !server_version.is_empty() {
         answer.headers.push(("ms-server-activesync", server_version));
     }
-    let versions = profiles::versions(&context.profile);
+    let versions = profiles::versions(context.profile());
     let list = version_list(versions.iter().copied());
     if context.device.versions_told == list || device::is_probe(&context.device) {
         return answer.into();

@@ -81,9 +81,8 @@ fn new_device(user: &User, id: String, kind: String, request: &Request<'_>, now:
 /// Many requests carry no User-Agent: what was told once stays.
 fn tell(facts: &mut DeviceFacts, request: &Request<'_>) {
     facts.device_type.clone_from(&request.line.device_type);
-    if !request.user_agent.trim().is_empty() {
-        facts.user_agent = request.user_agent.trim().chars().take(USER_AGENT_MAX).collect();
-    }
+    let agent: String = request.user_agent.trim().chars().take(USER_AGENT_MAX).collect();
+    facts.saw_agent(&agent);
     facts.version = request.line.version.or(facts.version);
     facts.base64_query = request.line.form == QueryForm::Base64;
 }

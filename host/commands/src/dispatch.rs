@@ -65,7 +65,7 @@ pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Rep
         return Answer::code(403).into();
     }
     let reply = refuse(context.command, context.version, status);
-    let signal = context.profile.text("policy.signal");
+    let signal = context.profile().text("policy.signal");
     match (reply, signal.as_str()) {
         (Reply::Answer(answer), "both") => Answer { code: 449, ..answer }.into(),
         (Reply::Answer(_), "449") => Answer::code(449).into(),
@@ -108,6 +108,7 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8]) -> Reply {
     {
         return refuse(context.command, context.version, CommonStatus::InvalidXml);
     }
+    let decoded = decoded.map(|root| context.asked.wire(&context.hook(None, 0), context.command, root));
     run(context, decoded.as_ref())
 }
 

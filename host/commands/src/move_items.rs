@@ -67,7 +67,7 @@ struct Moved {
 /// Moves one after the other; each succeeds or fails by itself.
 pub(crate) fn handle(context: &Context<'_>, all: &[Move]) -> Result<Reply, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, &context.profile, context.version)?;
+    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
     let remembered: Vec<Moved> =
         snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes)).unwrap_or_default();
     drop(snapshot);

@@ -233,7 +233,7 @@ fn wipe(context: &Context<'_>, request: &Request, directive: Directive, now: &mu
     let status = if request.wiped == Some(false) { Status::ProtocolError } else { Status::Success };
     let mut response = plain(request, Some(tag), status);
     // Some devices wipe themselves only on the way to a policy.
-    if context.profile.flag("policy.wipe_with_data")
+    if context.profile().flag("policy.wipe_with_data")
         && let Response::Answered { policies, .. } = &mut response
     {
         let asked = request.policies.iter().filter(|policy| policy.status.is_none());
@@ -269,7 +269,7 @@ fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Resul
 /// required.
 fn offers(context: &Context<'_>, device: &Device) -> bool {
     let required = context.service.settings().policy.required;
-    !device::is_probe(device) && (required || context.profile.text("policy.send") != "none")
+    !device::is_probe(device) && (required || context.profile().text("policy.send") != "none")
 }
 
 fn answer(policy: &PolicyRequest, status: PolicyStatus) -> PolicyAnswer {
@@ -282,9 +282,9 @@ fn offer(context: &Context<'_>, request: &PolicyRequest, now: &mut Device) -> Po
     let temporary_key = new_key(context, 0);
     now.policy.provisioning = Provisioning::Offered { temporary_key, policy: policy.version };
     let document = if request.kind == WAP {
-        Element::text(p::DATA, document::wap(policy, &context.profile))
+        Element::text(p::DATA, document::wap(policy, context.profile()))
     } else {
-        Element::of(p::DATA, [document::wbxml(policy, &context.profile, context.version)])
+        Element::of(p::DATA, [document::wbxml(policy, context.profile(), context.version)])
     };
     PolicyAnswer {
         kind: request.kind.clone(),

@@ -188,7 +188,7 @@ pub(crate) fn original(context: &Context<'_>, snapshot: &dyn Snapshot, message: 
     };
     let item = id.map(|id| snapshot.item(id)).transpose()?.flatten();
     let Some(item) = item else { return Ok(Err(CommonStatus::ItemNotFound)) };
-    let view = hierarchy::view(snapshot, &context.profile, context.version)?;
+    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
     let shown = view.iter().find(|folder| folder.folders.contains(&item.folder));
     let is_there = |folder: &hierarchy::FolderView| {
         source.folder.as_ref().is_none_or(|named| context.ids.parse_folder(named).ok() == Some(folder.id))

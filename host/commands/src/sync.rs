@@ -173,7 +173,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
-        let folders = hierarchy::view(snapshot, &context.profile, context.version)?;
+        let folders = hierarchy::view(snapshot, context.profile(), context.version)?;
         Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new() })
     }
 
@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
     }
 
     fn run(&mut self, step: &Step<'_>) -> Result<Outcome, Failure> {
-        let profile_max = self.context.profile.number("sync.window_max");
+        let profile_max = self.context.profile().number("sync.window_max");
         let profile_max = usize::try_from(profile_max).expect("the table bounds it");
         let mut room = window(step.window, WINDOW_MAX).min(profile_max);
         let mut answers = Vec::new();
@@ -312,6 +312,9 @@ impl<'a> Work<'a> {
             return Ok(Err(error));
         }
         let held = if repeated { &old.before } else { &old.after };
+        // An answer that was lost took with it what the pack had left.
+        let pack_state = if repeated { &sticky.pack_before } else { &sticky.pack_after };
+        self.context.pack_state.replace(pack_state.clone());
         let mut edits = std::mem::take(&mut self.edits);
         let mut client = Client {
             context: self.context,
@@ -335,6 +338,12 @@ impl<'a> Work<'a> {
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
         let news = repeated || changes || !sent.entries.is_empty() || sent.more;
         let advances = !repeated && (changes || !sent.entries.is_empty());
+        let left = self.context.pack_state.take();
+        if advances {
+            sticky.pack_before = std::mem::replace(&mut sticky.pack_after, left);
+        } else if repeated {
+            sticky.pack_after = left;
+        }
         let state = CollectionState {
             generation: old.generation,
             step: old.step + u64::from(advances),
@@ -368,7 +377,7 @@ impl<'a> Work<'a> {
         (repeated, room): (bool, usize),
         winners: &[easel_protocol::ServerId],
     ) -> Result<Sent, Failure> {
-        let profile = &self.context.profile;
+        let profile = self.context.profile();
         let answer_within = profile.number("sync.answer_within_s");
         let server = Server {
             context: self.context,
@@ -464,7 +473,7 @@ fn failed(collection: &Collection<'_>, status: Status) -> CollectionAnswer {
 
 /// Nothing to say: nothing at all from 12.1 on, the keys once more before (K: G03).
 pub(crate) fn nothing(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
-    let empty = match context.profile.text("sync.empty_sync").as_str() {
+    let empty = match context.profile().text("sync.empty_sync").as_str() {
         "full" => false,
         "zero_byte" => true,
         _ => context.version >= Version::V12_1,

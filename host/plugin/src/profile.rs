@@ -52,7 +52,21 @@ impl Profile {
         Ok(())
     }
 
-    /// The value of a setting: the device's own or the default.
+    /// The value of a setting: the device's own or the default; `None` when no setting has that name.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.value(name)
+    }
+
+    /// What differs from the defaults, by name.
+    pub fn own(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Puts everything that `over` has in place of what is here: the layers of operator, pack and host.
+    pub fn put_over(&mut self, over: &Self) {
+        self.values.extend(over.values.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+
     fn value(&self, name: &str) -> Option<Value> {
         self.values.get(name).cloned().or_else(|| settings::find(name).map(|setting| setting.default.value()))
     }

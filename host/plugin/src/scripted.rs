@@ -9,41 +9,97 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use easel_protocol::{Class, DeviceFacts};
+use easel_protocol::{Class, Command, DeviceFacts};
 use easel_wbxml::{Element, Tag};
 
-use crate::{DevicePlugin, Direction, HookContext, Profile, Value, Verdict};
+use crate::hooks::{
+    Answer, DevicePlugin, DevicePlugins, Direction, Fault, FolderChange, FolderVerdict, History, Hook, HookContext,
+    MailVerdict, MeetingRequest, Message, PackVersion, PluginSession, Recovery, State, Verdict,
+};
+use crate::item::{Content, Edit, Entry, NewContent, Wanted};
+use crate::rules::Rule;
+use crate::{Profile, Value};
 
-type Answer = Box<dyn Fn(&HookContext<'_>, &[Element]) -> Verdict + Send + Sync>;
+type OnItem = Box<dyn Fn(&HookContext<'_>, &State, &[Entry], &[Entry]) -> Answer + Send + Sync>;
+type OnMail = Box<dyn Fn(&HookContext<'_>, &Message) -> MailVerdict + Send + Sync>;
+type OnFolder = Box<dyn Fn(&HookContext<'_>, &FolderChange) -> FolderVerdict + Send + Sync>;
+type OnMeeting = Box<dyn Fn(&HookContext<'_>, &MeetingRequest) -> Option<MeetingRequest> + Send + Sync>;
+type OnRecover = Box<dyn Fn(&HookContext<'_>, &History) -> Recovery + Send + Sync>;
+type OnWire = Box<dyn Fn(&HookContext<'_>, &[Entry]) -> Vec<Edit> + Send + Sync>;
 
-/// What it says of the items of one class that go one way.
-struct Script {
-    subscribed: Vec<Tag>,
-    answer: Answer,
-}
+/// Bytes of a property that a script is shown.
+const SHOWN: Content = Content::Text(64 * 1024);
 
 /// A plugin made by a test. Until it is told something it has nothing to say, like [`crate::NoPlugin`].
-#[derive(Default)]
 pub struct ScriptedPlugin {
+    script: Arc<Script>,
+}
+
+struct Script {
+    pack: PackVersion,
     profile: Profile,
     by_agent: Vec<(String, Profile)>,
-    scripts: BTreeMap<(bool, Class), Script>,
+    rules: Vec<Rule>,
+    items: BTreeMap<(bool, Class), (Wanted, OnItem)>,
+    mail: Option<OnMail>,
+    folder_change: Option<OnFolder>,
+    meeting: Option<OnMeeting>,
+    recover: Option<OnRecover>,
+    wire: BTreeMap<Command, (Wanted, OnWire)>,
     asked: AtomicUsize,
     profiled: AtomicUsize,
+    opened: AtomicUsize,
+    nonsense: AtomicUsize,
+    generation: AtomicU64,
 }
 
 impl fmt::Debug for ScriptedPlugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScriptedPlugin").field("profile", &self.profile).finish_non_exhaustive()
+        f.debug_struct("ScriptedPlugin").field("profile", &self.script.profile).finish_non_exhaustive()
+    }
+}
+
+impl Default for ScriptedPlugin {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 impl ScriptedPlugin {
     /// One that has nothing to say.
     pub fn new() -> Self {
-        Self::default()
+        let script = Script {
+            pack: PackVersion { id: "scripted".to_owned(), version: "1.0.0".to_owned() },
+            profile: Profile::default(),
+            by_agent: Vec::new(),
+            rules: Vec::new(),
+            items: BTreeMap::new(),
+            mail: None,
+            folder_change: None,
+            meeting: None,
+            recover: None,
+            wire: BTreeMap::new(),
+            asked: AtomicUsize::new(0),
+            profiled: AtomicUsize::new(0),
+            opened: AtomicUsize::new(0),
+            nonsense: AtomicUsize::new(0),
+            generation: AtomicU64::new(1),
+        };
+        Self { script: Arc::new(script) }
+    }
+
+    fn script(&mut self) -> &mut Script {
+        Arc::get_mut(&mut self.script).expect("a script is written before it serves anybody")
+    }
+
+    /// As a pack of that name and version.
+    #[must_use]
+    pub fn named(mut self, id: &str, version: &str) -> Self {
+        self.script().pack = PackVersion { id: id.to_owned(), version: version.to_owned() };
+        self
     }
 
     /// Gives every device a value of a setting.
@@ -53,7 +109,7 @@ impl ScriptedPlugin {
     /// When the table of settings has no such setting, or another range for it.
     #[must_use]
     pub fn set(mut self, name: &str, value: Value) -> Self {
-        if let Err(error) = self.profile.set(name, value) {
+        if let Err(error) = self.script().profile.set(name, value) {
             panic!("{error}");
         }
         self
@@ -62,25 +118,46 @@ impl ScriptedPlugin {
     /// Gives the devices whose User-Agent begins with `agent` a profile of their own.
     #[must_use]
     pub fn profile_of(mut self, agent: &str, profile: Profile) -> Self {
-        self.by_agent.push((agent.to_owned(), profile));
+        self.script().by_agent.push((agent.to_owned(), profile));
+        self
+    }
+
+    /// Adds a rule.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.script().rules.push(rule);
         self
     }
 
     /// Answers for every item of a class that goes one way and has one of the properties.
     #[must_use]
     pub fn answer(
+        self,
+        direction: Direction,
+        class: Class,
+        subscribed: &[Tag],
+        answer: impl Fn(&HookContext<'_>, &[Entry]) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        self.answer_with_state(direction, class, subscribed, move |context, _, entries, _| {
+            answer(context, entries).into()
+        })
+    }
+
+    /// The same with the state handed in and back, and what the device last saw.
+    #[must_use]
+    pub fn answer_with_state(
         mut self,
         direction: Direction,
         class: Class,
         subscribed: &[Tag],
-        answer: impl Fn(&HookContext<'_>, &[Element]) -> Verdict + Send + Sync + 'static,
+        answer: impl Fn(&HookContext<'_>, &State, &[Entry], &[Entry]) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let script = Script { subscribed: subscribed.to_vec(), answer: Box::new(answer) };
-        self.scripts.insert((direction == Direction::Incoming, class), script);
+        let wanted = Wanted::only(subscribed.iter().map(|tag| (*tag, SHOWN)));
+        self.script().items.insert((direction == Direction::Incoming, class), (wanted, Box::new(answer)));
         self
     }
 
-    /// Replaces one property of every item of a class that goes one way and has it.
+    /// Replaces one property without others below it in every item of a class that goes one way and has it.
     #[must_use]
     pub fn edit(
         self,
@@ -89,8 +166,12 @@ impl ScriptedPlugin {
         tag: Tag,
         edit: impl Fn(&Element) -> Element + Send + Sync + 'static,
     ) -> Self {
-        self.answer(direction, class, &[tag], move |_, properties| {
-            Verdict::Edit(properties.iter().map(&edit).collect())
+        self.answer(direction, class, &[tag], move |_, entries| {
+            let one = |entry: &Entry| {
+                let edited = edit(&Element::text(entry.tag, entry.text.clone().unwrap_or_default()));
+                Edit::Set(entry.node, NewContent::Text(edited.value().into_owned()))
+            };
+            Verdict::Edit(entries.iter().map(one).collect())
         })
     }
 
@@ -103,90 +184,227 @@ impl ScriptedPlugin {
         tag: Tag,
         which: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.answer(direction, class, &[tag], move |_, properties| {
-            if properties.iter().any(|property| which(&property.value())) { Verdict::Withhold } else { Verdict::Keep }
+        self.answer(direction, class, &[tag], move |_, entries| {
+            if entries.iter().any(|entry| which(entry.text.as_deref().unwrap_or_default())) {
+                Verdict::Withhold("the script says so".to_owned())
+            } else {
+                Verdict::Keep
+            }
         })
+    }
+
+    /// Answers for mail that devices send.
+    #[must_use]
+    pub fn on_mail(
+        mut self,
+        answer: impl Fn(&HookContext<'_>, &Message) -> MailVerdict + Send + Sync + 'static,
+    ) -> Self {
+        self.script().mail = Some(Box::new(answer));
+        self
+    }
+
+    /// Answers for changes of folders.
+    #[must_use]
+    pub fn on_folder_change(
+        mut self,
+        answer: impl Fn(&HookContext<'_>, &FolderChange) -> FolderVerdict + Send + Sync + 'static,
+    ) -> Self {
+        self.script().folder_change = Some(Box::new(answer));
+        self
+    }
+
+    /// Answers for answers to invitations.
+    #[must_use]
+    pub fn on_meeting(
+        mut self,
+        answer: impl Fn(&HookContext<'_>, &MeetingRequest) -> Option<MeetingRequest> + Send + Sync + 'static,
+    ) -> Self {
+        self.script().meeting = Some(Box::new(answer));
+        self
+    }
+
+    /// Advises on devices that seem stuck.
+    #[must_use]
+    pub fn on_recover(
+        mut self,
+        answer: impl Fn(&HookContext<'_>, &History) -> Recovery + Send + Sync + 'static,
+    ) -> Self {
+        self.script().recover = Some(Box::new(answer));
+        self
+    }
+
+    /// Edits whole requests of a command.
+    #[must_use]
+    pub fn on_wire(
+        mut self,
+        command: Command,
+        answer: impl Fn(&HookContext<'_>, &[Entry]) -> Vec<Edit> + Send + Sync + 'static,
+    ) -> Self {
+        self.script().wire.insert(command, (Wanted::all(), Box::new(answer)));
+        self
+    }
+
+    /// Makes everybody ask again, as a new set of packs does.
+    pub fn changed(&self) {
+        self.script.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How many items it was shown.
     pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+        self.script.asked.load(Ordering::Relaxed)
     }
 
     /// How many times it was asked for a profile.
     pub fn profiled(&self) -> usize {
-        self.profiled.load(Ordering::Relaxed)
+        self.script.profiled.load(Ordering::Relaxed)
+    }
+
+    /// How many requests reached its code.
+    pub fn opened(&self) -> usize {
+        self.script.opened.load(Ordering::Relaxed)
+    }
+
+    /// How many of its answers made no sense.
+    pub fn faults(&self) -> usize {
+        self.script.nonsense.load(Ordering::Relaxed)
     }
 }
 
-impl DevicePlugin for ScriptedPlugin {
-    fn profile(&self, facts: &DeviceFacts) -> Profile {
-        self.profiled.fetch_add(1, Ordering::Relaxed);
-        let own = self.by_agent.iter().find(|(agent, _)| facts.user_agent.starts_with(agent));
-        own.map_or(&self.profile, |(_, profile)| profile).clone()
+impl DevicePlugins for ScriptedPlugin {
+    fn generation(&self) -> u64 {
+        self.script.generation.load(Ordering::SeqCst)
     }
 
-    fn subscribed(&self, _facts: &DeviceFacts, direction: Direction, class: Class) -> &[Tag] {
-        self.scripts.get(&(direction == Direction::Incoming, class)).map_or(&[], |script| &script.subscribed)
-    }
-
-    fn item(&self, context: &HookContext<'_>, direction: Direction, properties: &[Element]) -> Verdict {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let script = self.scripts.get(&(direction == Direction::Incoming, context.class));
-        script.map_or(Verdict::Keep, |script| (script.answer)(context, properties))
+    fn serve(&self, facts: &DeviceFacts) -> Arc<dyn DevicePlugin> {
+        self.script.profiled.fetch_add(1, Ordering::Relaxed);
+        let own = self.script.by_agent.iter().position(|(agent, _)| facts.user_agent.starts_with(agent));
+        Arc::new(Serving { script: Arc::clone(&self.script), own })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use easel_protocol::{Command, Version};
-    use easel_wbxml::pages::email;
+/// The script, as it serves one device.
+struct Serving {
+    script: Arc<Script>,
+    own: Option<usize>,
+}
 
-    use super::*;
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scripted").field("profile", self.profile()).finish()
+    }
+}
 
-    fn context(facts: &DeviceFacts) -> HookContext<'_> {
-        HookContext {
-            facts,
-            version: Version::V14_1,
-            command: Command::Sync,
-            zone: "UTC",
-            folder: None,
-            class: Class::Email,
-            attempt: 0,
+impl DevicePlugin for Serving {
+    fn pack(&self) -> Option<&PackVersion> {
+        Some(&self.script.pack)
+    }
+
+    fn profile(&self) -> &Profile {
+        self.own.map_or(&self.script.profile, |own| &self.script.by_agent[own].1)
+    }
+
+    fn family(&self) -> &str {
+        "scripted"
+    }
+
+    fn rules(&self) -> &[Rule] {
+        &self.script.rules
+    }
+
+    fn subscription(&self, direction: Direction, class: Class) -> Option<&Wanted> {
+        self.script.items.get(&(direction == Direction::Incoming, class)).map(|(wanted, _)| wanted)
+    }
+
+    fn wire(&self, command: Command) -> Option<&Wanted> {
+        self.script.wire.get(&command).map(|(wanted, _)| wanted)
+    }
+
+    fn answers(&self, hook: Hook) -> bool {
+        match hook {
+            Hook::FolderChange => self.script.folder_change.is_some(),
+            Hook::Items => !self.script.items.is_empty(),
+            Hook::Mail => self.script.mail.is_some(),
+            Hook::Meeting => self.script.meeting.is_some(),
+            Hook::Recover => self.script.recover.is_some(),
+            Hook::Wire => !self.script.wire.is_empty(),
         }
     }
 
-    #[test]
-    fn it_edits_and_withholds_only_what_it_was_told_to() {
-        let facts = DeviceFacts::default();
-        let plugin = ScriptedPlugin::new()
-            .edit(Direction::Outgoing, Class::Email, email::SUBJECT, |_| Element::text(email::SUBJECT, "other"))
-            .withhold(Direction::Incoming, Class::Email, email::READ, |value| value == "1");
-        let subject = [Element::text(email::SUBJECT, "one")];
-        let edited = plugin.item(&context(&facts), Direction::Outgoing, &subject);
-        assert_eq!(edited, Verdict::Edit(vec![Element::text(email::SUBJECT, "other")]));
-        let read = |value| plugin.item(&context(&facts), Direction::Incoming, &[Element::boolean(email::READ, value)]);
-        assert_eq!((read(true), read(false)), (Verdict::Withhold, Verdict::Keep));
-        assert_eq!(plugin.asked(), 3);
-        assert_eq!(plugin.subscribed(&facts, Direction::Outgoing, Class::Email), [email::SUBJECT]);
-        assert!(plugin.subscribed(&facts, Direction::Outgoing, Class::Tasks).is_empty());
+    fn open(&self) -> Box<dyn PluginSession> {
+        self.script.opened.fetch_add(1, Ordering::Relaxed);
+        Box::new(Session(Arc::clone(&self.script)))
+    }
+}
+
+struct Session(Arc<Script>);
+
+impl Session {
+    fn item(
+        &self,
+        incoming: bool,
+        context: &HookContext<'_>,
+        class: Class,
+        state: &State,
+        (entries, base): (&[Entry], &[Entry]),
+    ) -> Result<Answer, Fault> {
+        self.0.asked.fetch_add(1, Ordering::Relaxed);
+        match self.0.items.get(&(incoming, class)) {
+            Some((_, answer)) => Ok(answer(context, state, entries, base)),
+            None => Ok(Verdict::Keep.into()),
+        }
+    }
+}
+
+impl PluginSession for Session {
+    fn outgoing(
+        &mut self,
+        context: &HookContext<'_>,
+        class: Class,
+        state: &State,
+        entries: &[Entry],
+    ) -> Result<Answer, Fault> {
+        self.item(false, context, class, state, (entries, &[]))
     }
 
-    #[test]
-    fn a_profile_can_belong_to_some_devices_only() {
-        let mut profile = Profile::default();
-        profile.set("sync.window_max", Value::Number(7)).unwrap();
-        let plugin = ScriptedPlugin::new().set("sync.window_max", Value::Number(9)).profile_of("Nokia", profile);
-        let window = |agent: &str| {
-            let facts = DeviceFacts { user_agent: agent.to_owned(), ..DeviceFacts::default() };
-            plugin.profile(&facts).number("sync.window_max")
-        };
-        assert_eq!((window("NokiaN97/3.00"), window("Other/1")), (7, 9));
+    fn incoming(
+        &mut self,
+        context: &HookContext<'_>,
+        class: Class,
+        state: &State,
+        entries: &[Entry],
+        base: &[Entry],
+    ) -> Result<Answer, Fault> {
+        self.item(true, context, class, state, (entries, base))
     }
 
-    #[test]
-    #[should_panic(expected = "no setting is called")]
-    fn a_setting_that_is_not_there_is_a_mistake_of_the_test() {
-        let _ = ScriptedPlugin::new().set("sync.windows", Value::Number(5));
+    fn mail(&mut self, context: &HookContext<'_>, message: &Message) -> Result<MailVerdict, Fault> {
+        let Some(answer) = &self.0.mail else { return Ok(MailVerdict::Edit(Vec::new())) };
+        Ok(answer(context, message))
+    }
+
+    fn folder_change(&mut self, context: &HookContext<'_>, change: &FolderChange) -> Result<FolderVerdict, Fault> {
+        let Some(answer) = &self.0.folder_change else { return Ok(FolderVerdict::Edit(Vec::new())) };
+        Ok(answer(context, change))
+    }
+
+    fn meeting(
+        &mut self,
+        context: &HookContext<'_>,
+        request: &MeetingRequest,
+    ) -> Result<Option<MeetingRequest>, Fault> {
+        Ok(self.0.meeting.as_ref().and_then(|answer| answer(context, request)))
+    }
+
+    fn recover(&mut self, context: &HookContext<'_>, history: &History) -> Result<Recovery, Fault> {
+        Ok(self.0.recover.as_ref().map_or(Recovery::Usual, |answer| answer(context, history)))
+    }
+
+    fn wire(&mut self, context: &HookContext<'_>, entries: &[Entry]) -> Result<Vec<Edit>, Fault> {
+        let answer = self.0.wire.get(&context.command);
+        Ok(answer.map(|(_, answer)| answer(context, entries)).unwrap_or_default())
+    }
+
+    fn nonsense(&mut self, _hook: Hook, _error: &dyn fmt::Display) {
+        self.0.nonsense.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, email};
-use easel_plugin::Direction;
+use easel_plugin::{Direction, Outcome as Asked};
 use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
 use easel_store::{
     Content, Cursors, DeviceKey, Folder, Item, LogKind, Modseq, NewContent, Outcome, OutcomeToken, Snapshot,
@@ -20,7 +20,6 @@ use super::options::Sticky;
 use super::request::Command;
 use crate::context::{Context, Failure};
 use crate::hierarchy::FolderView;
-use crate::render::edited;
 
 /// Item status. MS-ASCMD 2.2.3.177.17 "Status (Sync)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +83,14 @@ impl Edits {
         }
         self.writes
     }
+}
+
+/// What a plugin made of what the device sent.
+enum Incoming {
+    /// This is to be taken in.
+    As(Element),
+    /// Nothing is; the device does not learn of it.
+    Withheld,
 }
 
 /// One collection while its commands run.
@@ -172,7 +179,14 @@ impl Client<'_> {
             return Ok(Err(ItemStatus::Conversion));
         }
         let folder = self.view.folders[0];
-        let Some(data) = self.incoming(folder, data)? else { return Ok(Err(ItemStatus::Conversion)) };
+        let data = match self.incoming(folder, data, None)? {
+            Incoming::As(data) => data,
+            // The device is told that it was taken; its id names nothing.
+            Incoming::Withheld => {
+                let id = self.context.store().reserve_items(self.context.user.id, 1)?;
+                return Ok(Ok((id, Vec::new())));
+            }
+        };
         let view = self.context.view(&self.sticky.body);
         let none = Ghosting::None;
         let edit = Edit {
@@ -239,7 +253,10 @@ impl Client<'_> {
         edits: &mut Edits,
     ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
         let Some(item) = self.item(id, edits)? else { return Ok(Err(ItemStatus::NotFound)) };
-        let Some(data) = self.incoming(item.folder, data)? else { return Ok(Err(ItemStatus::Conversion)) };
+        let data = match self.incoming(item.folder, data, Some(&item))? {
+            Incoming::As(data) => data,
+            Incoming::Withheld => return Ok(Ok(Vec::new())),
+        };
         match &item.content {
             Content::Mail(_) => self.change_mail(&item, &data, edits),
             Content::Object(_) => self.change_object(&item, instance, &data, false, edits),
@@ -284,7 +301,7 @@ impl Client<'_> {
             self.send.push(item.id);
             return Ok(Err(ItemStatus::Conflict));
         }
-        let base = if conflict { self.snapshot.content_at(item.id, seen)? } else { None };
+        let base = if conflict { content_seen(self.snapshot, item, seen, self.context.device.key)? } else { None };
         let instance = match instance.map(parse_date_time) {
             None => None,
             Some(Ok(instance)) => Some(instance),
@@ -293,7 +310,7 @@ impl Client<'_> {
         let all = Ghosting::All;
         let edit = Edit {
             data,
-            ghosting: match self.context.profile.text("sync.ghosting").as_str() {
+            ghosting: match self.context.profile().text("sync.ghosting").as_str() {
                 "all-ghosted" => &all,
                 "none" => &Ghosting::None,
                 _ => &self.sticky.ghosting,
@@ -327,7 +344,7 @@ impl Client<'_> {
     }
 
     fn client_wins(&self) -> bool {
-        match self.context.profile.text("sync.conflict").as_str() {
+        match self.context.profile().text("sync.conflict").as_str() {
             "client" => true,
             "server" => false,
             _ => self.sticky.client_wins,
@@ -396,12 +413,36 @@ impl Client<'_> {
         Ok(item.map(|item| edits.over(item)))
     }
 
-    /// What the device sent, after the plugin saw it; `None` when the plugin refuses it.
-    fn incoming(&self, folder: CollectionId, data: &Element) -> Result<Option<Element>, StoreError> {
+    /// What the device sent, after the plugin saw it. `before` is the item it changes.
+    fn incoming(&self, folder: CollectionId, data: &Element, before: Option<&Item>) -> Result<Incoming, Failure> {
         let folder: Option<Folder> = self.snapshot.folder(folder)?;
+        let base = match before {
+            Some(item) if self.context.asked.sees(Direction::Incoming, self.class) => self.last_seen(item)?,
+            Some(_) | None => Vec::new(),
+        };
         let properties: Vec<Element> = data.children().cloned().collect();
-        let edited = edited(self.context, folder.as_ref(), Direction::Incoming, self.class, properties);
-        Ok(edited.map(|properties| Element::of(airsync::APPLICATION_DATA, properties)))
+        let hook = self.context.hook(folder.as_ref(), 0);
+        let mut state = self.context.pack_state.borrow_mut();
+        Ok(match self.context.asked.incoming(&hook, self.class, &mut state, properties, || base) {
+            Asked::As(properties) => Incoming::As(Element::of(airsync::APPLICATION_DATA, properties)),
+            Asked::Withheld(reason, _) => {
+                let (user, device) = (self.context.user.id.0, self.context.device.key.0);
+                tracing::warn!(user, device, reason, "a pack withholds what the device sent");
+                Incoming::Withheld
+            }
+        })
+    }
+
+    /// An item as the host would show what this device last saw of it.
+    fn last_seen(&self, item: &Item) -> Result<Vec<Element>, Failure> {
+        let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
+        let mut item = item.clone();
+        if item.changed > seen
+            && let Some(then) = content_seen(self.snapshot, &item, seen, self.context.device.key)?
+        {
+            item.content = Content::Object(then);
+        }
+        Ok(self.context.shown(self.snapshot, self.class, &item, &self.sticky.body)?.unwrap_or_default())
     }
 
     fn refused(&self, error: &ItemError) -> ItemStatus {
@@ -434,6 +475,31 @@ fn changed_by_others(
             Some(_) | None => return Ok(false),
         }
     }
+}
+
+/// The text of an item as the device last had it: as at `seen`, or as it wrote it itself since, before anybody else did.
+fn content_seen(
+    snapshot: &dyn Snapshot,
+    item: &Item,
+    seen: Modseq,
+    device: DeviceKey,
+) -> Result<Option<String>, StoreError> {
+    let (mut after, mut own) = (seen, seen);
+    'log: loop {
+        let rows = snapshot.log(item.folder, after, 256)?;
+        for row in rows.iter().filter(|row| row.item == item.id) {
+            if row.author == Some(device) {
+                own = row.modseq;
+            } else if row.kind == LogKind::Changed && row.groups.has(Groups::CONTENT) {
+                break 'log;
+            }
+        }
+        match rows.last() {
+            Some(last) if rows.len() == 256 => after = last.modseq,
+            Some(_) | None => break,
+        }
+    }
+    snapshot.content_at(item.id, own)
 }
 
 fn token(kind: u8, id: &str, instance: Option<&str>, data: Option<&Element>) -> OutcomeToken {

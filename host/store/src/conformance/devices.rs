@@ -12,6 +12,7 @@ pub fn a_device_is_read_back_as_it_was_stored(subject: &Subject<'_>) {
         device_id: "ABC".into(),
         device_type: "iPhone".into(),
         user_agent: "Apple-iPhone/1".into(),
+        earlier_agents: vec!["Apple-iPhone/0".into()],
         version: Version::parse("14.1").ok(),
         base64_query: true,
         headers: [("x-a".into(), "b".into())].into(),
