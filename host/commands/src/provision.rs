@@ -143,10 +143,24 @@ pub(crate) enum PolicyStatus {
     WrongKey = 5,
 }
 
-/// Answers from, and writes to, what is remembered of the device.
+/// Answers from, and writes to, what is remembered of the device; once more when the administrator changed it meanwhile.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
-    let mut now = refreshed(context)?;
-    let before = now.clone();
+    loop {
+        let before = refreshed(context)?;
+        let (response, now) = step(context, request, before.clone())?;
+        if now == before || device::is_probe(&now) {
+            return Ok(response);
+        }
+        match context.store().replace_device(&before, &now) {
+            Ok(_) => return Ok(response),
+            Err(StoreError::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The answer, and the device as it is to be remembered.
+fn step(context: &Context<'_>, request: &Request, mut now: Device) -> Result<(Response, Device), Failure> {
     if let Some(information) = &request.information {
         device_information::merge(&mut now.facts.information, information);
     }
@@ -168,10 +182,7 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
         (None, _) if request.policies.is_empty() => plain(request, None, Status::Success),
         (None, _) => policies(context, request, &mut now)?,
     };
-    if now != before && !device::is_probe(&now) {
-        context.store().put_device(&now)?;
-    }
-    Ok(response)
+    Ok((response, now))
 }
 
 /// The device as it is stored now: the administrator may have changed it since the request began.

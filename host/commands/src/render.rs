@@ -43,7 +43,13 @@ impl Raw for StoredMail<'_> {
     }
 
     fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
-        self.snapshot.blob(self.blob, range).map_err(|error| ReadError(error.to_string()))
+        let wanted = range.end.min(self.size).saturating_sub(range.start);
+        let bytes = self.snapshot.blob(self.blob, range).map_err(|error| ReadError(error.to_string()))?;
+        // Half a mail must not pass for a whole one.
+        if (bytes.len() as u64) < wanted {
+            return Err(ReadError(format!("{} bytes are left of {wanted}", bytes.len())));
+        }
+        Ok(bytes)
     }
 }
 

@@ -7,14 +7,16 @@
 
 use std::borrow::Cow;
 
-use easel_items::compose::{Outgoing, Sending};
-use easel_items::{ComposeError, email};
+use easel_items::body::Form;
+use easel_items::compose::{Forwardee, Outgoing, Sending};
+use easel_items::{BodyPreferences, ComposeError, calendar, email};
 use easel_protocol::{
     Command, CommonStatus, FolderType, Groups, LastVerb, LongId, MailRecord, Verb, Version, parse_date_time,
 };
 use easel_store::{BlobId, ChangeSet, Content, Item, Missing, NewContent, NewOutgoing, Snapshot, StoreError, Write};
 use easel_wbxml::pages::{airsyncbase, compose_mail as cm, rights_management as rm};
 use easel_wbxml::{Element, Tag};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::{Context, Failure, flag};
@@ -38,10 +40,21 @@ pub(crate) struct Message<'a> {
     pub(crate) replace_mime: bool,
     /// What it answers or forwards.
     pub(crate) source: Option<Source>,
+    /// To whom an event goes, where the device leaves the message to the server.
+    pub(crate) forwardees: Option<Forwardees>,
     /// Whether a copy goes to Sent Items.
     save: bool,
     /// How it is recognised.
     token: Token,
+}
+
+/// Whom a device names in place of a message, and what it has to say to them. MS-ASCMD 2.2.3.78 "Forwardees".
+#[derive(Debug)]
+pub(crate) struct Forwardees {
+    /// The people.
+    pub(crate) people: Vec<Forwardee>,
+    /// airsyncbase:Body.
+    pub(crate) body: Option<(Form, String)>,
 }
 
 /// What a message answers or forwards, as the device names it.
@@ -83,6 +96,7 @@ impl<'a> Message<'a> {
             save: line.save_in_sent,
             token: Token::Hash(hash(line.command, &source, body)),
             source: Some(source).filter(|source| *source != Source::default()),
+            forwardees: None,
         };
         message.bounded(context)
     }
@@ -102,12 +116,17 @@ impl<'a> Message<'a> {
             return Err(CommonStatus::IrmFeatureDisabled);
         }
         let mime = root.child(cm::MIME);
-        let body = root.child(airsyncbase::BODY).is_some();
-        match (mime, root.child(cm::FORWARDEES).is_some()) {
-            (Some(_), forwardees) if forwardees || body => return Err(CommonStatus::InvalidMimeBodyCombination),
-            (None, true) => return Err(CommonStatus::InvalidSmartForwardParameters),
-            (Some(_) | None, _) => {}
-        }
+        let body = root.child(airsyncbase::BODY);
+        let forwardees = match (mime, root.child(cm::FORWARDEES)) {
+            (Some(_), forwardees) if forwardees.or(body).is_some() => {
+                return Err(CommonStatus::InvalidMimeBodyCombination);
+            }
+            (None, Some(forwardees)) if context.command == Command::SmartForward => {
+                Some(Forwardees::read(forwardees, body)?)
+            }
+            (None, Some(_)) => return Err(CommonStatus::InvalidSmartForwardParameters),
+            (Some(_) | None, _) => None,
+        };
         let source = root.child(cm::SOURCE).map(|source| Source {
             folder: text(source, cm::FOLDER_ID),
             item: text(source, cm::ITEM_ID),
@@ -115,12 +134,17 @@ impl<'a> Message<'a> {
             instance: text(source, cm::INSTANCE_ID),
         });
         let message = Self {
-            mime: mime.ok_or(CommonStatus::InvalidXml)?.bytes(),
+            mime: match mime {
+                Some(mime) => mime.bytes(),
+                None if forwardees.is_some() => Cow::Borrowed(&[]),
+                None => return Err(CommonStatus::InvalidXml),
+            },
             replace_mime: flag(root, cm::REPLACE_MIME, false),
             // K: V14. With a value or without.
             save: flag(root, cm::SAVE_IN_SENT_ITEMS, false),
             token: Token::ClientId(client_id),
             source,
+            forwardees,
         };
         message.bounded(context)
     }
@@ -128,6 +152,27 @@ impl<'a> Message<'a> {
     fn bounded(self, context: &Context<'_>) -> Result<Self, CommonStatus> {
         let fits = self.mime.len() <= context.service.settings().message_bytes_max;
         if fits { Ok(self) } else { Err(CommonStatus::AttachmentIsTooLarge) }
+    }
+}
+
+impl Forwardees {
+    fn read(forwardees: &Element, body: Option<&Element>) -> Result<Self, CommonStatus> {
+        let text = |element: &Element, tag: Tag| element.text_of(tag).unwrap_or_default().trim().to_owned();
+        let people = forwardees
+            .all(cm::FORWARDEE)
+            .map(|one| Forwardee { name: text(one, cm::FORWARDEE_NAME), email: text(one, cm::FORWARDEE_EMAIL) });
+        let body = match body {
+            None => None,
+            Some(body) => {
+                let form = match text(body, airsyncbase::TYPE).as_str() {
+                    "1" => Form::Text,
+                    "2" => Form::Html,
+                    _ => return Err(CommonStatus::InvalidSmartForwardParameters),
+                };
+                Some((form, body.text_of(airsyncbase::DATA).unwrap_or_default().into_owned()))
+            }
+        };
+        Ok(Self { people: people.collect(), body })
     }
 }
 
@@ -173,13 +218,16 @@ pub(crate) fn is_repeated(
     Ok(message.token.was_sent(context, snapshot)?)
 }
 
-/// The item that a message answers or forwards.
-pub(crate) fn original(context: &Context<'_>, snapshot: &dyn Snapshot, message: &Message<'_>) -> Outcome<Item> {
+/// The item that a message answers or forwards, and the occurrence, named by its original start, if it is about one.
+pub(crate) fn original(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    message: &Message<'_>,
+) -> Outcome<(Item, Option<Timestamp>)> {
     let Some(source) = &message.source else { return Ok(Err(CommonStatus::InvalidXml)) };
-    let instance = source.instance.as_deref().map(parse_date_time);
-    if matches!(instance, Some(Err(_))) {
+    let Ok(instance) = source.instance.as_deref().map(parse_date_time).transpose() else {
         return Ok(Err(CommonStatus::InvalidDateTime));
-    }
+    };
     let id = match (&source.item, &source.long_id) {
         (None, Some(id)) if source.folder.is_none() => LongId::parse(id).ok().map(|found| found.item),
         (Some(id), None) => context.ids.parse_item(id).ok(),
@@ -196,21 +244,25 @@ pub(crate) fn original(context: &Context<'_>, snapshot: &dyn Snapshot, message: 
     if !shown.is_some_and(is_there) {
         return Ok(Err(CommonStatus::ItemNotFound));
     }
-    if instance.is_some() && !recurs(&item) {
-        return Ok(Err(CommonStatus::NoRecurrenceInCalendar));
+    if let Some(at) = instance {
+        let event = match &item.content {
+            Content::Object(text) if recurs(text) => text,
+            Content::Object(_) | Content::Mail(_) => return Ok(Err(CommonStatus::NoRecurrenceInCalendar)),
+        };
+        let body = BodyPreferences::default();
+        if calendar::check_occurrence(event, at, &context.view(&body)).is_err() {
+            return Ok(Err(CommonStatus::ItemNotFound));
+        }
     }
-    Ok(Ok(item))
+    Ok(Ok((item, instance)))
 }
 
-/// Whether an item has occurrences. RFC 5545 3.8.5.
-fn recurs(item: &Item) -> bool {
-    match &item.content {
-        Content::Mail(_) => false,
-        Content::Object(text) => text.lines().any(|line| {
-            let name = line.split([':', ';']).next().unwrap_or_default();
-            name.eq_ignore_ascii_case("RRULE") || name.eq_ignore_ascii_case("RDATE")
-        }),
-    }
+/// Whether an object has occurrences. RFC 5545 3.8.5.
+pub(crate) fn recurs(text: &str) -> bool {
+    text.lines().any(|line| {
+        let name = line.split([':', ';']).next().unwrap_or_default();
+        name.eq_ignore_ascii_case("RRULE") || name.eq_ignore_ascii_case("RDATE")
+    })
 }
 
 /// A Message-ID for a message that brings none.
@@ -307,6 +359,24 @@ fn keep(
     let Some(folder) = sent else { return Ok(None) };
     let id = context.store().reserve_items(context.user.id, 1)?;
     Ok(Some(Write::AddItem { id, folder: folder.id, content: content.clone(), facts: facts.clone() }))
+}
+
+/// A message that the server itself sends for the owner: queued, with a copy in Sent Items.
+pub(crate) fn queued(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    outgoing: &Outgoing,
+) -> Result<Vec<Write>, StoreError> {
+    let blob = context.store().put_blob(&outgoing.submit)?;
+    let (content, facts) = copy(context, outgoing, blob)?;
+    let kept = keep(context, snapshot, &content, &facts)?;
+    let queue = Write::Queue(NewOutgoing {
+        sender: outgoing.sender.clone(),
+        recipients: outgoing.recipients.clone(),
+        blob,
+        queued: context.now_ms(),
+    });
+    Ok(kept.into_iter().chain([queue]).collect())
 }
 
 /// What was done to the original, as it is now. MS-ASEMAIL 2.2.2.43 "LastVerbExecuted".

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use desk::{Desk, raw_mail};
 use easel_commands::{Service, Settings};
-use easel_plugin::hooks::{Answer, Verdict};
+use easel_plugin::hooks::{Answer, FolderEdit, FolderOperation, FolderVerdict, Verdict};
 use easel_plugin::item::{Edit, NewContent};
 use easel_plugin::rules::{Action, Rule};
 use easel_plugin::scripted::ScriptedPlugin;
@@ -17,7 +17,7 @@ use easel_protocol::{Class, Command, FolderType, Version};
 use easel_store::{Store, Write};
 use easel_test_support::{Identity, Sent, item_text};
 use easel_wbxml::Element;
-use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy, ping};
+use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping};
 
 const INBOX: u64 = 1;
 
@@ -383,16 +383,58 @@ fn rules_are_carried_out_without_asking_code() {
 #[test]
 fn a_plugin_mends_requests_of_the_commands_it_named_and_sees_no_other() {
     let plugin = Arc::new(ScriptedPlugin::new().on_wire(Command::FolderSync, |_, entries| {
-        let key = entries.iter().find(|entry| entry.tag == folder_hierarchy::SYNC_KEY).unwrap();
+        let key = entries.iter().find(|entry| entry.tag == fh::SYNC_KEY).unwrap();
         vec![Edit::Set(key.node, NewContent::Text("0".into()))]
     }));
     let desk = Desk::with(plugin.clone(), Settings::default());
     let mut phone = desk.phone(Identity::android());
     phone.provision().unwrap();
     assert_eq!(plugin.opened(), 0, "Provision is nobody's business");
-    let body = Element::of(folder_hierarchy::FOLDER_SYNC, [Element::text(folder_hierarchy::SYNC_KEY, "whatever")]);
+    let body = Element::of(fh::FOLDER_SYNC, [Element::text(fh::SYNC_KEY, "whatever")]);
     let answer = phone.ask(Command::FolderSync, Some(&body)).unwrap().unwrap();
-    assert_eq!((item_text(&answer, folder_hierarchy::STATUS), plugin.opened()), ("1".to_owned(), 1));
+    assert_eq!((item_text(&answer, fh::STATUS), plugin.opened()), ("1".to_owned(), 1));
+}
+
+#[test]
+fn i20_o18_o33_a_plugin_mends_and_refuses_what_a_phone_wants_of_folders() {
+    let plugin = ScriptedPlugin::new().on_folder_change(|_, change| match change.operation {
+        FolderOperation::Create => FolderVerdict::Edit(vec![FolderEdit::ToRoot, FolderEdit::Kind(13)]),
+        FolderOperation::Update => {
+            // Deleted, and told as a change to the same name and place.
+            let same = change.same_parent && change.display_name == change.current_name;
+            FolderVerdict::Edit(if same { vec![FolderEdit::ToTrash] } else { Vec::new() })
+        }
+        FolderOperation::Delete => FolderVerdict::Refuse("this one stays".to_owned()),
+    });
+    let desk = desk(plugin);
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    let mut ask = |command, root, fields: &[(easel_wbxml::Tag, &str)]| {
+        let key = phone.hierarchy_key.clone();
+        let fields = fields.iter().map(|(tag, text)| Element::text(*tag, *text));
+        let fields = std::iter::once(Element::text(fh::SYNC_KEY, key)).chain(fields);
+        let answer = phone.ask(command, Some(&Element::of(root, fields))).unwrap().unwrap();
+        if let Some(key) = answer.text_of(fh::SYNC_KEY) {
+            phone.hierarchy_key = key.into_owned();
+        }
+        (item_text(&answer, fh::STATUS), item_text(&answer, fh::SERVER_ID))
+    };
+    // A calendar inside a contact folder, of the type of tasks.
+    let fields = [(fh::PARENT_ID, "f7"), (fh::DISPLAY_NAME, "Team"), (fh::TYPE, "15")];
+    let (status, id) = ask(Command::FolderCreate, fh::FOLDER_CREATE, &fields);
+    assert_eq!(status, "1");
+    let folder = |id: &str| {
+        let snapshot = desk.store.snapshot(desk.user.id).unwrap();
+        snapshot.folder(easel_protocol::CollectionId::parse(id).unwrap()).unwrap().unwrap()
+    };
+    assert_eq!((folder(&id).parent, folder(&id).kind), (None, FolderType::UserCalendar));
+    let fields = [(fh::SERVER_ID, id.as_str()), (fh::PARENT_ID, "0"), (fh::DISPLAY_NAME, "Team")];
+    assert_eq!(ask(Command::FolderUpdate, fh::FOLDER_UPDATE, &fields).0, "1");
+    let trash = desk.store.snapshot(desk.user.id).unwrap().folders().unwrap();
+    let trash = trash.iter().find(|folder| folder.kind == FolderType::DeletedItems).unwrap().id;
+    assert_eq!(folder(&id).parent, Some(trash));
+    let (status, _) = ask(Command::FolderDelete, fh::FOLDER_DELETE, &[(fh::SERVER_ID, id.as_str())]);
+    assert_eq!((status.as_str(), folder(&id).name.as_str()), ("3", "Team"));
 }
 
 /// Keeps the clock's type in one place.

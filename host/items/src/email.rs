@@ -33,7 +33,7 @@ pub use class::MessageClass;
 pub use conversation::thread_topic;
 pub use forms::Mail;
 pub use index::{Disposition, Index, Indexed, Mailbox, PARSER_VERSION, Part, Transfer, index};
-pub use properties::{changed, properties};
+pub use properties::{calendar_text, changed, properties};
 pub use record::{received_as_bcc, record_from_headers};
 
 pub(crate) use addresses::{addresses, written};

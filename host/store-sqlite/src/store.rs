@@ -171,6 +171,11 @@ impl Store for SqliteStore {
         self.easel.run("storing a device", move |connection, _| devices::put(connection, device))
     }
 
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        let (before, after) = (before.clone(), after.clone());
+        self.easel.run("changing a device", move |connection, _| devices::replace(connection, &before, after))
+    }
+
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         let bus = Arc::clone(&self.bus);
         self.easel.run("removing a device", move |connection, context| {

@@ -65,9 +65,11 @@ macro_rules! conformance {
             }
             devices {
                 a_device_is_read_back_as_it_was_stored,
+                a_device_is_replaced_as_long_as_nobody_else_changed_it,
                 a_device_is_stored_again_under_its_key,
                 a_device_is_stored_once,
                 a_device_needs_its_user,
+                a_device_two_change_at_once_keeps_what_both_changed,
                 a_removed_device_takes_its_state_along,
                 devices_are_listed_last_seen_first,
             }

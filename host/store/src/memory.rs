@@ -500,6 +500,16 @@ impl Store for MemoryStore {
         Ok(device)
     }
 
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        let mut inner = self.inner();
+        let stored = inner.devices.get_mut(&before.key).ok_or(StoreError::NotFound(Missing::Device))?;
+        if stored != before {
+            return Err(StoreError::Stale);
+        }
+        *stored = Device { key: before.key, user: before.user, ..after.clone() };
+        Ok(stored.clone())
+    }
+
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         let mut inner = self.inner();
         let device = inner.devices.remove(&key).ok_or(StoreError::NotFound(Missing::Device))?;

@@ -59,6 +59,10 @@ pub trait Store: Send + Sync {
     /// Stores a device; one with key 0 is new and gets its key.
     fn put_device(&self, device: &Device) -> Result<Device, StoreError>;
 
+    /// Stores `after` in the place of a device that still is as `before`; [`StoreError::Stale`] when somebody else
+    /// changed it meanwhile. [`change_device`](crate::change_device) looks again and repeats.
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError>;
+
     /// Forgets a device and all its state.
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError>;
 

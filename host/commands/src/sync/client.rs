@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, email};
+use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, compose, email};
 use easel_plugin::{Direction, Outcome as Asked};
 use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
 use easel_store::{
@@ -20,6 +20,7 @@ use super::options::Sticky;
 use super::request::Command;
 use crate::context::{Context, Failure};
 use crate::hierarchy::FolderView;
+use crate::submit;
 
 /// Item status. MS-ASCMD 2.2.3.177.17 "Status (Sync)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +207,7 @@ impl Client<'_> {
         };
         let id = self.context.store().reserve_items(self.context.user.id, 1)?;
         answer.extend(self.added_attachments(&data, id));
+        self.tell_guests(None, Some(&content), edits)?;
         edits.writes.push(Write::AddItem { id, folder, content: NewContent::Object(content), facts });
         Ok(Ok((id, answer)))
     }
@@ -232,6 +234,9 @@ impl Client<'_> {
                 outcome
             }
         };
+        if outcome.status == ItemStatus::Conflict as u8 {
+            self.send.extend(self.context.ids.parse_item(id));
+        }
         let answer = easel_wbxml::decode(&outcome.answer).ok();
         let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
         if outcome.status != ItemStatus::Success as u8 || tells {
@@ -294,11 +299,10 @@ impl Client<'_> {
         delete_instance: bool,
         edits: &mut Edits,
     ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
-        let Content::Object(content) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
+        let Content::Object(before) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
         let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
         let conflict = item.changed > seen && changed_by_others(self.snapshot, item, seen, self.context.device.key)?;
         if conflict && !self.client_wins() {
-            self.send.push(item.id);
             return Ok(Err(ItemStatus::Conflict));
         }
         let base = if conflict { content_seen(self.snapshot, item, seen, self.context.device.key)? } else { None };
@@ -320,21 +324,55 @@ impl Client<'_> {
             instance,
             delete_instance,
         };
-        match easel_items::apply(self.class, Some(content), &edit, &self.context.view(&self.sticky.body)) {
+        match easel_items::apply(self.class, Some(before), &edit, &self.context.view(&self.sticky.body)) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
+                    self.tell_guests(Some(before), Some(&content), edits)?;
                     edits.items.insert(item.id, Edited::Content(content, facts));
                 }
                 answer.extend(self.added_attachments(data, item.id));
                 Ok(Ok(answer))
             }
             Ok(Applied { content: None, .. }) => {
+                self.tell_guests(Some(before), None, edits)?;
                 edits.writes.push(Write::RemoveItem { id: item.id });
                 edits.items.insert(item.id, Edited::Gone);
                 Ok(Ok(Vec::new()))
             }
             Err(error) => Ok(Err(self.refused(&error))),
         }
+    }
+
+    /// Mails invitations, updates and cancellations of the owner's meetings: from 16.0 devices leave that to the server
+    /// (K: G43).
+    fn tell_guests(&self, before: Option<&str>, after: Option<&str>, edits: &mut Edits) -> Result<(), Failure> {
+        if self.class != Class::Calendar || self.context.version < Version::V16_0 {
+            return Ok(());
+        }
+        let messages = match calendar::messages(before, after, &self.context.view(&self.sticky.body)) {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
+                return Ok(());
+            }
+        };
+        for message in messages {
+            let subject = match message.method {
+                "CANCEL" => format!("Canceled: {}", message.subject),
+                _ => message.subject.clone(),
+            };
+            let id = submit::message_id(self.context);
+            let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
+                .and_then(|mime| compose::outgoing(&mime, &submit::sending(self.context, &id)));
+            match composed {
+                Ok(outgoing) => edits.writes.extend(submit::queued(self.context, self.snapshot, &outgoing)?),
+                // One address nobody can mail to must not keep the event from being stored.
+                Err(error) => {
+                    tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What a device is told of the attachments it added to an event.
@@ -361,6 +399,9 @@ impl Client<'_> {
         if instance.is_some() {
             let nothing = Element::new(airsync::APPLICATION_DATA);
             return self.change_object(&item, instance, &nothing, true, edits);
+        }
+        if let Content::Object(before) = &item.content {
+            self.tell_guests(Some(before), None, edits)?;
         }
         match self.trash(&item)? {
             Some(trash) => {

@@ -178,6 +178,9 @@ impl Store for TestStore {
     fn put_device(&self, device: &Device) -> Result<Device, StoreError> {
         self.inner.put_device(device)
     }
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        self.inner.replace_device(before, after)
+    }
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         self.inner.remove_device(key)
     }

@@ -29,6 +29,12 @@ const VCAL_UID: &[u8] = b"vCal-Uid\x01\0\0\0";
 /// Bytes of a decoded GlobalObjId.
 const ID_MAX: usize = 2_048;
 
+/// The UID of the first event of an iCalendar object. RFC 5545 3.8.4.7.
+pub fn uid(ics: &str) -> Option<String> {
+    let stored = Stored::parse(ics).ok()?;
+    stored.main().line("UID").map(|line| line.value.trim().to_owned()).filter(|uid| !uid.is_empty())
+}
+
 /// METHOD of an object, in capitals.
 pub fn method(ics: &str) -> Option<String> {
     let stored = Stored::parse(ics).ok()?;

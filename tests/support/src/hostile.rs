@@ -1,21 +1,9 @@
-//! Items that somebody made to hurt.
+//! Items that somebody made to hurt: a corpus that tests feed to the commands and to the whole server.
 
 use std::fmt::Write as _;
 
-use easel_items::{BodyPreferences, Owner, View};
-use easel_protocol::{Class, Version};
-use jiff::tz::TimeZone;
-
-/// Whether an import would take the text.
-pub(crate) fn is_readable(class: Class, text: &str) -> bool {
-    let owner = Owner { name: "Anna".into(), addresses: vec!["anna@tenant1.example".into()], zone: TimeZone::UTC };
-    let body = BodyPreferences::default();
-    let now = "2026-03-02T10:00:00Z".parse().unwrap();
-    easel_items::facts(class, text, &View { version: Version::V16_1, owner: &owner, body: &body, now }).is_ok()
-}
-
 /// An event with some more lines.
-pub(crate) fn event(uid: &str, summary: &str, more: &str) -> String {
+pub fn event(uid: &str, summary: &str, more: &str) -> String {
     format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\nBEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20260301T090000Z\r\n\
          DTSTART:20260310T090000Z\r\nDTEND:20260310T100000Z\r\nSUMMARY:{summary}\r\n{more}END:VEVENT\r\n\
@@ -24,12 +12,12 @@ pub(crate) fn event(uid: &str, summary: &str, more: &str) -> String {
 }
 
 /// A card with some more lines.
-pub(crate) fn card(name: &str, more: &str) -> String {
+pub fn card(name: &str, more: &str) -> String {
     format!("BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{name}\r\nFN:{name}\r\nN:{name};;;;\r\n{more}END:VCARD\r\n")
 }
 
 /// A task with some more lines.
-pub(crate) fn task(summary: &str, more: &str) -> String {
+pub fn task(summary: &str, more: &str) -> String {
     format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\nBEGIN:VTODO\r\nUID:{summary}\r\nDTSTAMP:20260301T090000Z\r\n\
          DTSTART:20260310T090000Z\r\nDUE:20260310T100000Z\r\nSUMMARY:{summary}\r\n{more}END:VTODO\r\nEND:VCALENDAR\r\n"
@@ -65,7 +53,8 @@ const RULES: [&str; 14] = [
 /// A picture of 65535 by 65535 points in a few bytes, as base64.
 const BOMB: &str = "iVBORw0KGgoAAAANSUhEUgAA//8AAP//CAYAAAAAAAAAAAAAAElEQVR4nO3BAQEAAACCIP+vbkhAAQAAAAAAAAAAAAAA";
 
-pub(crate) fn mails() -> Vec<String> {
+/// Messages: nested and wide ones, hostile HTML and headers, and what is no message at all.
+pub fn mails() -> Vec<String> {
     let nested = many(10_000, |at| format!("Content-Type: multipart/mixed; boundary=\"b{at}\"\r\n\r\n--b{at}\r\n"));
     let nested = format!("{nested}Content-Type: text/plain\r\n\r\nthe innermost\r\n");
     let wide = many(10_000, |at| format!("--b\r\nContent-Type: text/plain\r\n\r\n{at}\r\n"));
@@ -112,7 +101,8 @@ pub(crate) fn mails() -> Vec<String> {
     ]
 }
 
-pub(crate) fn events() -> Vec<String> {
+/// VCALENDAR objects with a VEVENT: endless and empty rules, thousands of dates, times nobody lives to see.
+pub fn events() -> Vec<String> {
     let mut all: Vec<String> = RULES
         .iter()
         .enumerate()
@@ -156,7 +146,8 @@ pub(crate) fn events() -> Vec<String> {
     all
 }
 
-pub(crate) fn cards() -> Vec<String> {
+/// vCards: pictures that are huge or none, ten thousand numbers, broken lines.
+pub fn cards() -> Vec<String> {
     vec![
         card("hostile", &many(10_000, |at| format!("TEL;TYPE=CELL:{at}\r\n"))),
         card("hostile", &many(10_000, |at| format!("item{at}.X-ABLABEL:l\r\n"))),
@@ -173,7 +164,8 @@ pub(crate) fn cards() -> Vec<String> {
     ]
 }
 
-pub(crate) fn tasks() -> Vec<String> {
+/// VCALENDAR objects with a VTODO.
+pub fn tasks() -> Vec<String> {
     let mut all: Vec<String> = RULES.iter().map(|rule| task("hostile", &format!("RRULE:{rule}\r\n"))).collect();
     all.push(task("hostile", &"BEGIN:VALARM\r\n".repeat(10_000)));
     all.push(task("hostile", "").replace("20260310T", "99991231T"));
