@@ -37,3 +37,13 @@ impl Describe for BlackberryAddon {
 }
 
 easel_pack::export!(BlackberryAddon);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -38,3 +38,13 @@ impl Describe for Unknown {
 }
 
 easel_pack::export!(Unknown);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -178,6 +178,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+
     /// Berlin.
     const ZONE: &str = concat!(
         "xP///wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

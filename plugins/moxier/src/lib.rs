@@ -28,3 +28,13 @@ impl Describe for Moxier {
 }
 
 easel_pack::export!(Moxier);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -155,6 +155,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+
     fn incoming(class: Class, role: &str, given: &Given, base: &Given) -> Given {
         let (entries, base) = (given.entries(), base.entries());
         let state = State { version: String::new(), bytes: Vec::new() };

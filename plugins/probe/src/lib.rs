@@ -18,3 +18,13 @@ impl Describe for Probe {
 }
 
 easel_pack::export!(Probe);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -42,6 +42,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+
+    #[test]
     fn s60_is_a_family_of_its_own() {
         let family = |agent: &str| RoadSync::for_device(&device(agent), &Options::default()).unwrap().family;
         assert_eq!(family("RoadSync-S60/5.0"), "roadsync-s60");

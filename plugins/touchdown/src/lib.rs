@@ -26,3 +26,13 @@ impl Describe for Touchdown {
 }
 
 easel_pack::export!(Touchdown);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+}

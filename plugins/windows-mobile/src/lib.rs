@@ -122,6 +122,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_pack_does_what_its_fixtures_say() {
+        easel_testkit::check(&PACK, env!("CARGO_MANIFEST_DIR"));
+    }
+
+    #[test]
     fn the_build_and_the_screen_make_the_family() {
         let family = |facts: &Facts| WindowsMobile::for_device(facts, &Options::default()).unwrap().family;
         assert_eq!(family(&device("MSFT-PPC/5.2.1603")), "wm6");
