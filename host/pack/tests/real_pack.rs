@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says by its name what went wrong")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use wasmparser::{ComponentTypeRef, Parser, Payload};
@@ -56,6 +57,45 @@ fn a_pack_exports_what_it_has_and_imports_nothing_but_the_log() {
     let (imports, exports) = interfaces(&plain);
     assert!(imports.iter().all(|(name, _)| name == "easel:plugin/types@0.1.0"), "{imports:?}");
     assert_eq!(exports, BTreeSet::from(["easel:plugin/describe@0.1.0".to_owned()]));
+}
+
+/// A crate as a new pack has it, with this library. Names differ, since the modules come into one folder.
+fn new_pack(name: &str, library: &str) -> tempfile::TempDir {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").canonicalize().unwrap();
+    let (sdk, folder) = (plugins.join("sdk"), tempfile::tempdir().unwrap());
+    let write = |place: &str, text: &str| {
+        let place = folder.path().join(place);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, text.replace("{{name}}", name).replace("{{sdk}}", sdk.to_str().unwrap())).unwrap();
+    };
+    write("Cargo.toml", include_str!("../../../plugins/sdk/template/Cargo.toml.template"));
+    write("src/lib.rs", library);
+    write("guides/en/new-phone.md", include_str!("../../../plugins/sdk/template/guide.md.template"));
+    // What is built already need not be built again: the same versions, the same target folder.
+    fs::copy(plugins.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    write(".cargo/config.toml", &format!("[build]\ntarget-dir = {:?}\n", plugins.join("target")));
+    folder
+}
+
+#[test]
+fn a_new_pack_is_a_component_at_once() {
+    let folder = new_pack("new-phone", include_str!("../../../plugins/sdk/template/lib.rs.template"));
+    let component = easel_pack_build::build(folder.path()).unwrap();
+    let (imports, exports) = interfaces(&component);
+    assert!(imports.iter().all(|(name, _)| name == "easel:plugin/types@0.1.0"), "{imports:?}");
+    let expected = ["describe", "items", "profile"].map(|name| format!("easel:plugin/{name}@0.1.0"));
+    assert_eq!(exports, BTreeSet::from(expected));
+    assert_eq!(easel_pack_build::sections(&component).unwrap().guides.len(), 1);
+}
+
+#[test]
+fn a_pack_may_have_every_interface_and_say_something_in_the_log() {
+    let folder = new_pack("every-hook", include_str!("every_hook.rs.txt"));
+    let (imports, exports) = interfaces(&easel_pack_build::build(folder.path()).unwrap());
+    let imports: BTreeSet<_> = imports.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(imports, BTreeSet::from(["log", "types"].map(|name| format!("easel:plugin/{name}@0.1.0"))));
+    let all = ["describe", "folder-change", "items", "mail", "meeting", "profile", "recover", "wire"];
+    assert_eq!(exports, BTreeSet::from(all.map(|name| format!("easel:plugin/{name}@0.1.0"))));
 }
 
 #[test]

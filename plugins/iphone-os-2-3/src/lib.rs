@@ -56,6 +56,14 @@ impl Describe for IphoneOs {
                     calendar::NAME.text(1024),
                     calendar::ATTENDEE_STATUS.text(2),
                     calendar::ATTENDEE_TYPE.text(2),
+                    // So that a change of anything else is seen too, which would lose the attendees.
+                    calendar::SUBJECT.presence(),
+                    calendar::LOCATION.presence(),
+                    calendar::END_TIME.presence(),
+                    calendar::DT_STAMP.presence(),
+                    calendar::REMINDER.presence(),
+                    calendar::BUSY_STATUS.presence(),
+                    calendar::SENSITIVITY.presence(),
                 ],
             )
             .answers([
