@@ -1,0 +1,236 @@
+//! A pack that behaves: every function, who is served by whom, and who has the last word.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use easel_plugin::hooks::{
+    FolderChange, FolderEdit, FolderOperation, FolderVerdict, History, Hook, MailEdit, MailVerdict, MeetingRequest,
+    Message, Part, Recovery, Reference, Symptom,
+};
+use easel_plugin::{Asked, DevicePlugins, Direction, Outcome, Profile, StoredState, Value};
+use easel_plugin_wasm::{Limits, Overrides, PolicyAllowed, Reservation, Sandbox};
+use easel_plugins_tests::{Bench, contact, context, facts, logged, odd, odd_as, send, send_with};
+use easel_protocol::{Class, Command};
+use easel_wbxml::Element;
+use easel_wbxml::pages::{contacts, contacts2, search};
+
+fn texts(outcome: &Outcome) -> Vec<String> {
+    let Outcome::As(properties) = outcome else { panic!("withheld") };
+    properties.iter().map(|property| property.value().into_owned()).collect()
+}
+
+#[test]
+fn an_item_is_shown_edited_and_sent() {
+    let bench = Bench::default();
+    let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
+    let mut properties = contact("muster, anna");
+    properties.push(Element::text(contacts2::NICK_NAME, "Anni"));
+    // Upper case by code, trimmed by code, the picture removed by code, the nickname by a rule.
+    assert_eq!(texts(&send(&packs, "odd/edit", properties)), ["MUSTER, ANNA", "Anna", "Muster"]);
+    let stats = packs.status()[0].stats.clone();
+    assert_eq!((stats.calls, stats.faults, stats.devices), (2, 0, 1));
+    assert!(stats.memory_bytes >= 64 << 10 && stats.memory_bytes < 1 << 20, "{stats:?}");
+}
+
+#[test]
+fn every_function_is_reached_and_its_answer_comes_back() {
+    let bench = Bench::default();
+    let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
+    let asked = Asked::new(packs.serve(&facts("odd/edit")));
+    let addresses = ["anna@ox.io".to_owned()];
+    let context = |command| context(command, &addresses);
+    let hooks = [Hook::FolderChange, Hook::Items, Hook::Mail, Hook::Meeting, Hook::Recover, Hook::Wire];
+    assert!(hooks.iter().all(|hook| asked.plugin().answers(*hook)));
+
+    let part = Part { content_type: "text/plain".to_owned(), ..Part::default() };
+    let message = Message { parts: vec![part; 2], ..Message::default() };
+    let edits = vec![
+        MailEdit::SetHeader("X-Parts".to_owned(), "2".to_owned()),
+        MailEdit::Mark("a@b".to_owned(), Reference::Replied),
+    ];
+    assert_eq!(asked.mail(&context(Command::SendMail), || message), Some(MailVerdict::Edit(edits)));
+
+    let change = FolderChange {
+        operation: FolderOperation::Create,
+        current: None,
+        current_name: String::new(),
+        parent: None,
+        same_parent: false,
+        display_name: "New".to_owned(),
+        kind: 12,
+    };
+    let edits = vec![FolderEdit::DisplayName("New!".to_owned()), FolderEdit::Kind(13), FolderEdit::ToRoot];
+    let verdict = asked.folder_change(&context(Command::FolderCreate), &change);
+    assert_eq!(verdict, Some(FolderVerdict::Edit(edits)));
+
+    let request = MeetingRequest { request_id: "1".to_owned(), user_response: 2, ..MeetingRequest::default() };
+    let other = MeetingRequest { instance_id: "20261125T080000Z".to_owned(), ..request.clone() };
+    assert_eq!(asked.meeting(&context(Command::MeetingResponse), request), other);
+
+    let history = |symptom| History { symptom, times: 1, within_secs: 0 };
+    let advice = |symptom| asked.recover(&context(Command::Sync), &history(symptom));
+    assert_eq!((advice(Symptom::ZeroKey), advice(Symptom::BusyLoop)), (Recovery::Retry, Recovery::Usual));
+
+    let request = |text: &str| Element::of(search::SEARCH, [Element::text(search::NAME, text)]);
+    let wire = |text| asked.wire(&context(Command::Search), Command::Search, request(text));
+    assert_eq!((wire("typo"), wire("right")), (request("mended"), request("right")));
+
+    // What the device last saw, and what it sends.
+    let base = Asked::new(packs.serve(&facts("odd/base")));
+    let sent = vec![Element::text(contacts::FILE_AS, "new")];
+    let before = || vec![Element::text(contacts::FILE_AS, "old")];
+    let outcome = base.incoming(&context(Command::Sync), Class::Contacts, &mut None, sent, before);
+    assert_eq!(texts(&outcome), ["was old"]);
+    assert_eq!(packs.status()[0].stats.faults, 0);
+}
+
+#[test]
+fn state_goes_in_and_comes_back_with_the_version_that_left_it() {
+    let bench = Bench::default();
+    let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
+    let asked = Asked::new(packs.serve(&facts("odd/state")));
+    let mut state = None;
+    let turn = |state: &mut Option<StoredState>| {
+        texts(&asked.outgoing(&context(Command::Sync, &[]), Class::Contacts, state, contact("x")))[0].clone()
+    };
+    assert_eq!(turn(&mut state), "1 after \"\"");
+    assert_eq!(turn(&mut state), "2 after \"1.0.0\"");
+    // What another pack left is not shown.
+    state.as_mut().unwrap().pack = "other".to_owned();
+    assert_eq!(turn(&mut state), "1 after \"\"");
+}
+
+#[test]
+fn an_instance_lives_for_one_request_and_nothing_of_it_reaches_the_next() {
+    let bench = Bench::default();
+    let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
+    let asked = Asked::new(packs.serve(&facts("odd/leak")));
+    assert_eq!(texts(&send_with(&asked, contact("Anna's")))[0], "before: \"\"");
+    assert_eq!(texts(&send_with(&asked, contact("second")))[0], "before: \"Anna's\"", "one request, one instance");
+    for _ in 0..100 {
+        assert_eq!(texts(&send(&packs, "odd/leak", contact("Berta's")))[0], "before: \"\"");
+    }
+}
+
+#[test]
+fn devices_nobody_claims_get_the_default_pack_or_none() {
+    let bench = Bench::default();
+    let odd = bench.load(odd());
+    let packs = bench.packs(Overrides::default(), [odd.clone()]);
+    assert_eq!(packs.serve(&facts("Other/1")).pack(), None);
+    let default = bench.load(&odd_as("default", "1.0.0"));
+    let packs = bench.packs(Overrides::default(), [odd, default]);
+    let id = |agent: &str| packs.serve(&facts(agent)).pack().unwrap().id.clone();
+    assert_eq!((id("Other/1"), id("odd/1")), ("default".to_owned(), "odd".to_owned()));
+    // A device type and a header of it, together 30.
+    let mut typed = facts("");
+    typed.device_type = "OddType".to_owned();
+    assert_eq!(packs.serve(&typed).pack().unwrap().id, "default");
+    typed.headers.insert("x-odd".to_owned(), "1".to_owned());
+    assert_eq!(packs.serve(&typed).pack().unwrap().id, "odd");
+    assert_eq!(packs.headers().into_iter().collect::<Vec<_>>(), ["x-odd"]);
+}
+
+#[test]
+fn of_equals_the_earlier_name_wins_and_a_pin_wins_over_all() {
+    let bench = Bench::default();
+    let packs = bench.packs(Overrides::default(), [bench.load(odd()), bench.load(&odd_as("a-odd", "1.0.0"))]);
+    let id = || packs.serve(&facts("odd/edit")).pack().unwrap().id.clone();
+    assert_eq!(id(), "a-odd");
+    let generation = packs.generation();
+    // Hexadecimal of the same id is the same device.
+    packs.pin("{ODD1}", Some("odd")).unwrap();
+    packs.pin("Odd1", Some("odd")).unwrap();
+    assert!(packs.generation() > generation);
+    assert_eq!(id(), "odd");
+    packs.pin("odd1", Some("no-longer-there")).unwrap();
+    assert_eq!(id(), "a-odd");
+    packs.pin("odd1", None).unwrap();
+    assert_eq!((id(), packs.pins().get("odd1")), ("a-odd".to_owned(), None));
+}
+
+#[test]
+fn the_operator_has_the_last_word_then_the_pack_then_the_host() {
+    let bench = Bench::default();
+    let pack = bench.load(odd());
+    let set = |name: &str, value| {
+        let mut profile = Profile::default();
+        profile.set(name, value).unwrap();
+        profile
+    };
+    let window =
+        |overrides| bench.packs(overrides, [pack.clone()]).serve(&facts("odd/x")).profile().number("sync.window_max");
+    let number = |number| set("sync.window_max", Value::Number(number));
+    let mut overrides = Overrides::default();
+    assert_eq!(window(overrides.clone()), 77, "the manifest's");
+    overrides.all = number(10);
+    assert_eq!(window(overrides.clone()), 10);
+    overrides.per_pack.insert("odd".to_owned(), number(11));
+    overrides.per_pack.insert("other".to_owned(), number(99));
+    assert_eq!(window(overrides.clone()), 11);
+    overrides.per_device.insert("{ODD1}".to_owned(), number(98));
+    overrides.per_device.insert("Odd1".to_owned(), number(12));
+    assert_eq!(window(overrides.clone()), 12);
+
+    let options = [("sync.empty_sync".to_owned(), Value::Text("full".to_owned()))];
+    overrides.options.insert("odd".to_owned(), options.into());
+    let serving = bench.packs(overrides, [pack]).serve(&facts("odd/x"));
+    assert_eq!(serving.profile().text("sync.empty_sync"), "full", "what the operator wrote for the pack reaches it");
+    assert_eq!(serving.profile().text("sync.conflict"), "server", "what it says of the device is over its manifest");
+    assert_eq!(serving.profile().text("sync.ghosting"), "spec");
+    assert_eq!(serving.family(), "odd-x");
+}
+
+#[test]
+fn a_pack_loosens_a_policy_only_where_the_operator_allows_it() {
+    let bench = Bench::default();
+    let pack = bench.load(odd());
+    let send = |policy, tenant| {
+        let packs = bench.packs(Overrides { policy, ..Overrides::default() }, [pack.clone()]);
+        let serving = packs.serve_for(&facts("odd/escape"), tenant);
+        (serving.profile().text("policy.send"), packs.status()[0].wanted.contains(&"policy.send".to_owned()))
+    };
+    let off = ("all".to_owned(), true);
+    assert_eq!(send(PolicyAllowed::default(), Some("ox")), off, "recorded, visible, off");
+    let of = |name: &str| std::collections::BTreeSet::from([name.to_owned()]);
+    for (allowed, tenant) in [
+        (PolicyAllowed { everywhere: true, ..PolicyAllowed::default() }, None),
+        (PolicyAllowed { packs: of("odd"), ..PolicyAllowed::default() }, None),
+        (PolicyAllowed { devices: of("Odd1"), ..PolicyAllowed::default() }, None),
+        (PolicyAllowed { tenants: of("ox"), ..PolicyAllowed::default() }, Some("ox")),
+    ] {
+        let packs = bench.packs(Overrides { policy: allowed, ..Overrides::default() }, [bench.load(odd())]);
+        let serving = packs.serve_for(&facts("odd/escape"), tenant);
+        assert_eq!(serving.profile().text("policy.send"), "none");
+        assert!(packs.status()[0].wanted.is_empty());
+    }
+    for other in [
+        PolicyAllowed { packs: of("other"), ..PolicyAllowed::default() },
+        PolicyAllowed { devices: of("odd2"), ..PolicyAllowed::default() },
+        PolicyAllowed { tenants: of("other"), ..PolicyAllowed::default() },
+    ] {
+        assert_eq!(send(other, Some("ox")), off);
+    }
+}
+
+#[test]
+fn settings_that_the_server_does_not_have_are_left_out_and_said_once() {
+    let bench = Bench::default();
+    let (pack, log) = logged(|| bench.load(odd()));
+    let left_out = &pack.manifest().left_out;
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    assert!(log.contains("sync.no_such_setting") && log.contains("mail.max_recipients"), "{log}");
+    let packs = bench.packs(Overrides::default(), [pack]);
+    let (serving, log) = logged(|| packs.serve(&facts("odd/x")));
+    assert!(!log.contains("no_such_setting"), "{log}");
+    assert_eq!(serving.profile().number("mail.max_recipients"), 0);
+    assert!(serving.subscription(Direction::Outgoing, Class::Contacts).is_some());
+    assert!(serving.subscription(Direction::Outgoing, Class::Notes).is_none());
+}
+
+#[test]
+fn where_addresses_are_short_packs_run_all_the_same() {
+    let mut bench = Bench::default();
+    bench.sandbox = Sandbox::with(Limits::default(), Reservation::Short).unwrap().into();
+    let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
+    assert_eq!(texts(&send(&packs, "odd/edit", contact("x")))[0], "X");
+}
