@@ -19,6 +19,7 @@ mod folders;
 mod gal;
 mod lock;
 mod log;
+mod notes;
 mod numbers;
 mod outgoing;
 mod pool;

@@ -21,6 +21,7 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/003_remove_large_folders_in_turns.sql"),
     include_str!("../migrations/004_find_words_inside_runs.sql"),
     include_str!("../migrations/005_keep_what_was_refused_for_good.sql"),
+    include_str!("../migrations/006_remember_packs.sql"),
 ];
 
 /// Scripts of mail.db.

@@ -20,7 +20,7 @@ use crate::search;
 use crate::snapshot::Look;
 use crate::warm::{Change, Touched, Warmth};
 use crate::writer::{Afterwards, NoBacklog, Writer};
-use crate::{blobs, commit, devices, directory, folders, gal, log, outgoing, schema};
+use crate::{blobs, commit, devices, directory, folders, gal, log, notes, outgoing, schema};
 
 /// Snapshots at once. A request holds one, and no longer than a page takes.
 const SNAPSHOTS_MAX: usize = 32;
@@ -317,6 +317,16 @@ impl Store for SqliteStore {
 
     fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
         self.alone("changing the outgoing queue", move |connection| Ok(outgoing::remove(connection, id)?))
+    }
+
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.look_up("reading the notes", move |connection| Ok(notes::under(connection, &prefix)?))
+    }
+
+    fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
+        let (key, text) = (key.to_owned(), text.map(ToOwned::to_owned));
+        self.alone("writing a note", move |connection| Ok(notes::put(connection, &key, text.as_deref())?))
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {

@@ -23,6 +23,7 @@ pub mod events;
 pub mod folders;
 pub mod items;
 pub mod log;
+pub mod notes;
 pub mod outgoing;
 pub mod paging;
 pub mod search;
@@ -141,6 +142,9 @@ macro_rules! conformance {
                 the_last_row_of_an_item_is_its_newest,
                 what_changes_no_item_takes_no_number,
             }
+            notes {
+                a_note_is_written_over_listed_by_prefix_and_removed,
+            }
             outgoing {
                 a_message_is_queued_with_its_change_set,
                 a_message_needs_its_bytes,
@@ -226,6 +230,7 @@ mod tests {
             include_str!("conformance/folders.rs"),
             include_str!("conformance/items.rs"),
             include_str!("conformance/log.rs"),
+            include_str!("conformance/notes.rs"),
             include_str!("conformance/outgoing.rs"),
             include_str!("conformance/paging.rs"),
             include_str!("conformance/search.rs"),

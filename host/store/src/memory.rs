@@ -33,6 +33,7 @@ struct Inner {
     mailboxes: HashMap<UserId, Arc<Mailbox>>,
     blobs: HashMap<BlobId, Arc<Vec<u8>>>,
     outgoing: BTreeMap<OutgoingId, Outgoing>,
+    notes: BTreeMap<String, String>,
     /// What the last sweep found unnamed.
     suspects: BTreeSet<BlobId>,
     next_user: u64,
@@ -683,6 +684,21 @@ impl Store for MemoryStore {
 
     fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
         Ok(self.inner().outgoing.remove(&id).is_some())
+    }
+
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let inner = self.inner();
+        let from = inner.notes.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        Ok(from.map(|(key, text)| (key.clone(), text.clone())).collect())
+    }
+
+    fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
+        let notes = &mut self.inner().notes;
+        match text {
+            Some(text) => notes.insert(key.to_owned(), text.to_owned()),
+            None => notes.remove(key),
+        };
+        Ok(())
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {

@@ -107,6 +107,12 @@ pub trait Store: Send + Sync {
     /// Removes a message from the queue; whether it was there. An attempt that is under way is not stopped.
     fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError>;
 
+    /// Small texts of the server's own whose key begins with `prefix`, in the order of the keys.
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Writes one, or removes it; it is there after a crash when this returns.
+    fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError>;
+
     /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many. Messages
     /// sent at or before `since` are forgotten as well.
     fn prune_log(&self, since: i64) -> Result<u64, StoreError>;

@@ -177,6 +177,14 @@ impl Store for Unwell {
         self.store.drop_outgoing(id)
     }
 
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.store.notes(prefix)
+    }
+
+    fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
+        self.store.put_note(key, text)
+    }
+
     fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
         self.store.to_index_again(limit)
     }

@@ -238,6 +238,14 @@ impl Store for TestStore {
         self.inner.drop_outgoing(id)
     }
 
+    fn notes(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.inner.notes(prefix)
+    }
+
+    fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
+        self.inner.put_note(key, text)
+    }
+
     fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
         self.inner.to_index_again(limit)
     }
