@@ -16,6 +16,7 @@ mod login_name;
 mod mailbox;
 mod office;
 mod ownership;
+mod packs;
 mod queue;
 mod session;
 mod socket;
@@ -38,7 +39,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +71,18 @@ pub(crate) enum Request {
     QueueList { after: u64 },
     /// Does something with a queued message.
     QueueDo { number: u64, order: QueueOrder },
+    /// Every pack.
+    PackList,
+    /// The body is the last piece of a pack; its signature is the text of its `.minisig`.
+    PackInstall { name: String, signature: Option<String>, allow_unsigned: bool },
+    /// Does something with a pack.
+    PackDo { id: String, order: PackOrder },
+    /// Lets a pack serve a device, or the scores decide again.
+    PackPin { device: String, pack: Option<String> },
+    /// What packs said lately.
+    PackLog { pack: Option<String> },
+    /// The guides of all packs.
+    Guides,
     /// Puts an entry into the address list of a tenant; the body is the photo.
     AddressListPut { tenant: String, entry: Box<GalEntry> },
     /// The folder of a mailbox by path, made when it is missing.
@@ -110,6 +123,14 @@ pub(crate) enum Reply {
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::QueueList`]: some of them; none when there are no more.
     Queue { messages: Vec<QueuedShown> },
+    /// To [`Request::PackList`].
+    Packs { packs: Vec<PackShown>, pins: Vec<(String, String)> },
+    /// To [`Request::PackInstall`] and [`Request::PackDo`]: the version that serves then.
+    Pack { id: String, version: Option<String> },
+    /// To [`Request::PackLog`].
+    PackLines { lines: Vec<PackLineShown> },
+    /// To [`Request::Guides`].
+    Guides { guides: Vec<GuideShown> },
     /// To [`Request::FolderOpen`].
     Folder { folder: FolderNumber },
     /// To [`Request::Folders`].
@@ -192,6 +213,67 @@ pub(crate) enum QueueOrder {
     Retry,
 }
 
+/// What is done with a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PackOrder {
+    /// Takes it out of service; its file stays.
+    Disable,
+    /// Lets it serve again.
+    Enable,
+    /// Takes it out of service and its file away.
+    Remove,
+    /// Back to the version before.
+    Rollback,
+}
+
+/// A pack, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PackShown {
+    pub(crate) id: String,
+    pub(crate) version: String,
+    pub(crate) summary: String,
+    /// `serves`, `disabled`, or for how long it is set aside.
+    pub(crate) state: String,
+    /// The key that signed it, or that none did.
+    pub(crate) signed: String,
+    pub(crate) sha256: String,
+    /// Ids of the catalogue.
+    pub(crate) quirks: Vec<String>,
+    /// The version that returns by itself if this one keeps failing.
+    pub(crate) previous: Option<String>,
+    /// Settings this server does not know.
+    pub(crate) left_out: Vec<String>,
+    /// Settings it wanted and may not have.
+    pub(crate) wanted: Vec<String>,
+    pub(crate) devices: usize,
+    pub(crate) calls: u64,
+    pub(crate) faults: u64,
+    pub(crate) last_fault: String,
+    pub(crate) p50_us: u64,
+    pub(crate) p99_us: u64,
+    pub(crate) memory_bytes: u64,
+}
+
+/// A line that a pack wrote, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PackLineShown {
+    /// RFC 3339.
+    pub(crate) at: String,
+    pub(crate) pack: String,
+    pub(crate) version: String,
+    pub(crate) device: String,
+    pub(crate) level: String,
+    pub(crate) message: String,
+}
+
+/// A guide, with what is to be filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GuideShown {
+    pub(crate) device: String,
+    pub(crate) language: String,
+    pub(crate) text: String,
+}
+
 /// A server that runs, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ServerShown {
@@ -239,6 +321,8 @@ pub(crate) struct DeviceShown {
     pub(crate) wipe: String,
     pub(crate) versions_told: String,
     pub(crate) information: BTreeMap<String, String>,
+    /// The pack that serves it, its version and the family; `None` when none does.
+    pub(crate) pack: Option<(String, String, String)>,
 }
 
 /// A queued message, for people.

@@ -5,8 +5,10 @@ mod confirm;
 mod device;
 mod error;
 mod export;
+mod guide;
 mod import;
 mod init;
+mod pack;
 mod password;
 mod progress;
 mod queue;
@@ -75,6 +77,11 @@ enum Verb {
     /// Lists devices, and blocks, wipes or forgets them.
     #[command(subcommand)]
     Device(device::Verb),
+    /// Installs, lists and removes packs; makes, builds, tests and signs them.
+    #[command(subcommand)]
+    Pack(pack::Verb),
+    /// Prints how the owner of a device sets it up.
+    Guide(guide::Arguments),
     /// Lists mail on its way out, and has it tried again or dropped.
     #[command(subcommand)]
     Queue(queue::Verb),
@@ -94,6 +101,8 @@ pub(crate) fn run() -> ExitCode {
         Verb::Import(arguments) => import::run(&arguments, &file, &mut terminal),
         Verb::Export(arguments) => export::run(&arguments, &file, &mut terminal),
         Verb::Device(verb) => device::run(verb, &file, &mut terminal),
+        Verb::Pack(verb) => pack::run(verb, &file, &mut terminal),
+        Verb::Guide(arguments) => guide::run(&arguments, &file, &mut terminal),
         Verb::Queue(verb) => queue::run(verb, &file, &mut terminal),
     };
     match done {

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) heartbeat: Heartbeat,
     /// What devices must accept.
     pub(crate) policy: Policy,
+    /// Packs, and what goes before what they say.
+    pub(crate) packs: Packs,
     /// What is logged, and how.
     pub(crate) log: Log,
     /// How the server stops.
@@ -146,6 +148,32 @@ pub(crate) struct Policy {
     pub(crate) settings: BTreeMap<String, String>,
 }
 
+/// `[packs]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packs {
+    /// Where they lie; `None`: in the data directory.
+    pub(crate) dir: Option<PathBuf>,
+    /// Whose signatures count, and for which packs.
+    pub(crate) trusted_keys: Vec<TrustedKey>,
+    /// SHA-256 of files that need no signature.
+    pub(crate) allow_unsigned: Vec<[u8; 32]>,
+    /// Instances at once.
+    pub(crate) instances_max: u32,
+    /// Packs that may loosen a policy.
+    pub(crate) loosen_policy: Vec<String>,
+    /// Settings of every device, before what its pack says.
+    pub(crate) settings: BTreeMap<String, easel_plugin::Value>,
+}
+
+/// A key and the packs it may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TrustedKey {
+    /// As minisign writes a public key.
+    pub(crate) key: String,
+    /// Ids.
+    pub(crate) packs: Vec<String>,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Log {
@@ -205,6 +233,7 @@ impl Config {
             limits: Limits::read(top.section("limits")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
             policy: Policy::read(top.section("policy")),
+            packs: Packs::read(top.section("packs"), &dir),
             log: Log::read(top.section("log")),
             shutdown: Shutdown::read(top.section("shutdown")),
             data_dir,
@@ -355,6 +384,21 @@ impl Policy {
         settings.finish();
         section.finish();
         Self { required, settings: read }
+    }
+}
+
+impl Packs {
+    fn read(mut section: Section<'_, '_>, dir: &Path) -> Self {
+        let packs = Self {
+            dir: section.optional("dir", |text| values::path(text, dir)),
+            trusted_keys: section.list("trusted_keys", &[], values::trusted_key),
+            allow_unsigned: section.list("allow_unsigned", &[], values::sha256),
+            instances_max: section.number("instances_max", 64, 1..=1000, "instances"),
+            loosen_policy: section.list("loosen_policy", &[], values::pack_id),
+            settings: section.list("settings", &[], values::device_setting).into_iter().collect(),
+        };
+        section.finish();
+        packs
     }
 }
 

@@ -10,7 +10,6 @@ use easel_commands::{Policy, Service, Settings};
 use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, QueueOptions, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
-use easel_plugin::NoPlugin;
 use easel_server::{
     Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server, ServerError,
     SystemClock, TlsFiles,
@@ -24,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
 use crate::config::{self, Config, LmtpListen, SmartHostTls};
+use crate::packs::{PackRoom, PackRoomError};
 use crate::upkeep;
 
 /// How long `serve` waits for another verb to end.
@@ -58,6 +58,8 @@ pub(crate) enum ServeError {
     Ownership(#[from] OwnershipError),
     #[error("a server runs on the data directory {0} already: stop it first, or name another data_dir")]
     Runs(PathBuf),
+    #[error(transparent)]
+    Packs(#[from] PackRoomError),
     #[error("the runtime cannot start")]
     Runtime(#[source] io::Error),
     #[error("the server cannot start{}", cure(.0))]
@@ -143,7 +145,9 @@ impl House {
             let clock = Arc::clone(&clock);
             Arc::new(move || clock.now())
         };
-        let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), settings(config), Arc::clone(&now));
+        let packs = Arc::new(PackRoom::open(config, Arc::clone(&store))?);
+        packs.watch()?;
+        let service = Service::new(Arc::clone(&store), packs.plugins(), settings(config), Arc::clone(&now));
         let options = serve_options(config);
         let kinds: Vec<ListenerKind> = options.listeners.iter().map(|listener| listener.kind).collect();
         let server = Server::start(options, Arc::new(service), Arc::clone(&logins), Arc::clone(&clock))
@@ -167,7 +171,7 @@ impl House {
         // Last: who reaches this socket finds everything else running.
         let server = Arc::new(server);
         let serving = Serving { logins, running: Arc::clone(&server), listening: places.clone() };
-        let office = Office::new(store, clock, config).in_server(serving);
+        let office = Office::new(store, clock, config).in_server(serving).with_packs(packs);
         let admin = AdminSocket::listen(&config.data_dir, Arc::new(office))
             .map_err(|error| ServeError::AdminSocket(config.data_dir.clone(), error))?;
         for place in &places {

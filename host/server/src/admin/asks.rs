@@ -3,13 +3,16 @@
 use easel_protocol::Class;
 
 use super::{
-    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, ImportOutcome, LoginName, QueuedShown, Reply,
-    Request, ServerShown, TenantShown, UserShown,
+    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackLineShown,
+    PackOrder, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown,
 };
 use crate::import::MailState;
 
 /// A piece of an item: how many bytes the item has, of a mail its state, and the piece.
 pub(crate) type ItemPiece = (u64, Option<MailState>, Vec<u8>);
+
+/// Every pack; pinned devices with their packs.
+pub(crate) type PacksAndPins = (Vec<PackShown>, Vec<(String, String)>);
 
 impl Channel {
     /// The server that carries requests out; `None` when this process does.
@@ -51,6 +54,47 @@ impl Channel {
             }
             all.extend(messages);
         }
+    }
+
+    /// Every pack, and the pins.
+    pub(crate) fn packs(&mut self) -> Result<PacksAndPins, ChannelError> {
+        let reply = self.ask(Request::PackList)?;
+        let Reply::Packs { packs, pins } = reply else { return Err(unexpected(&reply)) };
+        Ok((packs, pins))
+    }
+
+    /// Installs a pack; its id and version.
+    pub(crate) fn install_pack(
+        &mut self,
+        name: String,
+        bytes: &[u8],
+        signature: Option<String>,
+        allow_unsigned: bool,
+    ) -> Result<(String, String), ChannelError> {
+        let reply = self.ask_with_all(Request::PackInstall { name, signature, allow_unsigned }, bytes)?;
+        let Reply::Pack { id, version: Some(version) } = reply else { return Err(unexpected(&reply)) };
+        Ok((id, version))
+    }
+
+    /// Does something with a pack; the version that serves then, where one does.
+    pub(crate) fn order_pack(&mut self, id: &str, order: PackOrder) -> Result<Option<String>, ChannelError> {
+        let reply = self.ask(Request::PackDo { id: id.to_owned(), order })?;
+        let Reply::Pack { version, .. } = reply else { return Err(unexpected(&reply)) };
+        Ok(version)
+    }
+
+    /// What packs said lately.
+    pub(crate) fn pack_lines(&mut self, pack: Option<String>) -> Result<Vec<PackLineShown>, ChannelError> {
+        let reply = self.ask(Request::PackLog { pack })?;
+        let Reply::PackLines { lines } = reply else { return Err(unexpected(&reply)) };
+        Ok(lines)
+    }
+
+    /// The guides of all packs.
+    pub(crate) fn guides(&mut self) -> Result<Vec<GuideShown>, ChannelError> {
+        let reply = self.ask(Request::Guides)?;
+        let Reply::Guides { guides } = reply else { return Err(unexpected(&reply)) };
+        Ok(guides)
     }
 
     pub(crate) fn folders(&mut self, login: &LoginName) -> Result<Vec<FolderShown>, ChannelError> {

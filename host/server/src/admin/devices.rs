@@ -11,13 +11,15 @@ pub(super) fn list(office: &Office, login: Option<&LoginName>) -> Result<Reply, 
     let mut devices = Vec::new();
     if let Some(login) = login {
         let user = office.user(login)?;
-        devices.extend(office.store.devices(user.id)?.into_iter().map(|device| shown(login.to_string(), device)));
+        devices
+            .extend(office.store.devices(user.id)?.into_iter().map(|device| shown(office, login.to_string(), device)));
         return Ok(Reply::Devices { devices });
     }
     for tenant in office.store.tenants()? {
         for user in office.store.users(tenant.id)? {
             let login = format!("{}@{}", user.name, tenant.name);
-            devices.extend(office.store.devices(user.id)?.into_iter().map(|device| shown(login.clone(), device)));
+            devices
+                .extend(office.store.devices(user.id)?.into_iter().map(|device| shown(office, login.clone(), device)));
         }
     }
     Ok(Reply::Devices { devices })
@@ -106,13 +108,14 @@ fn find(office: &Office, user: &User, login: &LoginName, name: &str) -> Result<D
     }
 }
 
-fn shown(login: String, device: Device) -> DeviceShown {
+fn shown(office: &Office, login: String, device: Device) -> DeviceShown {
     let at =
         |millis| Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     DeviceShown {
         login,
         id: device.id,
         kind: device.kind,
+        pack: office.packs().ok().and_then(|room| room.serves(&device.facts)),
         user_agent: device.facts.user_agent,
         version: device.facts.version.map(|version| version.to_string()),
         first_seen: at(device.created),

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use easel_server::{Clock, Logins, Running};
 use easel_store::{Store, StoreError, Tenant, User, UserId};
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{LoginName, Reply, ServerShown};
 use crate::config::Config;
+use crate::packs::PackRoom;
 
 /// Where requests are carried out.
 pub(crate) struct Office {
@@ -17,6 +18,9 @@ pub(crate) struct Office {
     pub(crate) clock: Arc<dyn Clock>,
     /// The server this is in, if it is in one.
     pub(crate) server: Option<Serving>,
+    /// The packs; opened when they are first asked for where no server runs.
+    packs: OnceLock<Arc<PackRoom>>,
+    config: Config,
     /// Bytes of one message or object taken in.
     pub(crate) message_bytes_max: usize,
 }
@@ -71,13 +75,29 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 impl Office {
     /// Works on a store that this process owns.
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: &Config) -> Self {
-        Self { store, clock, server: None, message_bytes_max: config.limits.message_bytes_max }
+        let message_bytes_max = config.limits.message_bytes_max;
+        Self { store, clock, server: None, packs: OnceLock::new(), config: config.clone(), message_bytes_max }
     }
 
     /// The same in a server.
     #[must_use]
     pub(crate) fn in_server(self, server: Serving) -> Self {
         Self { server: Some(server), ..self }
+    }
+
+    /// The same with packs that serve already.
+    #[must_use]
+    pub(crate) fn with_packs(self, packs: Arc<PackRoom>) -> Self {
+        Self { packs: OnceLock::from(packs), ..self }
+    }
+
+    /// The packs of this server.
+    pub(super) fn packs(&self) -> Result<&Arc<PackRoom>, Refusal> {
+        if let Some(packs) = self.packs.get() {
+            return Ok(packs);
+        }
+        let room = PackRoom::open(&self.config, Arc::clone(&self.store)).map_err(|error| Refusal(chain(&error)))?;
+        Ok(self.packs.get_or_init(|| Arc::new(room)))
     }
 
     pub(super) fn status(&self) -> Reply {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::office::{Office, Refusal};
 use super::{
-    DeviceOrder, LoginName, PROTOCOL, QueueOrder, Reply, Request, address_list, devices, mailbox, queue, users,
+    DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
+    queue, users,
 };
 use crate::import::{Intake, Taken};
 
@@ -53,6 +54,15 @@ impl Session {
             Request::DeviceDo { login, device, order } => devices::order(office, &login, &device, &order)?,
             Request::QueueList { after } => queue::list(office, after)?,
             Request::QueueDo { number, order } => queue::order(office, number, order)?,
+            Request::PackList => packs::list(office)?,
+            Request::PackInstall { name, signature, allow_unsigned } => {
+                let bytes = self.finish_pieces(&body);
+                packs::install(&self.office, &name, bytes, signature.as_deref(), allow_unsigned)?
+            }
+            Request::PackDo { id, order } => packs::order(office, &id, order)?,
+            Request::PackPin { device, pack } => packs::pin(office, &device, pack.as_deref())?,
+            Request::PackLog { pack } => packs::log(office, pack.as_deref())?,
+            Request::Guides => packs::guides(office)?,
             Request::AddressListPut { tenant, entry } => address_list::put(office, &tenant, *entry, body)?,
             Request::FolderOpen { login, path, class } => mailbox::open(office, &login, &path, class)?,
             Request::Folders { login } => mailbox::folders(office, &login)?,
@@ -122,7 +132,18 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         }),
         Request::QueueDo { number, order: QueueOrder::Drop } => Some(("queued message dropped", number.to_string())),
         Request::QueueDo { number, order: QueueOrder::Retry } => Some(("queued message retried", number.to_string())),
+        Request::PackInstall { name, .. } => Some(("pack installed", name.clone())),
+        Request::PackDo { id, order } => Some(match order {
+            PackOrder::Disable => ("pack disabled", id.clone()),
+            PackOrder::Enable => ("pack enabled", id.clone()),
+            PackOrder::Remove => ("pack removed", id.clone()),
+            PackOrder::Rollback => ("pack rolled back", id.clone()),
+        }),
+        Request::PackPin { device, .. } => Some(("pack pinned", device.clone())),
         Request::Hello { .. }
+        | Request::PackList
+        | Request::PackLog { .. }
+        | Request::Guides
         | Request::QueueList { .. }
         | Request::Status
         | Request::TenantList

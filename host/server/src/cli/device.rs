@@ -166,6 +166,8 @@ fn show(devices: &[DeviceShown], name: &str, terminal: &mut Terminal) -> Result<
         ("device", device.id.clone()),
         ("type", device.kind.clone()),
         ("user agent", device.user_agent.clone()),
+        ("pack", device.pack.as_ref().map_or_else(|| "none".to_owned(), |(id, version, _)| format!("{id} {version}"))),
+        ("family", device.pack.as_ref().map(|(_, _, family)| family.clone()).unwrap_or_default()),
         ("version", device.version.clone().unwrap_or_default()),
         ("versions told", device.versions_told.clone()),
         ("first seen", device.first_seen.clone()),

@@ -41,7 +41,8 @@ fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
     assert_eq!(config.smart_host.unwrap().user.as_deref(), Some("easel"));
     assert_eq!(config.policy.settings["DevicePasswordEnabled"], "1");
     // Asked for in a section that holds nothing, the reader tells which keys there are.
-    for section in ["listen", "tls", "lmtp", "smart_host", "limits", "heartbeat", "policy", "log", "shutdown"] {
+    for section in ["listen", "tls", "lmtp", "smart_host", "limits", "heartbeat", "policy", "packs", "log", "shutdown"]
+    {
         let problem = read(&format!("[{section}]\nqqqqqqqq = 1")).1.join("\n");
         let keys = problem.split("the keys there are: ").nth(1).unwrap().lines().next().unwrap();
         for key in keys.split(", ").filter(|key| *key != "settings") {

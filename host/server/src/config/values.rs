@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use easel_plugin::{Value, settings};
 use tracing_subscriber::EnvFilter;
 
 use super::reader::Refused;
-use super::{LogFormat, SmartHostTls};
+use super::{LogFormat, SmartHostTls, TrustedKey};
 
 /// Where LMTP is spoken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +204,60 @@ pub(super) const POLICY_SETTINGS: &[PolicySetting] = &[
     setting("AllowRemoteDesktop", 0..=1),
     setting("AllowInternetSharing", 0..=1),
 ];
+
+/// A public key and the packs it may sign, one after the other.
+pub(super) fn trusted_key(text: &str) -> Result<TrustedKey, Refused> {
+    let cure = || "write the key and the packs it may sign: \"RWQ... nokia-mfe windows-mobile\"".to_owned();
+    let mut words = text.split_whitespace();
+    let key = words.next().ok_or_else(cure)?.to_owned();
+    let packs: Vec<String> = words.map(ToOwned::to_owned).collect();
+    easel_plugin_wasm::TrustedKey::new(&key, packs.clone()).map_err(|error| format!("{error}; {}", cure()))?;
+    Ok(TrustedKey { key, packs })
+}
+
+/// The SHA-256 of a file.
+pub(super) fn sha256(text: &str) -> Result<[u8; 32], Refused> {
+    let digit = |at: usize| text.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..32).map(|at| digit(2 * at)).collect();
+    let whole = bytes.filter(|_| text.len() == 64 && text.is_ascii()).and_then(|bytes| bytes.try_into().ok());
+    whole.ok_or_else(|| "write the 64 hexadecimal digits that `sha256sum` prints".to_owned())
+}
+
+/// The id of a pack.
+pub(super) fn pack_id(text: &str) -> Result<String, Refused> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=40).contains(&text.len()) && text.bytes().all(good) {
+        return Ok(text.to_owned());
+    }
+    Err("write the id of a pack: 1 to 40 of a-z, 0-9 and hyphens".to_owned())
+}
+
+/// A setting of devices: `group.field=value`, a list with commas.
+pub(super) fn device_setting(text: &str) -> Result<(String, Value), Refused> {
+    let cure = || "write \"group.field=value\", as in \"sync.window_max=50\"".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(cure)?;
+    let (name, value) = (name.trim(), value.trim());
+    let Some(setting) = settings::find(name) else {
+        let names: Vec<&str> = settings::TABLE.iter().map(|setting| setting.name).collect();
+        let near = super::reader::nearest(name, &names);
+        return Err(near.map_or_else(cure, |near| format!("did you mean {near:?}?")));
+    };
+    let value = match setting.default.value() {
+        Value::Flag(_) => match value {
+            "true" => Value::Flag(true),
+            "false" => Value::Flag(false),
+            _ => return Err(format!("write {name}=true or {name}=false")),
+        },
+        Value::Number(_) => Value::Number(value.parse().map_err(|_| format!("{name} is {}", setting.expected))?),
+        Value::Text(_) => Value::Text(value.to_owned()),
+        Value::Texts(_) => {
+            let texts = value.split(',').map(str::trim).filter(|text| !text.is_empty());
+            Value::Texts(texts.map(ToOwned::to_owned).collect())
+        }
+    };
+    setting.check(&value).map_err(|_| format!("{name} is {}", setting.expected))?;
+    Ok((name.to_owned(), value))
+}
 
 /// The text of a policy element.
 pub(super) fn policy_setting(name: &str, value: &str) -> Result<String, Refused> {

@@ -4,6 +4,7 @@
 
 mod hostile;
 mod import;
+mod packs;
 mod phones;
 mod queue;
 mod serving;

@@ -1,0 +1,155 @@
+//! Packs on the binary: built, signed, installed, listed, replaced while phones are connected, taken away.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use easel_protocol::FolderType;
+use easel_test_support::{Identity, Phone, Socket};
+
+use crate::support::{House, Serving, easel};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The pack of Nokia's Mail for Exchange, built once.
+fn nokia() -> &'static [u8] {
+    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILT.get_or_init(|| easel_pack_build::build(&root().join("plugins/nokia-mfe")).unwrap())
+}
+
+/// A house whose administrator trusts a key for the pack; the key signs what is installed.
+fn house() -> House {
+    let house = House::with_tls();
+    let key = house.text("vendor");
+    easel(&["pack", "keygen", &key], "").ok();
+    let public = std::fs::read_to_string(house.path("vendor.pub")).unwrap();
+    let public = public.lines().nth(1).unwrap();
+    let config = std::fs::read_to_string(house.path("house/easel.toml")).unwrap();
+    house.write("house/easel.toml", format!("{config}\n[packs]\ntrusted_keys = [\"{public} nokia-mfe\"]\n"));
+    let pack = house.write("nokia-mfe.wasm", nokia());
+    easel(&["pack", "sign", &pack, "--key", &house.text("vendor.key")], "").ok();
+    house
+}
+
+fn phone(serving: &Serving, identity: Identity) -> Phone<Socket> {
+    let mut phone = Phone::new(Socket::new(serving.address, "anna", "anna's word"), identity, "anna");
+    phone.options().unwrap();
+    phone
+}
+
+#[test]
+fn a_signed_pack_is_installed_listed_disabled_enabled_and_removed_without_a_server() {
+    let house = house();
+    assert_eq!(house.run(&["pack", "list"]).ok(), "no pack is installed\n");
+    let said = house.run(&["pack", "install", &house.text("nokia-mfe.wasm")]).ok();
+    assert!(said.starts_with("nokia-mfe ") && said.contains("serves"), "{said}");
+    let list = house.json(&["pack", "list"]);
+    assert_eq!(
+        (list["packs"][0]["id"].as_str(), list["packs"][0]["state"].as_str()),
+        (Some("nokia-mfe"), Some("serves"))
+    );
+    assert!(list["packs"][0]["quirks"].as_array().unwrap().iter().any(|quirk| quirk == "N03"), "{list}");
+    house.run(&["pack", "disable", "nokia-mfe"]).ok();
+    assert_eq!(house.json(&["pack", "list"])["packs"][0]["state"], "disabled");
+    house.run(&["pack", "enable", "nokia-mfe"]).ok();
+    house.run(&["pack", "pin", "appl1234", "nokia-mfe"]).ok();
+    assert_eq!(house.json(&["pack", "list"])["pins"][0][1], "nokia-mfe");
+    house.run(&["pack", "remove", "nokia-mfe"]).ok();
+    let said = house.run(&["pack", "remove", "nokia-mfe"]).refused();
+    assert!(said.contains("nokia-mfe"), "{said}");
+    let said = house.run(&["pack", "pin", "appl1234", "nokia-mfe"]).refused();
+    assert!(said.contains("easel pack list"), "{said}");
+}
+
+#[test]
+fn what_is_not_signed_or_was_changed_or_signed_by_others_is_refused_with_a_cure() {
+    let house = house();
+    let unsigned = house.write("unsigned.wasm", nokia());
+    let said = house.run(&["pack", "install", &unsigned]).refused();
+    assert!(said.contains("not signed") && said.contains("--allow-unsigned"), "{said}");
+    let mut changed = nokia().to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    house.write("nokia-mfe.wasm", changed);
+    let said = house.run(&["pack", "install", &house.text("nokia-mfe.wasm")]).refused();
+    assert!(said.contains("no trusted key"), "{said}");
+    let said = house.run(&["pack", "install", &house.write("rubbish.wasm", b"rubbish")]).refused();
+    assert!(said.contains("rubbish.wasm"), "{said}");
+    assert!(house.run(&["pack", "inspect", &house.text("rubbish.wasm")]).code != 0);
+    // On the administrator's own word, this very file.
+    house.run(&["pack", "install", &unsigned, "--allow-unsigned"]).ok();
+    assert_eq!(house.json(&["pack", "list"])["packs"][0]["signed"], "not signed");
+}
+
+#[test]
+fn a_bare_file_is_looked_at_without_a_server_or_a_configuration() {
+    let house = House::with_anna();
+    let pack = house.write("nokia-mfe.wasm", nokia());
+    let said = easel(&["--config", &house.text("nowhere.toml"), "pack", "inspect", &pack], "").ok();
+    for part in ["nokia-mfe", "fixtures", "N03", "nokia-n97 (fr)", "signature  none"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_guide_has_its_readers_server_login_and_domain_in_it() {
+    let house = house();
+    house.run(&["pack", "install", &house.text("nokia-mfe.wasm")]).ok();
+    let said = house.run(&["guide", "--device", "nokia-n97", "--user", "anna@ox.io", "--lang", "fr"]).ok();
+    assert!(said.contains("anna@ox.io") && said.contains("Mail for Exchange") && !said.contains('{'), "{said}");
+    let said = house.run(&["guide", "--device", "nokia-n97", "--lang", "xx"]).refused();
+    assert!(said.contains("de, en, fr"), "{said}");
+    assert!(house.run(&["guide"]).ok().contains("nokia-e51"));
+    let said = house.run(&["guide", "--device", "nokia-n98"]).refused();
+    assert!(said.contains("easel guide"), "{said}");
+}
+
+#[test]
+fn a_server_takes_a_pack_in_and_out_while_a_phone_stays_connected() {
+    let house = house();
+    let serving = house.serve();
+    let mut phone = phone(&serving, Identity::nokia_n97());
+    phone.folder_sync().unwrap();
+    assert_eq!(house.json(&["device", "list"])[0]["pack"], serde_json::Value::Null);
+    house.run(&["pack", "install", &house.text("nokia-mfe.wasm")]).ok();
+    // The next request is served by the pack.
+    phone.folder_sync().unwrap();
+    phone.sync_folder(&phone.folder(FolderType::Inbox).unwrap(), 10).unwrap();
+    assert_eq!(house.json(&["device", "list"])[0]["pack"][0], "nokia-mfe");
+    let list = house.json(&["pack", "list"]);
+    assert_eq!(list["packs"][0]["devices"], 1, "{list}");
+    house.run(&["pack", "remove", "nokia-mfe"]).ok();
+    phone.folder_sync().unwrap();
+    assert_eq!(house.json(&["device", "list"])[0]["pack"], serde_json::Value::Null);
+    serving.stop("TERM");
+}
+
+#[test]
+fn a_file_that_is_dropped_into_the_folder_serves_without_a_restart() {
+    let house = house();
+    let serving = house.serve();
+    let place = house.path("house/data/packs");
+    std::fs::copy(house.path("nokia-mfe.wasm.minisig"), place.join("nokia-mfe.wasm.minisig")).unwrap();
+    std::fs::copy(house.path("nokia-mfe.wasm"), place.join("coming")).unwrap();
+    std::fs::rename(place.join("coming"), place.join("nokia-mfe.wasm")).unwrap();
+    let served = || house.json(&["pack", "list"])["packs"][0]["state"] == "serves";
+    #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
+    let (start, patience) = (Instant::now(), Duration::from_secs(60));
+    while !served() {
+        assert!(start.elapsed() < patience, "the folder is watched");
+        std::thread::yield_now();
+    }
+    serving.stop("TERM");
+}
+
+#[test]
+fn a_folder_of_packs_that_others_may_write_to_keeps_the_server_from_starting_and_is_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = House::with_anna();
+    let place = house.path("house/data/packs");
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let said = house.run(&["serve"]).refused();
+    assert!(said.contains(&place.display().to_string()), "{said}");
+}
