@@ -13,7 +13,7 @@ use crate::component::{FILE_BYTES_MAX, Shape};
 use crate::faults::Faults;
 use crate::guest::{Teller, store};
 use crate::stats::Counters;
-use crate::v0_1::{Code, Exports};
+use crate::v0_1::{Code, Exports, Failed};
 use crate::{
     Cache, Clock, ComponentError, Ledger, LedgerError, Manifest, ManifestError, MemoryLedger, Overrides, Pack, PackLog,
     PackSet, Packs, PolicyAllowed, Sandbox, SignatureError, Signed, Trust,
@@ -239,10 +239,11 @@ impl Loader {
                 version: String::new(),
                 device: String::new(),
             };
-            let code = Code::new(store(&self.sandbox, told_by), &pre);
-            code.and_then(|mut code| code.manifest(&exports))
+            let failed = |error: Failed| LoadError::Describe { file: file(), reason: error.to_string() };
+            let mut code = Code::new(store(&self.sandbox, told_by), &pre).map_err(failed)?;
+            code.fit(&exports).map_err(link)?;
+            code.manifest(&exports).map_err(failed)?
         };
-        let manifest = manifest.map_err(|error| LoadError::Describe { file: file(), reason: error.to_string() })?;
         let manifest = Manifest::check(manifest).map_err(|reason| LoadError::Manifest { file: file(), reason })?;
         let signed = signs(&manifest.id).map_err(|reason| LoadError::Signature { file: file(), reason })?;
         let pack = Pack {

@@ -111,7 +111,8 @@ impl Session {
     ) -> Result<T, Fault> {
         self.item = item;
         // Told when it began: no line for every call that is not made.
-        if self.over || self.stores > STORES_MAX || self.pack.faults.aside().is_some() {
+        let no_store = self.live.is_none() && self.stores >= STORES_MAX;
+        if self.over || no_store || self.pack.faults.aside().is_some() {
             return Err(Fault("set aside".to_owned()));
         }
         if item.is_some_and(|item| self.pack.faults.skips(item)) {
