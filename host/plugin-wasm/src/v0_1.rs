@@ -60,7 +60,7 @@ impl std::fmt::Debug for Exports {
 impl Exports {
     /// Looks every interface up; what is there must be as the contract has it.
     pub(crate) fn find(component: &Component, pre: &InstancePre<Guest>) -> wasmtime::Result<Self> {
-        let there = |name: &str| component.get_export_index(None, &format!("{PACKAGE}/{name}@0.1.0")).is_some();
+        let there = |name: &str| component.get_export_index(None, format!("{PACKAGE}/{name}@0.1.0")).is_some();
         macro_rules! find {
             ($name:literal, $interface:ident) => {
                 if there($name) { Some(exports::$interface::GuestIndices::new(pre)?) } else { None }

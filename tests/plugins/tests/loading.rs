@@ -67,9 +67,11 @@ fn version(packs: &Packs) -> String {
 }
 
 fn refusals(events: &[FolderEvent]) -> Vec<&str> {
-    let reason =
-        |event| if let &FolderEvent::Refused { ref reason, .. } = event { Some(reason.as_str()) } else { None };
-    events.iter().filter_map(reason).collect()
+    let refused = events.iter().filter_map(|event| match event {
+        FolderEvent::Refused { reason, .. } => Some(reason.as_str()),
+        FolderEvent::Gone { .. } | FolderEvent::Loaded { .. } => None,
+    });
+    refused.collect()
 }
 
 #[test]
