@@ -171,6 +171,7 @@ fn config(limits: Limits, reservation: Reservation) -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(256 << 10)
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
         .parallel_compilation(true)
         .wasm_memory64(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

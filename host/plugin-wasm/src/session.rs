@@ -56,9 +56,7 @@ enum Without {
 impl fmt::Display for Without {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy(Full::All) => f.write_str("too many packs are at work"),
-            Self::Busy(Full::Device) => f.write_str("too many requests of this device are at work"),
-            Self::Busy(Full::Pack) => f.write_str("this pack is at work for too many requests"),
+            Self::Busy(full) => full.fmt(f),
             Self::Failed(failed) => failed.fmt(f),
         }
     }

@@ -363,3 +363,26 @@ fn every_refusal_is_of_its_own_stage() {
     let unsigned = loader.load_bytes(Path::new("x.wasm"), odd(), None).unwrap_err();
     assert!(matches!(unsigned, LoadError::Signature { .. }) && unsigned.to_string().contains("--allow-unsigned"));
 }
+
+#[test]
+fn a_manifest_that_takes_everybody_or_wants_what_it_may_not_is_refused() {
+    let patched = |from: &[u8], to: &[u8]| {
+        let mut bytes = odd().to_vec();
+        let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+        assert!(!places.is_empty() && from.len() == to.len());
+        for at in places {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+        refused(&bytes)
+    };
+    let all = patched(b"^odd/", b"^.?.?");
+    assert!(all.contains("matchers") && all.contains("narrow the patterns"), "{all}");
+    let broken = patched(b"^odd/", b"^(od/");
+    assert!(broken.contains("the pattern \"^(od/\" is not one"), "{broken}");
+    let headers = patched(b"X-Odd", b"X-Key");
+    assert!(headers.contains("may carry a secret"), "{headers}");
+    let id = refused(&easel_plugins_tests::odd_as("Odd One", "1.0.0"));
+    assert!(id.contains("a-z, 0-9 and hyphens"), "{id}");
+    let version = refused(&easel_plugins_tests::odd_as("odd", "newest"));
+    assert!(version.contains("is not like 1.2.3"), "{version}");
+}

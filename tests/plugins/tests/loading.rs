@@ -275,6 +275,19 @@ fn a_new_version_that_keeps_failing_gives_way_to_the_one_before() {
 }
 
 #[test]
+fn whoever_went_back_on_purpose_is_not_sent_forward_again() {
+    let place = Place::new();
+    let (packs, folder) = place.start();
+    for version in ["1.0.0", "1.1.0"] {
+        place.drop_in("odd.wasm", &odd_as("odd", version));
+        folder.load_all();
+    }
+    folder.rollback("odd").unwrap();
+    (0..10).for_each(|n| drop(send(&packs, "odd/panic", contact(&n.to_string()))));
+    assert_eq!((version(&packs).as_str(), packs.status()[0].aside.is_some()), ("1.0.0", true));
+}
+
+#[test]
 fn an_old_hand_that_fails_is_set_aside_and_stays() {
     let place = Place::new();
     let (packs, folder) = place.start();
