@@ -3,7 +3,7 @@
 //! MS-ASHTTP 2.2.2.1.2.6 "X-MS-RP". A device that is told starts over, so the list it was told is kept with it (K: G09).
 
 use easel_protocol::{command_list, version_list};
-use easel_store::StoreError;
+use easel_store::{StoreError, change_device};
 
 use crate::context::Context;
 use crate::{Reply, device, profiles};
@@ -12,11 +12,11 @@ use crate::{Reply, device, profiles};
 pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     // A request that begins to wait has no answer yet: the next one has.
     let Reply::Answer(mut answer) = reply else { return reply };
-    let server_version = context.profile.text("versions.server_version");
+    let server_version = context.profile().text("versions.server_version");
     if !server_version.is_empty() {
         answer.headers.push(("ms-server-activesync", server_version));
     }
-    let versions = profiles::versions(&context.profile);
+    let versions = profiles::versions(context.profile());
     let list = version_list(versions.iter().copied());
     if context.device.versions_told == list || device::is_probe(&context.device) {
         return answer.into();
@@ -36,12 +36,8 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     answer.into()
 }
 
-/// The command may have changed the device meanwhile: only the list is written.
+/// The command or the administrator may have changed the device meanwhile: only the list is written.
 fn remember(context: &Context<'_>, list: &str) -> Result<(), StoreError> {
-    let known = context.store().device(context.user.id, &context.device.id, &context.device.kind)?;
-    if let Some(mut device) = known {
-        list.clone_into(&mut device.versions_told);
-        context.store().put_device(&device)?;
-    }
+    change_device(context.store(), &context.device, |device| list.clone_into(&mut device.versions_told))?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Everything a command works with, for one request.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::cell::RefCell;
 
 use easel_items::Owner;
-use easel_plugin::{HookContext, Profile};
-use easel_protocol::{Class, Command, CommonStatus, Refusal, RequestLine, Version};
+use easel_plugin::{Asked, HookContext, HookFolder, Profile, StoredState};
+use easel_protocol::{Command, CommonStatus, FolderType, Refusal, RequestLine, Version};
 use easel_store::{Device, Folder, Store, StoreError, User};
 use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
@@ -21,7 +21,10 @@ pub(crate) struct Context<'a> {
     pub(crate) user: &'a User,
     pub(crate) owner: Owner,
     pub(crate) device: Device,
-    pub(crate) profile: Arc<Profile>,
+    /// What serves the device, and its code.
+    pub(crate) asked: Asked,
+    /// What the pack left for the collection at work; commands without a sync key begin and end with nothing.
+    pub(crate) pack_state: RefCell<Option<StoredState>>,
     pub(crate) ids: Ids,
     pub(crate) version: Version,
     pub(crate) command: Command,
@@ -38,7 +41,7 @@ impl Context<'_> {
     /// The shortest and the longest heartbeat: the operator's bounds narrowed by the profile's.
     pub(crate) fn heartbeat_secs(&self) -> (u32, u32) {
         let (least, most) = self.service.settings().heartbeat_secs;
-        let profile = |name| u32::try_from(self.profile.number(name)).expect("the table bounds it");
+        let profile = |name| u32::try_from(self.profile().number(name)).expect("the table bounds it");
         let most = most.min(profile("push.heartbeat_max"));
         (least.max(profile("push.heartbeat_min")).min(most), most)
     }
@@ -48,14 +51,21 @@ impl Context<'_> {
         self.now.as_millisecond()
     }
 
-    pub(crate) fn hook(&self, folder: Option<&Folder>, class: Class, attempt: u8) -> HookContext<'_> {
+    /// The settings of the device.
+    pub(crate) fn profile(&self) -> &Profile {
+        self.asked.profile()
+    }
+
+    /// What a plugin may know about a call.
+    pub(crate) fn hook(&self, folder: Option<&Folder>, attempt: u32) -> HookContext<'_> {
         HookContext {
-            facts: &self.device.facts,
             version: self.version,
-            command: self.command,
+            now_ms: self.now_ms(),
             zone: &self.user.zone,
-            folder: folder.map(|folder| (folder.id, folder.kind)),
-            class,
+            owner_name: &self.user.display_name,
+            owner_addresses: &self.user.addresses,
+            command: self.command,
+            folder: folder.map(|folder| hook_folder(folder.kind)),
             attempt,
         }
     }
@@ -64,6 +74,12 @@ impl Context<'_> {
     pub(crate) fn refuse(&self, status: CommonStatus, root: Tag, status_tag: Tag) -> Reply {
         refuse(self.version, status, root, status_tag)
     }
+}
+
+/// A folder, as a plugin knows it.
+pub(crate) fn hook_folder(kind: FolderType) -> HookFolder {
+    let is_default = kind.class().is_some_and(|class| FolderType::default_for(class) == kind);
+    HookFolder { kind, is_default }
 }
 
 /// A common mistake, told the way the version knows.

@@ -1,7 +1,7 @@
 //! Which device asks: the partnership, found or made, and what is known of it.
 
 use easel_protocol::{CommonStatus, DeviceFacts, QueryForm};
-use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, User};
+use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, User, change_device_of};
 
 use crate::{Request, Settings};
 
@@ -35,19 +35,19 @@ pub(crate) fn identify(
     if PROBES.contains(&id.as_str()) {
         return Ok(Ok(new_device(request.user, id, kind, request, now)));
     }
-    if let Some(mut device) = store.device(request.user.id, &id, &kind)? {
+    // The administrator may change it between the look and the write.
+    let known = change_device_of(store, request.user.id, (&id, &kind), |device| {
+        // What a blocked device tells is not kept.
         if device.blocked {
-            return Ok(Err(CommonStatus::DeviceBlocked));
+            return;
         }
-        let before = device.clone();
         tell(&mut device.facts, request);
         if now - device.last_seen >= SEEN_EVERY_MS {
             device.last_seen = now;
         }
-        if device != before {
-            device = store.put_device(&device)?;
-        }
-        return Ok(Ok(device));
+    })?;
+    if let Some(device) = known {
+        return Ok(if device.blocked { Err(CommonStatus::DeviceBlocked) } else { Ok(device) });
     }
     if store.devices(request.user.id)?.len() >= settings.devices_max {
         return Ok(Err(CommonStatus::MaximumDevicesReached));
@@ -81,9 +81,8 @@ fn new_device(user: &User, id: String, kind: String, request: &Request<'_>, now:
 /// Many requests carry no User-Agent: what was told once stays.
 fn tell(facts: &mut DeviceFacts, request: &Request<'_>) {
     facts.device_type.clone_from(&request.line.device_type);
-    if !request.user_agent.trim().is_empty() {
-        facts.user_agent = request.user_agent.trim().chars().take(USER_AGENT_MAX).collect();
-    }
+    let agent: String = request.user_agent.trim().chars().take(USER_AGENT_MAX).collect();
+    facts.saw_agent(&agent);
     facts.version = request.line.version.or(facts.version);
     facts.base64_query = request.line.form == QueryForm::Base64;
 }

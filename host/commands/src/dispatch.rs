@@ -1,17 +1,18 @@
 //! From the command's name to the command: the table of contents of this room.
 
+use easel_plugin::hooks::FolderOperation;
 use easel_protocol::{Command, CommonStatus, Version};
 use easel_wbxml::pages::{
-    airsync, compose_mail as cm, folder_hierarchy as fh, get_item_estimate, item_operations as io, moves,
-    provision as prov, search as find, settings as set,
+    airsync, compose_mail as cm, folder_hierarchy as fh, get_item_estimate, item_operations as io,
+    meeting_response as mr, moves, provision as prov, search as find, settings as set,
 };
 use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
 use crate::{
-    Answer, Reply, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment, get_hierarchy,
-    get_item_estimate as estimate, item_operations, move_items, ping, provision, search, send_mail, settings,
-    smart_forward, smart_reply, submit, sync,
+    Answer, Reply, folder_change, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment,
+    get_hierarchy, get_item_estimate as estimate, item_operations, meeting_response, move_items, ping, provision,
+    search, send_mail, settings, smart_forward, smart_reply, submit, sync,
 };
 
 /// The root element of a command's answers and the element of its status; `None` for a command whose answers are no
@@ -26,6 +27,7 @@ pub(crate) const fn root(command: Command) -> Option<(Tag, Tag)> {
         Command::MoveItems => (moves::MOVE_ITEMS, moves::STATUS),
         Command::GetItemEstimate => (get_item_estimate::GET_ITEM_ESTIMATE, get_item_estimate::STATUS),
         Command::Ping => (easel_wbxml::pages::ping::PING, easel_wbxml::pages::ping::STATUS),
+        Command::MeetingResponse => (mr::MEETING_RESPONSE, mr::STATUS),
         Command::SendMail => (cm::SEND_MAIL, cm::STATUS),
         Command::SmartForward => (cm::SMART_FORWARD, cm::STATUS),
         Command::SmartReply => (cm::SMART_REPLY, cm::STATUS),
@@ -35,7 +37,6 @@ pub(crate) const fn root(command: Command) -> Option<(Tag, Tag)> {
         Command::Provision => (prov::PROVISION, prov::STATUS),
         Command::GetAttachment
         | Command::GetHierarchy
-        | Command::MeetingResponse
         | Command::ResolveRecipients
         | Command::ValidateCert
         | Command::Find => return None,
@@ -65,7 +66,7 @@ pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Rep
         return Answer::code(403).into();
     }
     let reply = refuse(context.command, context.version, status);
-    let signal = context.profile.text("policy.signal");
+    let signal = context.profile().text("policy.signal");
     match (reply, signal.as_str()) {
         (Reply::Answer(answer), "both") => Answer { code: 449, ..answer }.into(),
         (Reply::Answer(_), "449") => Answer::code(449).into(),
@@ -108,6 +109,7 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8]) -> Reply {
     {
         return refuse(context.command, context.version, CommonStatus::InvalidXml);
     }
+    let decoded = decoded.map(|root| context.asked.wire(&context.hook(None, 0), context.command, root));
     run(context, decoded.as_ref())
 }
 
@@ -150,6 +152,13 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         let (root, tag) = root(context.command).expect("a command with a root");
         Reply::from(Answer::wbxml(&Element::of(root, [Element::number(tag, status)])))
     };
+    // A command about one folder is shown to the pack first; `refused` says no for it.
+    let with_folder = |operation, refused: u8, handle: &dyn Fn(&Element) -> Result<Reply, Failure>| {
+        with_body(&|body| match folder_change::mended(context, operation, body)? {
+            Some(body) => handle(&body),
+            None => Ok(status_only(refused)),
+        })
+    };
     match context.command {
         Command::Sync => told(context, sync::handle(context, body), sync::failure),
         Command::Ping => {
@@ -165,21 +174,21 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
             told(context, reply, |failure| status_only(folder_sync::Status::from(failure) as u8))
         }
         Command::FolderCreate => {
-            let reply = with_body(&|body| {
+            let reply = with_folder(FolderOperation::Create, folder_create::Status::MalformedRequest as u8, &|body| {
                 let request = folder_create::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_create::handle(context, &request)?.to_wbxml(context)).into())
             });
             told(context, reply, |failure| status_only(folder_create::Status::from(failure) as u8))
         }
         Command::FolderDelete => {
-            let reply = with_body(&|body| {
+            let reply = with_folder(FolderOperation::Delete, folder_delete::Status::SpecialFolder as u8, &|body| {
                 let request = folder_delete::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_delete::handle(context, &request)?.to_wbxml()).into())
             });
             told(context, reply, |failure| status_only(folder_delete::Status::from(failure) as u8))
         }
         Command::FolderUpdate => {
-            let reply = with_body(&|body| {
+            let reply = with_folder(FolderOperation::Update, folder_update::Status::NameExists as u8, &|body| {
                 let request = folder_update::Request::from_wbxml(body)?;
                 Ok(Answer::wbxml(&folder_update::handle(context, &request)?.to_wbxml()).into())
             });
@@ -192,6 +201,13 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         Command::MoveItems => {
             let reply = with_body(&|body| move_items::handle(context, &move_items::from_wbxml(body)?));
             told(context, reply, |failure| move_items::failure(context, failure))
+        }
+        Command::MeetingResponse => {
+            let reply = with_body(&|body| meeting_response::handle(context, &meeting_response::from_wbxml(body)?));
+            told(context, reply, |failure| match failure {
+                Failure::Request(_) => refuse(context.command, context.version, CommonStatus::InvalidXml),
+                Failure::Store(_) => refuse(context.command, context.version, CommonStatus::ServerError),
+            })
         }
         Command::Provision => {
             let reply = with_body(&|body| {
@@ -226,7 +242,6 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         | Command::SendMail
         | Command::SmartForward
         | Command::SmartReply
-        | Command::MeetingResponse
         | Command::ResolveRecipients
         | Command::ValidateCert
         | Command::Find => refuse(context.command, context.version, CommonStatus::CommandNotSupported),

@@ -54,7 +54,7 @@ pub(crate) enum Status {
 /// Answers from the list of folders the profile shows.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let now = hierarchy::view(&*snapshot, &context.profile, context.version)?;
+    let now = hierarchy::view(&*snapshot, context.profile(), context.version)?;
     let seen = snapshot.modseq();
     let state = HierarchyState::read(&*snapshot, context.device.key, context.ids)?;
     drop(snapshot);

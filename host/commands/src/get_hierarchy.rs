@@ -14,7 +14,7 @@ use crate::{Answer, Reply};
 /// Answers with every mail folder of the device's view.
 pub(crate) fn handle(context: &Context<'_>) -> Result<Reply, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, &context.profile, context.version)?;
+    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
     let mail = |folder: &&FolderView| folder.class() == Some(Class::Email);
     let shown = view.iter().filter(mail).map(|folder| {
         // A parent that is no mail folder is not in the list.

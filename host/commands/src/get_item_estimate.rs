@@ -73,8 +73,8 @@ pub(crate) enum Status {
 /// Answers with one Response a collection.
 pub(crate) fn handle(context: &Context<'_>, collections: &[Collection]) -> Result<Reply, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, &context.profile, context.version)?;
-    let lenient = context.profile.text("sync.estimate_badkey") == "ok1";
+    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let lenient = context.profile().text("sync.estimate_badkey") == "ok1";
     let mut root = Element::new(gie::GET_ITEM_ESTIMATE);
     for asked in collections {
         let id = asked.id.as_deref().and_then(|id| context.ids.parse_folder(id).ok());

@@ -4,7 +4,7 @@
 //! here in its next Syncs. A move whose answer was lost is answered again the same.
 
 use easel_protocol::{CollectionId, CommonStatus, ServerId};
-use easel_store::{ChangeSet, Missing, StoreError, Write};
+use easel_store::{ChangeSet, Missing, Snapshot, StoreError, Write};
 use easel_wbxml::Element;
 use easel_wbxml::pages::moves;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ const NAME: &str = "moves";
 const MOVES_MAX: usize = 1000;
 /// Moves remembered for a lost answer.
 const REMEMBERED_MAX: usize = 1000;
+/// How often the moves are looked at again when somebody else took an item or a folder away.
+const ATTEMPTS: usize = 3;
 
 /// One move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,86 +66,114 @@ struct Moved {
     new: ServerId,
 }
 
-/// Moves one after the other; each succeeds or fails by itself.
-pub(crate) fn handle(context: &Context<'_>, all: &[Move]) -> Result<Reply, Failure> {
-    let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, &context.profile, context.version)?;
-    let remembered: Vec<Moved> =
-        snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes)).unwrap_or_default();
-    drop(snapshot);
-    let mut done = Vec::new();
-    let mut root = Element::new(moves::MOVE_ITEMS);
-    for one in all {
-        let mut response = Element::new(moves::RESPONSE);
-        response.push(Element::text(moves::SRC_MSG_ID, one.item.clone()));
-        match moved(context, &view, one, &remembered)? {
-            Ok(moved) => {
-                response
-                    .content
-                    .insert(0, easel_wbxml::Node::Element(Element::number(moves::STATUS, Status::Success as u8)));
-                response.push(Element::text(moves::DST_MSG_ID, context.ids.item(moved.new)));
-                done.push(moved);
-            }
-            Err(status) => {
-                let status = Element::number(moves::STATUS, status as u8);
-                response.content.insert(0, easel_wbxml::Node::Element(status));
-            }
-        }
-        root.push(response);
-    }
-    remember(context, &remembered, done)?;
-    Ok(Answer::wbxml(&root).into())
+/// What becomes of a move.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    /// It is moved in this request, or was in one whose answer was lost.
+    Moved(Moved),
+    Refused(Status),
 }
 
-fn moved(
+/// Moves what can be moved, and remembers it, in one commit; each move succeeds or fails by itself.
+pub(crate) fn handle(context: &Context<'_>, all: &[Move]) -> Result<Reply, Failure> {
+    let mut outcomes = Vec::new();
+    for attempt in 1..=ATTEMPTS {
+        let snapshot = context.store().snapshot(context.user.id)?;
+        let remembered: Vec<Moved> =
+            snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes)).unwrap_or_default();
+        let done;
+        (outcomes, done) = planned(context, &*snapshot, all, &remembered)?;
+        drop(snapshot);
+        if done.is_empty() {
+            break;
+        }
+        let mut set = ChangeSet::new(context.user.id);
+        let moves = done.iter().map(|moved| Write::MoveItem { id: moved.item, to: moved.to, new_id: moved.new });
+        set.writes.extend(moves);
+        let value = Some(pack(&memory(remembered, &done)));
+        set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value });
+        match context.store().commit(set) {
+            Ok(_) => break,
+            // Somebody else was quicker: what is there now says what is left to be done.
+            Err(StoreError::NotFound(Missing::Item | Missing::Folder)) if attempt < ATTEMPTS => {}
+            Err(error) => {
+                tracing::error!(user = context.user.id.0, moves = done.len(), %error, "moves failed");
+                for outcome in &mut outcomes {
+                    if matches!(outcome, Outcome::Moved(moved) if done.contains(moved)) {
+                        *outcome = Outcome::Refused(Status::Failed);
+                    }
+                }
+                break;
+            }
+        }
+    }
+    let responses = all.iter().zip(outcomes).map(|(one, outcome)| {
+        let (status, new) = match outcome {
+            Outcome::Moved(moved) => (Status::Success, Some(moved.new)),
+            Outcome::Refused(status) => (status, None),
+        };
+        let said = [Element::number(moves::STATUS, status as u8), Element::text(moves::SRC_MSG_ID, one.item.clone())];
+        Element::of(moves::RESPONSE, said)
+            .with_some(new.map(|new| Element::text(moves::DST_MSG_ID, context.ids.item(new))))
+    });
+    Ok(Answer::wbxml(&Element::of(moves::MOVE_ITEMS, responses)).into())
+}
+
+/// What becomes of each move, and those that are still to be done.
+fn planned(
     context: &Context<'_>,
-    view: &[FolderView],
-    one: &Move,
+    snapshot: &dyn Snapshot,
+    all: &[Move],
     remembered: &[Moved],
-) -> Result<Result<Moved, Status>, Failure> {
+) -> Result<(Vec<Outcome>, Vec<Moved>), Failure> {
+    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
+    let mut outcomes = Vec::new();
+    let mut done: Vec<Moved> = Vec::new();
+    for one in all {
+        outcomes.push(match place(context, &view, one) {
+            Err(status) => Outcome::Refused(status),
+            Ok((item, from, to)) => {
+                let there = snapshot.folder_of(item)?.is_some_and(|place| from.folders.contains(&place));
+                if there && !done.iter().any(|moved| moved.item == item) {
+                    let new = context.store().reserve_items(context.user.id, 1)?;
+                    done.push(Moved { item, to: to.id, new });
+                    Outcome::Moved(Moved { item, to: to.id, new })
+                } else {
+                    let before = remembered.iter().find(|moved| moved.item == item && moved.to == to.id);
+                    before.map_or(Outcome::Refused(Status::InvalidSource), |moved| Outcome::Moved(*moved))
+                }
+            }
+        });
+    }
+    Ok((outcomes, done))
+}
+
+/// The item and the folders that a move names.
+fn place<'v>(
+    context: &Context<'_>,
+    view: &'v [FolderView],
+    one: &Move,
+) -> Result<(ServerId, &'v FolderView, &'v FolderView), Status> {
     let folder = |text: &str| {
         let id = context.ids.parse_folder(text).ok()?;
         view.iter().find(|folder| folder.id == id)
     };
-    let Some(from) = folder(&one.from) else { return Ok(Err(Status::InvalidSource)) };
-    let Some(to) = folder(&one.to) else { return Ok(Err(Status::InvalidDestination)) };
-    let Ok(item) = context.ids.parse_item(&one.item) else { return Ok(Err(Status::InvalidSource)) };
+    let from = folder(&one.from).ok_or(Status::InvalidSource)?;
+    let to = folder(&one.to).ok_or(Status::InvalidDestination)?;
+    let item = context.ids.parse_item(&one.item).map_err(|_| Status::InvalidSource)?;
     if from.id == to.id {
-        return Ok(Err(Status::SameFolder));
+        return Err(Status::SameFolder);
     }
     if from.class() != to.class() {
-        return Ok(Err(Status::InvalidDestination));
+        return Err(Status::InvalidDestination);
     }
-    let store = context.store();
-    let place = store.snapshot(context.user.id)?.folder_of(item)?;
-    if !place.is_some_and(|place| from.folders.contains(&place)) {
-        let before = remembered.iter().find(|moved| moved.item == item && moved.to == to.id);
-        return Ok(before.copied().ok_or(Status::InvalidSource));
-    }
-    let new = store.reserve_items(context.user.id, 1)?;
-    let mut set = ChangeSet::new(context.user.id);
-    set.writes.push(Write::MoveItem { id: item, to: to.id, new_id: new });
-    match store.commit(set) {
-        Ok(_) => Ok(Ok(Moved { item, to: to.id, new })),
-        Err(StoreError::NotFound(Missing::Item)) => Ok(Err(Status::InvalidSource)),
-        Err(StoreError::NotFound(Missing::Folder)) => Ok(Err(Status::InvalidDestination)),
-        Err(error) => {
-            tracing::error!(user = context.user.id.0, item = item.number(), %error, "a move failed");
-            Ok(Err(Status::Failed))
-        }
-    }
+    Ok((item, from, to))
 }
 
-fn remember(context: &Context<'_>, old: &[Moved], mut done: Vec<Moved>) -> Result<(), Failure> {
-    if done.iter().all(|moved| old.contains(moved)) {
-        return Ok(());
-    }
-    done.extend(old.iter().filter(|moved| !done.contains(moved)).copied().collect::<Vec<_>>());
-    done.truncate(REMEMBERED_MAX);
-    let mut set = ChangeSet::new(context.user.id);
-    set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value: Some(pack(&done)) });
-    context.store().commit(set)?;
-    Ok(())
+/// The newest moves first, as many as are remembered.
+fn memory(old: Vec<Moved>, done: &[Moved]) -> Vec<Moved> {
+    let older = old.into_iter().filter(|moved| !done.contains(moved));
+    done.iter().copied().chain(older).take(REMEMBERED_MAX).collect()
 }
 
 /// A request that cannot be obeyed.

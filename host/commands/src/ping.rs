@@ -122,11 +122,11 @@ fn complete(context: &Context<'_>, request: Request) -> Result<Option<(u32, Vec<
 /// What there is to say now.
 fn look(context: &Context<'_>, folders: &[String]) -> Result<Option<Response>, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, &context.profile, context.version)?;
+    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
     if hierarchy_changed(context, &*snapshot, &view)? {
         return Ok(Some(Response::HierarchyChanged));
     }
-    let inbox_only = context.profile.text("push.folders") == "inbox";
+    let inbox_only = context.profile().text("push.folders") == "inbox";
     let mut changed = Vec::new();
     for text in folders {
         // A folder the device has not synchronised, or that is not there, is passed over: an error loops (K: I15, O25).

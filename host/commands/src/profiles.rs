@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use easel_plugin::{DevicePlugin, Profile};
+use easel_plugin::{DevicePlugin, DevicePlugins, Profile};
 use easel_protocol::{DeviceFacts, Version};
 use easel_store::{Device, DeviceKey};
 
@@ -15,31 +15,36 @@ const REMEMBERED_MAX: usize = 20_000;
 /// The profiles of the devices seen lately.
 #[derive(Default)]
 pub(crate) struct Profiles {
-    known: Mutex<HashMap<DeviceKey, (DeviceFacts, Arc<Profile>)>>,
+    known: Mutex<Known>,
 }
 
+/// What serves a device, the facts it was chosen by, and of which set of packs.
+type Known = HashMap<DeviceKey, (DeviceFacts, u64, Arc<dyn DevicePlugin>)>;
+
 impl Profiles {
-    /// The profile of a device; the plugin is asked only for facts it was not asked for last time.
-    pub(crate) fn of(&self, plugin: &dyn DevicePlugin, device: &Device) -> Arc<Profile> {
+    /// What serves a device; asked again only when its facts or the set of packs changed since.
+    pub(crate) fn of(&self, plugins: &dyn DevicePlugins, device: &Device) -> Arc<dyn DevicePlugin> {
         if device::is_probe(device) {
-            return Arc::new(plugin.profile(&device.facts));
+            return plugins.serve(&device.facts);
         }
-        if let Some((facts, profile)) = self.lock().get(&device.key)
+        let generation = plugins.generation();
+        if let Some((facts, then, plugin)) = self.lock().get(&device.key)
+            && *then == generation
             && *facts == device.facts
         {
-            return Arc::clone(profile);
+            return Arc::clone(plugin);
         }
         // Nobody waits for the plugin but this device.
-        let profile = Arc::new(plugin.profile(&device.facts));
+        let plugin = plugins.serve(&device.facts);
         let mut known = self.lock();
         if known.len() >= REMEMBERED_MAX && !known.contains_key(&device.key) {
             known.clear();
         }
-        known.insert(device.key, (device.facts.clone(), Arc::clone(&profile)));
-        profile
+        known.insert(device.key, (device.facts.clone(), generation, Arc::clone(&plugin)));
+        plugin
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeviceKey, (DeviceFacts, Arc<Profile>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,9 +84,12 @@ mod tests {
         let plugin = ScriptedPlugin::new().set("sync.window_max", Value::Number(7));
         let profiles = Profiles::default();
         for (key, agent, asked) in [(1, "a", 1), (1, "a", 1), (2, "a", 2), (1, "b", 3), (1, "b", 3), (2, "a", 3)] {
-            assert_eq!(profiles.of(&plugin, &device(key, agent)).number("sync.window_max"), 7);
+            assert_eq!(profiles.of(&plugin, &device(key, agent)).profile().number("sync.window_max"), 7);
             assert_eq!(plugin.profiled(), asked, "device {key} with {agent}");
         }
+        plugin.changed();
+        profiles.of(&plugin, &device(2, "a"));
+        assert_eq!(plugin.profiled(), 4, "another set of packs is asked anew");
     }
 
     #[test]

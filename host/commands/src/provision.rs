@@ -143,10 +143,24 @@ pub(crate) enum PolicyStatus {
     WrongKey = 5,
 }
 
-/// Answers from, and writes to, what is remembered of the device.
+/// Answers from, and writes to, what is remembered of the device; once more when the administrator changed it meanwhile.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
-    let mut now = refreshed(context)?;
-    let before = now.clone();
+    loop {
+        let before = refreshed(context)?;
+        let (response, now) = step(context, request, before.clone())?;
+        if now == before || device::is_probe(&now) {
+            return Ok(response);
+        }
+        match context.store().replace_device(&before, &now) {
+            Ok(_) => return Ok(response),
+            Err(StoreError::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The answer, and the device as it is to be remembered.
+fn step(context: &Context<'_>, request: &Request, mut now: Device) -> Result<(Response, Device), Failure> {
     if let Some(information) = &request.information {
         device_information::merge(&mut now.facts.information, information);
     }
@@ -168,10 +182,7 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
         (None, _) if request.policies.is_empty() => plain(request, None, Status::Success),
         (None, _) => policies(context, request, &mut now)?,
     };
-    if now != before && !device::is_probe(&now) {
-        context.store().put_device(&now)?;
-    }
-    Ok(response)
+    Ok((response, now))
 }
 
 /// The device as it is stored now: the administrator may have changed it since the request began.
@@ -233,7 +244,7 @@ fn wipe(context: &Context<'_>, request: &Request, directive: Directive, now: &mu
     let status = if request.wiped == Some(false) { Status::ProtocolError } else { Status::Success };
     let mut response = plain(request, Some(tag), status);
     // Some devices wipe themselves only on the way to a policy.
-    if context.profile.flag("policy.wipe_with_data")
+    if context.profile().flag("policy.wipe_with_data")
         && let Response::Answered { policies, .. } = &mut response
     {
         let asked = request.policies.iter().filter(|policy| policy.status.is_none());
@@ -269,7 +280,7 @@ fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Resul
 /// required.
 fn offers(context: &Context<'_>, device: &Device) -> bool {
     let required = context.service.settings().policy.required;
-    !device::is_probe(device) && (required || context.profile.text("policy.send") != "none")
+    !device::is_probe(device) && (required || context.profile().text("policy.send") != "none")
 }
 
 fn answer(policy: &PolicyRequest, status: PolicyStatus) -> PolicyAnswer {
@@ -282,9 +293,9 @@ fn offer(context: &Context<'_>, request: &PolicyRequest, now: &mut Device) -> Po
     let temporary_key = new_key(context, 0);
     now.policy.provisioning = Provisioning::Offered { temporary_key, policy: policy.version };
     let document = if request.kind == WAP {
-        Element::text(p::DATA, document::wap(policy, &context.profile))
+        Element::text(p::DATA, document::wap(policy, context.profile()))
     } else {
-        Element::of(p::DATA, [document::wbxml(policy, &context.profile, context.version)])
+        Element::of(p::DATA, [document::wbxml(policy, context.profile(), context.version)])
     };
     PolicyAnswer {
         kind: request.kind.clone(),

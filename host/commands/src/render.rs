@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use easel_items::email::{self, Index, Raw};
 use easel_items::{BodyPreferences, ItemError, ReadError, View, calendar};
-use easel_plugin::{Direction, Verdict};
+use easel_plugin::Outcome;
 use easel_protocol::{Class, Groups};
 use easel_store::{BlobId, Content, Folder, Item, Mail, Snapshot, StoreError};
 use easel_wbxml::Element;
@@ -43,7 +43,13 @@ impl Raw for StoredMail<'_> {
     }
 
     fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
-        self.snapshot.blob(self.blob, range).map_err(|error| ReadError(error.to_string()))
+        let wanted = range.end.min(self.size).saturating_sub(range.start);
+        let bytes = self.snapshot.blob(self.blob, range).map_err(|error| ReadError(error.to_string()))?;
+        // Half a mail must not pass for a whole one.
+        if (bytes.len() as u64) < wanted {
+            return Err(ReadError(format!("{} bytes are left of {wanted}", bytes.len())));
+        }
+        Ok(bytes)
     }
 }
 
@@ -91,6 +97,21 @@ impl<'a> Context<'a> {
         body: &BodyPreferences,
     ) -> Result<Rendered, Failure> {
         let Some(class) = folder.kind.class() else { return Ok(Rendered::Withheld) };
+        match self.shown(snapshot, class, item, body)? {
+            Some(properties) => Ok(self.ask_plugin(folder, class, properties).map_or(Rendered::Withheld, Rendered::As)),
+            None => Ok(Rendered::Unconvertible),
+        }
+    }
+
+    /// The properties of an item as the host shows it to this device, before a plugin sees it; `None` for one that no
+    /// view can show, which is logged.
+    pub(crate) fn shown(
+        &self,
+        snapshot: &dyn Snapshot,
+        class: Class,
+        item: &Item,
+        body: &BodyPreferences,
+    ) -> Result<Option<Vec<Element>>, Failure> {
         let view = self.view(body);
         let properties = match &item.content {
             Content::Mail(mail) => {
@@ -109,18 +130,18 @@ impl<'a> Context<'a> {
             }),
         };
         match properties {
-            Ok(properties) => Ok(self.ask_plugin(folder, class, properties).map_or(Rendered::Withheld, Rendered::As)),
+            Ok(properties) => Ok(Some(properties)),
             Err(ItemError::Read(error)) => Err(StoreError::backend("reading a mail", error.to_string()).into()),
             Err(error) => {
                 tracing::warn!(user = self.user.id.0, item = item.id.number(), %error, "an item is left out");
-                Ok(Rendered::Unconvertible)
+                Ok(None)
             }
         }
     }
 
     /// Leaves recipients out where there are more than the device bears: `mail.max_recipients`.
     fn hide_recipients(&self, index: &Index, properties: &mut Vec<Element>) {
-        let most = usize::try_from(self.profile.number("mail.max_recipients")).expect("the table bounds it");
+        let most = usize::try_from(self.profile().number("mail.max_recipients")).expect("the table bounds it");
         if most > 0 && index.to.len() + index.cc.len() > most {
             properties
                 .retain(|property| ![email_page::TO, email_page::CC, email_page::DISPLAY_TO].contains(&property.tag));
@@ -146,42 +167,15 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What the plugin makes of an item on its way to the device; `None` when it withholds it.
     fn ask_plugin(&self, folder: &Folder, class: Class, properties: Vec<Element>) -> Option<Vec<Element>> {
-        edited(self, Some(folder), Direction::Outgoing, class, properties)
-    }
-}
-
-/// What the plugin makes of an item; `None` when it withholds it. An item without any property the plugin subscribed
-/// to never reaches it.
-pub(crate) fn edited(
-    context: &Context<'_>,
-    folder: Option<&Folder>,
-    direction: Direction,
-    class: Class,
-    mut properties: Vec<Element>,
-) -> Option<Vec<Element>> {
-    let plugin = context.service.plugin();
-    let subscribed = plugin.subscribed(&context.device.facts, direction, class);
-    if subscribed.is_empty() {
-        return Some(properties);
-    }
-    let shown: Vec<Element> =
-        properties.iter().filter(|property| subscribed.contains(&property.tag)).cloned().collect();
-    if shown.is_empty() {
-        return Some(properties);
-    }
-    match plugin.item(&context.hook(folder, class, 0), direction, &shown) {
-        Verdict::Keep => Some(properties),
-        Verdict::Withhold => None,
-        Verdict::Edit(edits) => {
-            // Only what was subscribed may be edited; an edited property stays in its place.
-            for edit in edits.into_iter().filter(|edit| subscribed.contains(&edit.tag)) {
-                match properties.iter_mut().find(|property| property.tag == edit.tag) {
-                    Some(property) => *property = edit,
-                    None => properties.push(edit),
-                }
+        let mut state = self.pack_state.borrow_mut();
+        match self.asked.outgoing(&self.hook(Some(folder), 0), class, &mut state, properties) {
+            Outcome::As(properties) => Some(properties),
+            Outcome::Withheld(reason, _) => {
+                tracing::info!(user = self.user.id.0, device = self.device.key.0, reason, "a pack withholds an item");
+                None
             }
-            Some(properties)
         }
     }
 }

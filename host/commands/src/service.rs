@@ -1,9 +1,10 @@
 //! The way in.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use easel_plugin::DevicePlugin;
+use easel_plugin::{Asked, DevicePlugins};
 use easel_protocol::{Command, CommonStatus, DeviceFacts, RequestLine, Version};
 use easel_store::{Store, User, UserId};
 use jiff::Timestamp;
@@ -82,7 +83,7 @@ pub struct Policy {
 /// Everything a command works with.
 pub struct Service {
     store: Arc<dyn Store>,
-    plugin: Arc<dyn DevicePlugin>,
+    plugins: Arc<dyn DevicePlugins>,
     settings: Settings,
     clock: Clock,
     chance: Chance,
@@ -111,10 +112,10 @@ pub(crate) enum Waiting {
 
 impl Service {
     /// A service over a store, with whoever knows devices.
-    pub fn new(store: Arc<dyn Store>, plugin: Arc<dyn DevicePlugin>, settings: Settings, clock: Clock) -> Self {
+    pub fn new(store: Arc<dyn Store>, plugins: Arc<dyn DevicePlugins>, settings: Settings, clock: Clock) -> Self {
         Self {
             store,
-            plugin,
+            plugins,
             settings,
             clock,
             chance: Arc::new(rand::random),
@@ -139,8 +140,8 @@ impl Service {
         &self.settings
     }
 
-    pub(crate) fn plugin(&self) -> &dyn DevicePlugin {
-        &*self.plugin
+    pub(crate) fn plugins(&self) -> &dyn DevicePlugins {
+        &*self.plugins
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -195,8 +196,8 @@ impl Service {
     /// not, and then the User-Agent is all there is to know the device by.
     pub fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
         let known = device.and_then(|(id, kind)| self.store.device(user.id, &device::normal_id(id), kind).ok()?);
-        let profile = match known {
-            Some(device) => self.profiles.of(self.plugin(), &device),
+        let plugin = match known {
+            Some(device) => self.profiles.of(self.plugins(), &device),
             None => {
                 let (id, kind) = device.unwrap_or_default();
                 let facts = DeviceFacts {
@@ -205,11 +206,12 @@ impl Service {
                     user_agent: user_agent.trim().to_owned(),
                     ..DeviceFacts::default()
                 };
-                Arc::new(self.plugin.profile(&facts))
+                self.plugins.serve(&facts)
             }
         };
+        let profile = plugin.profile();
         let server_version = Some(profile.text("versions.server_version")).filter(|text| !text.is_empty());
-        Offer { versions: profiles::versions(&profile), server_version }
+        Offer { versions: profiles::versions(profile), server_version }
     }
 
     /// The commands this server has: the answer to OPTIONS.
@@ -228,14 +230,15 @@ impl Service {
                 return Err(dispatch::refuse(command, version, CommonStatus::ServerErrorRetryLater));
             }
         };
-        let profile = self.profiles.of(self.plugin(), &device);
+        let asked = Asked::new(self.profiles.of(self.plugins(), &device));
         Ok(Context {
             service: self,
             user: request.user,
             owner: owner(request.user),
             device,
-            ids: Ids::of(&profile),
-            profile,
+            ids: Ids::of(asked.profile()),
+            asked,
+            pack_state: RefCell::default(),
             version,
             command,
             line: request.line,

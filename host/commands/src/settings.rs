@@ -10,7 +10,7 @@ mod oof;
 use std::collections::BTreeMap;
 
 use easel_protocol::{CommonStatus, Version};
-use easel_store::{ChangeSet, Write};
+use easel_store::{ChangeSet, Write, change_device};
 use easel_wbxml::pages::settings as s;
 use easel_wbxml::{Element, Tag};
 
@@ -161,14 +161,9 @@ fn keep_information(
     context: &Context<'_>,
     told: &BTreeMap<String, String>,
 ) -> Result<Result<Option<Element>, Status>, Failure> {
-    let known = &context.device;
-    if let Some(mut device) = context.store().device(known.user, &known.id, &known.kind)? {
-        let before = device.facts.information.clone();
+    change_device(context.store(), &context.device, |device| {
         device_information::merge(&mut device.facts.information, told);
-        if device.facts.information != before {
-            context.store().put_device(&device)?;
-        }
-    }
+    })?;
     Ok(Ok(None))
 }
 

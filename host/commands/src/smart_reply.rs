@@ -28,7 +28,7 @@ fn send(context: &Context<'_>, body: &[u8]) -> Outcome<()> {
         return Ok(Err(CommonStatus::MessagePreviouslySent));
     }
     let item = match submit::original(context, &*snapshot, &message)? {
-        Ok(item) => item,
+        Ok((item, _)) => item,
         Err(status) => return Ok(Err(status)),
     };
     let id = submit::message_id(context);
@@ -41,7 +41,8 @@ fn send(context: &Context<'_>, body: &[u8]) -> Outcome<()> {
                 compose::reply(&message.mime, &original, message.replace_mime, &sending)
             })
         }
-        // An event has no text to be quoted: what is said to its people goes out as it is.
+        // An event has no text to be quoted: what is said to its people, of all of it or of one occurrence, goes out
+        // as it is.
         Content::Object(_) => compose::outgoing(&message.mime, &sending),
     };
     drop(snapshot);

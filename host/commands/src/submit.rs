@@ -7,18 +7,20 @@
 
 use std::borrow::Cow;
 
-use easel_items::compose::{Outgoing, Sending};
-use easel_items::{ComposeError, email};
+use easel_items::body::Form;
+use easel_items::compose::{Forwardee, Outgoing, Sending};
+use easel_items::{BodyPreferences, ComposeError, calendar, email};
 use easel_protocol::{
     Command, CommonStatus, FolderType, Groups, LastVerb, LongId, MailRecord, Verb, Version, parse_date_time,
 };
 use easel_store::{BlobId, ChangeSet, Content, Item, Missing, NewContent, NewOutgoing, Snapshot, StoreError, Write};
 use easel_wbxml::pages::{airsyncbase, compose_mail as cm, rights_management as rm};
 use easel_wbxml::{Element, Tag};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::{Context, Failure, flag};
-use crate::{Answer, Reply, dispatch, hierarchy};
+use crate::{Answer, Reply, dispatch, hierarchy, outgoing_mail};
 
 /// Characters of a ClientId. MS-ASCMD 2.2.3.28.1 "ClientId (SendMail, SmartForward, SmartReply)".
 const CLIENT_ID_MAX: usize = 40;
@@ -38,10 +40,25 @@ pub(crate) struct Message<'a> {
     pub(crate) replace_mime: bool,
     /// What it answers or forwards.
     pub(crate) source: Option<Source>,
+    /// To whom an event goes, where the device leaves the message to the server.
+    pub(crate) forwardees: Option<Forwardees>,
     /// Whether a copy goes to Sent Items.
     save: bool,
     /// How it is recognised.
     token: Token,
+    /// Mail that it answers or forwards besides, by Message-ID.
+    marks: Vec<(String, Verb)>,
+    /// Why the pack does not let it go.
+    withheld: Option<String>,
+}
+
+/// Whom a device names in place of a message, and what it has to say to them. MS-ASCMD 2.2.3.78 "Forwardees".
+#[derive(Debug)]
+pub(crate) struct Forwardees {
+    /// The people.
+    pub(crate) people: Vec<Forwardee>,
+    /// airsyncbase:Body.
+    pub(crate) body: Option<(Form, String)>,
 }
 
 /// What a message answers or forwards, as the device names it.
@@ -82,7 +99,10 @@ impl<'a> Message<'a> {
             replace_mime: false,
             save: line.save_in_sent,
             token: Token::Hash(hash(line.command, &source, body)),
+            marks: Vec::new(),
+            withheld: None,
             source: Some(source).filter(|source| *source != Source::default()),
+            forwardees: None,
         };
         message.bounded(context)
     }
@@ -102,12 +122,17 @@ impl<'a> Message<'a> {
             return Err(CommonStatus::IrmFeatureDisabled);
         }
         let mime = root.child(cm::MIME);
-        let body = root.child(airsyncbase::BODY).is_some();
-        match (mime, root.child(cm::FORWARDEES).is_some()) {
-            (Some(_), forwardees) if forwardees || body => return Err(CommonStatus::InvalidMimeBodyCombination),
-            (None, true) => return Err(CommonStatus::InvalidSmartForwardParameters),
-            (Some(_) | None, _) => {}
-        }
+        let body = root.child(airsyncbase::BODY);
+        let forwardees = match (mime, root.child(cm::FORWARDEES)) {
+            (Some(_), forwardees) if forwardees.or(body).is_some() => {
+                return Err(CommonStatus::InvalidMimeBodyCombination);
+            }
+            (None, Some(forwardees)) if context.command == Command::SmartForward => {
+                Some(Forwardees::read(forwardees, body)?)
+            }
+            (None, Some(_)) => return Err(CommonStatus::InvalidSmartForwardParameters),
+            (Some(_) | None, _) => None,
+        };
         let source = root.child(cm::SOURCE).map(|source| Source {
             folder: text(source, cm::FOLDER_ID),
             item: text(source, cm::ITEM_ID),
@@ -115,12 +140,19 @@ impl<'a> Message<'a> {
             instance: text(source, cm::INSTANCE_ID),
         });
         let message = Self {
-            mime: mime.ok_or(CommonStatus::InvalidXml)?.bytes(),
+            mime: match mime {
+                Some(mime) => mime.bytes(),
+                None if forwardees.is_some() => Cow::Borrowed(&[]),
+                None => return Err(CommonStatus::InvalidXml),
+            },
             replace_mime: flag(root, cm::REPLACE_MIME, false),
             // K: V14. With a value or without.
             save: flag(root, cm::SAVE_IN_SENT_ITEMS, false),
             token: Token::ClientId(client_id),
+            marks: Vec::new(),
+            withheld: None,
             source,
+            forwardees,
         };
         message.bounded(context)
     }
@@ -128,6 +160,43 @@ impl<'a> Message<'a> {
     fn bounded(self, context: &Context<'_>) -> Result<Self, CommonStatus> {
         let fits = self.mime.len() <= context.service.settings().message_bytes_max;
         if fits { Ok(self) } else { Err(CommonStatus::AttachmentIsTooLarge) }
+    }
+}
+
+impl Forwardees {
+    fn read(forwardees: &Element, body: Option<&Element>) -> Result<Self, CommonStatus> {
+        let text = |element: &Element, tag: Tag| element.text_of(tag).unwrap_or_default().trim().to_owned();
+        let people = forwardees
+            .all(cm::FORWARDEE)
+            .map(|one| Forwardee { name: text(one, cm::FORWARDEE_NAME), email: text(one, cm::FORWARDEE_EMAIL) });
+        let body = match body {
+            None => None,
+            Some(body) => {
+                let form = match text(body, airsyncbase::TYPE).as_str() {
+                    "1" => Form::Text,
+                    "2" => Form::Html,
+                    _ => return Err(CommonStatus::InvalidSmartForwardParameters),
+                };
+                Some((form, body.text_of(airsyncbase::DATA).unwrap_or_default().into_owned()))
+            }
+        };
+        Ok(Self { people: people.collect(), body })
+    }
+}
+
+impl Message<'_> {
+    /// As the pack would have it.
+    fn seen(self, context: &Context<'_>) -> Self {
+        // The server writes the message to people who are only named.
+        if self.forwardees.is_some() {
+            return self;
+        }
+        let client_id = match &self.token {
+            Token::ClientId(id) => id.as_str(),
+            Token::Hash(_) => "",
+        };
+        let outgoing_mail::Seen { mime, marks, withheld } = outgoing_mail::seen(context, self.mime, client_id);
+        Self { mime, marks, withheld, ..self }
     }
 }
 
@@ -173,13 +242,16 @@ pub(crate) fn is_repeated(
     Ok(message.token.was_sent(context, snapshot)?)
 }
 
-/// The item that a message answers or forwards.
-pub(crate) fn original(context: &Context<'_>, snapshot: &dyn Snapshot, message: &Message<'_>) -> Outcome<Item> {
+/// The item that a message answers or forwards, and the occurrence, named by its original start, if it is about one.
+pub(crate) fn original(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    message: &Message<'_>,
+) -> Outcome<(Item, Option<Timestamp>)> {
     let Some(source) = &message.source else { return Ok(Err(CommonStatus::InvalidXml)) };
-    let instance = source.instance.as_deref().map(parse_date_time);
-    if matches!(instance, Some(Err(_))) {
+    let Ok(instance) = source.instance.as_deref().map(parse_date_time).transpose() else {
         return Ok(Err(CommonStatus::InvalidDateTime));
-    }
+    };
     let id = match (&source.item, &source.long_id) {
         (None, Some(id)) if source.folder.is_none() => LongId::parse(id).ok().map(|found| found.item),
         (Some(id), None) => context.ids.parse_item(id).ok(),
@@ -188,7 +260,7 @@ pub(crate) fn original(context: &Context<'_>, snapshot: &dyn Snapshot, message: 
     };
     let item = id.map(|id| snapshot.item(id)).transpose()?.flatten();
     let Some(item) = item else { return Ok(Err(CommonStatus::ItemNotFound)) };
-    let view = hierarchy::view(snapshot, &context.profile, context.version)?;
+    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
     let shown = view.iter().find(|folder| folder.folders.contains(&item.folder));
     let is_there = |folder: &hierarchy::FolderView| {
         source.folder.as_ref().is_none_or(|named| context.ids.parse_folder(named).ok() == Some(folder.id))
@@ -196,21 +268,25 @@ pub(crate) fn original(context: &Context<'_>, snapshot: &dyn Snapshot, message: 
     if !shown.is_some_and(is_there) {
         return Ok(Err(CommonStatus::ItemNotFound));
     }
-    if instance.is_some() && !recurs(&item) {
-        return Ok(Err(CommonStatus::NoRecurrenceInCalendar));
+    if let Some(at) = instance {
+        let event = match &item.content {
+            Content::Object(text) if recurs(text) => text,
+            Content::Object(_) | Content::Mail(_) => return Ok(Err(CommonStatus::NoRecurrenceInCalendar)),
+        };
+        let body = BodyPreferences::default();
+        if calendar::check_occurrence(event, at, &context.view(&body)).is_err() {
+            return Ok(Err(CommonStatus::ItemNotFound));
+        }
     }
-    Ok(Ok(item))
+    Ok(Ok((item, instance)))
 }
 
-/// Whether an item has occurrences. RFC 5545 3.8.5.
-fn recurs(item: &Item) -> bool {
-    match &item.content {
-        Content::Mail(_) => false,
-        Content::Object(text) => text.lines().any(|line| {
-            let name = line.split([':', ';']).next().unwrap_or_default();
-            name.eq_ignore_ascii_case("RRULE") || name.eq_ignore_ascii_case("RDATE")
-        }),
-    }
+/// Whether an object has occurrences. RFC 5545 3.8.5.
+pub(crate) fn recurs(text: &str) -> bool {
+    text.lines().any(|line| {
+        let name = line.split([':', ';']).next().unwrap_or_default();
+        name.eq_ignore_ascii_case("RRULE") || name.eq_ignore_ascii_case("RDATE")
+    })
 }
 
 /// A Message-ID for a message that brings none.
@@ -245,6 +321,9 @@ pub(crate) fn submit(
     outgoing: &Outgoing,
     original: Option<(&Item, Verb)>,
 ) -> Outcome<()> {
+    if let Some(reason) = &message.withheld {
+        return withhold(context, message, reason);
+    }
     if outgoing.submit.len() > context.service.settings().message_bytes_max {
         return Ok(Err(CommonStatus::AttachmentIsTooLarge));
     }
@@ -265,6 +344,11 @@ pub(crate) fn submit(
         {
             set.writes.extend(mark(context, &*snapshot, item, verb)?);
         }
+        if attempt <= ATTEMPTS {
+            for (id, verb) in &message.marks {
+                set.writes.extend(mark_named(context, &*snapshot, id, *verb)?);
+            }
+        }
         drop(snapshot);
         set.writes.push(Write::Queue(NewOutgoing {
             sender: outgoing.sender.clone(),
@@ -281,6 +365,32 @@ pub(crate) fn submit(
         }
     }
     Ok(Ok(()))
+}
+
+/// Answers a message as sent that the pack does not let go.
+fn withhold(context: &Context<'_>, message: &Message<'_>, reason: &str) -> Outcome<()> {
+    tracing::warn!(user = context.user.id.0, device = context.device.key.0, reason, "a pack withholds a message");
+    let mut set = ChangeSet::new(context.user.id);
+    let (device, token) = (context.device.key, message.token.bytes());
+    set.writes.push(Write::RememberSent { device, token, at: context.now_ms() });
+    context.store().commit(set)?;
+    Ok(Ok(()))
+}
+
+/// Marks the mail with that Message-ID, if the owner has it.
+fn mark_named(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    message_id: &str,
+    verb: Verb,
+) -> Result<Vec<Write>, StoreError> {
+    let mut writes = Vec::new();
+    for id in snapshot.by_uid(message_id)? {
+        if let Some(item) = snapshot.item(id)? {
+            writes.extend(mark(context, snapshot, &item, verb)?);
+        }
+    }
+    Ok(writes)
 }
 
 /// The copy for Sent Items, with Bcc; one without is the very message that is sent.
@@ -307,6 +417,24 @@ fn keep(
     let Some(folder) = sent else { return Ok(None) };
     let id = context.store().reserve_items(context.user.id, 1)?;
     Ok(Some(Write::AddItem { id, folder: folder.id, content: content.clone(), facts: facts.clone() }))
+}
+
+/// A message that the server itself sends for the owner: queued, with a copy in Sent Items.
+pub(crate) fn queued(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    outgoing: &Outgoing,
+) -> Result<Vec<Write>, StoreError> {
+    let blob = context.store().put_blob(&outgoing.submit)?;
+    let (content, facts) = copy(context, outgoing, blob)?;
+    let kept = keep(context, snapshot, &content, &facts)?;
+    let queue = Write::Queue(NewOutgoing {
+        sender: outgoing.sender.clone(),
+        recipients: outgoing.recipients.clone(),
+        blob,
+        queued: context.now_ms(),
+    });
+    Ok(kept.into_iter().chain([queue]).collect())
 }
 
 /// What was done to the original, as it is now. MS-ASEMAIL 2.2.2.43 "LastVerbExecuted".
@@ -340,7 +468,7 @@ pub(crate) fn read<'a>(
     root: &'a mut Option<Element>,
 ) -> Result<Message<'a>, CommonStatus> {
     if context.version < Version::V14_0 {
-        return Message::from_mime(context, body);
+        return Message::from_mime(context, body).map(|message| message.seen(context));
     }
     if context.content_type == "message/rfc822" {
         return Err(CommonStatus::InvalidContent);
@@ -353,5 +481,5 @@ pub(crate) fn read<'a>(
     if decoded.tag != expected {
         return Err(CommonStatus::InvalidXml);
     }
-    Message::from_wbxml(context, root.insert(decoded))
+    Message::from_wbxml(context, root.insert(decoded)).map(|message| message.seen(context))
 }

@@ -16,7 +16,7 @@ pub(crate) mod server;
 pub(crate) mod wait;
 
 use easel_items::Ghosting;
-use easel_protocol::{Class, CollectionId, SyncKey, Version};
+use easel_protocol::{Class, CollectionId, ServerId, SyncKey, Version};
 use easel_store::{ChangeSet, CollectionState, Cursor, Cursors, Missing, Snapshot, StoreError, Write};
 use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
@@ -162,6 +162,12 @@ pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>) -> Result<Outcome,
     }
 }
 
+/// A folder that a collection names, and how far the device is there.
+struct Place {
+    view: FolderView,
+    state: Option<CollectionState>,
+}
+
 /// One attempt at a step.
 struct Work<'a> {
     context: &'a Context<'a>,
@@ -173,7 +179,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
-        let folders = hierarchy::view(snapshot, &context.profile, context.version)?;
+        let folders = hierarchy::view(snapshot, context.profile(), context.version)?;
         Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new() })
     }
 
@@ -184,24 +190,33 @@ impl<'a> Work<'a> {
     }
 
     fn run(&mut self, step: &Step<'_>) -> Result<Outcome, Failure> {
-        let profile_max = self.context.profile.number("sync.window_max");
+        let profile_max = self.context.profile().number("sync.window_max");
         let profile_max = usize::try_from(profile_max).expect("the table bounds it");
         let mut room = window(step.window, WINDOW_MAX).min(profile_max);
-        let mut answers = Vec::new();
-        for collection in &step.collections {
-            let Some(view) = self.folder(collection) else {
+        let places = step.collections.iter().map(|collection| self.place(collection)).collect::<Result<Vec<_>, _>>()?;
+        // Entries of lost answers come again whatever else there is: their room is nobody else's.
+        let mut owed = Vec::new();
+        for (collection, place) in step.collections.iter().zip(&places) {
+            owed.push(place.as_ref().map_or(Ok(0), |place| self.owed(collection, place))?);
+        }
+        let mut answers: Vec<CollectionAnswer> = Vec::new();
+        let mut cut = false;
+        for (at, (collection, place)) in step.collections.iter().zip(&places).enumerate() {
+            let Some(place) = place else {
                 if self.context.version >= Version::V12_1 {
                     return Ok(Outcome::Refused(refused(Status::HierarchyChanged)));
                 }
                 answers.push(failed(collection, Status::NotFound));
                 continue;
             };
-            // Nothing fits any more. Unless the device comes again anyway, one entry tells it that there is more here:
-            // without one nothing may say so (K: G17).
-            let room_left =
-                if room == 0 && !answers.iter().any(|answer: &CollectionAnswer| answer.more) { 1 } else { room };
-            let room_here = room_left.min(window(collection.window, WINDOW_DEFAULT));
-            let (answer, used) = match self.collection(collection, &view, room_here)? {
+            let free = room.saturating_sub(owed[at + 1..].iter().sum());
+            let room_here = free.min(window(collection.window, WINDOW_DEFAULT));
+            let promised = answers.iter().any(|answer| answer.more);
+            cut |= room_here == 0 && !promised && self.waits(collection, place)?;
+            // Whoever fills the answer leaves one place to those after it, and has more itself.
+            let later = step.collections.iter().zip(&places).skip(at + 1);
+            let later: Vec<_> = later.filter(|_| room_here == free && room_here > 1 && !promised).collect();
+            let (answer, used) = match self.collection(collection, place, room_here, &later)? {
                 Ok(done) => done,
                 Err(OptionsError::Malformed) => (failed(collection, Status::ProtocolError), 0),
                 Err(OptionsError::Common(status)) if self.context.version >= Version::V14_0 => {
@@ -212,8 +227,49 @@ impl<'a> Work<'a> {
             room -= used.min(room);
             answers.push(answer);
         }
+        // A collection that found no room is left out. The device must come again for it, and a collection may only
+        // say so beside an entry (K: G17).
+        if cut && !answers.iter().any(|answer| answer.more) {
+            let full = answers.iter_mut().rev().find(|answer| !answer.entries.is_empty());
+            full.into_iter().for_each(|answer| answer.more = true);
+        }
         let news = answers.iter().any(|answer| answer.news);
         Ok(if news { Outcome::News(answers) } else { Outcome::Nothing(answers) })
+    }
+
+    /// The folder a collection names and how far the device is there; `None` when there is no such folder.
+    fn place(&self, collection: &Collection<'_>) -> Result<Option<Place>, StoreError> {
+        let Some(view) = self.folder(collection) else { return Ok(None) };
+        let state = self.snapshot.collection(self.context.device.key, view.id)?;
+        Ok(Some(Place { view, state }))
+    }
+
+    /// How many entries a collection sends once more because the answer that held them was lost.
+    fn owed(&self, collection: &Collection<'_>, place: &Place) -> Result<usize, StoreError> {
+        match (&place.state, collection.key) {
+            (Some(state), Some(key)) if key != state.key() && state.is_previous(key) => {
+                let sticky = Sticky::default();
+                self.server(&place.view, &sticky, None).repeats(&state.before, &state.after)
+            }
+            (_, _) => Ok(0),
+        }
+    }
+
+    /// Whether a collection has something to send.
+    fn waits(&self, collection: &Collection<'_>, place: &Place) -> Result<bool, StoreError> {
+        let Some(state) = place.state.as_ref().filter(|state| collection.key == Some(state.key())) else {
+            return Ok(false);
+        };
+        let class = place.view.class().expect("only folders with a class are in the view");
+        let mut sticky: Sticky = unpack(&state.options).unwrap_or_default();
+        if !collection.get_changes.unwrap_or(true) || sticky.replace(&collection.options, class).is_err() {
+            return Ok(false);
+        }
+        Ok(self.server(&place.view, &sticky, None).waiting(&state.after, 1)? > 0)
+    }
+
+    fn server<'s>(&'s self, view: &'s FolderView, sticky: &'s Sticky, deadline: Option<i64>) -> Server<'s> {
+        Server { context: self.context, snapshot: self.snapshot, view, sticky, edits: &self.edits, deadline }
     }
 
     /// The folder a collection names; in 2.5 the class alone names its default folder.
@@ -235,19 +291,20 @@ impl<'a> Work<'a> {
     fn collection(
         &mut self,
         collection: &Collection<'_>,
-        view: &FolderView,
+        place: &Place,
         room: usize,
+        later: &[(&Collection<'_>, &Option<Place>)],
     ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+        let Place { view, state } = place;
         let class = view.class().expect("only folders with a class are in the view");
-        let state = self.snapshot.collection(self.context.device.key, view.id)?;
         match (collection.key, state) {
-            (Some(SyncKey::Initial), state) => self.start(collection, view, class, state),
+            (Some(SyncKey::Initial), state) => self.start(collection, view, class, state.as_ref()),
             (Some(key), Some(state)) if key == state.key() || state.is_previous(key) => {
                 // A cursor from before the oldest row of the log says nothing any more.
                 if state.needs_log_after().is_some_and(|w| self.snapshot.log_floor().is_ok_and(|floor| w < floor)) {
                     return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
                 }
-                self.go_on(collection, view, class, state, room)
+                self.go_on(collection, (view, class), state, room, later)
             }
             (_, _) => Ok(Ok((failed(collection, Status::InvalidSyncKey), 0))),
         }
@@ -260,7 +317,7 @@ impl<'a> Work<'a> {
         collection: &Collection<'_>,
         view: &FolderView,
         class: Class,
-        old: Option<CollectionState>,
+        old: Option<&CollectionState>,
     ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
         if collection.get_changes == Some(true) {
             return Ok(Err(OptionsError::Malformed));
@@ -294,17 +351,17 @@ impl<'a> Work<'a> {
             entries: Vec::new(),
             news: true,
         };
-        self.keep(view.id, old.as_ref(), state);
+        self.keep(view.id, old, state);
         Ok(Ok((answer, 0)))
     }
 
     fn go_on(
         &mut self,
         collection: &Collection<'_>,
-        view: &FolderView,
-        class: Class,
-        old: CollectionState,
+        (view, class): (&FolderView, Class),
+        old: &CollectionState,
         room: usize,
+        later: &[(&Collection<'_>, &Option<Place>)],
     ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
         let repeated = collection.key != Some(old.key());
         let mut sticky: Sticky = unpack(&old.options).unwrap_or_default();
@@ -312,6 +369,9 @@ impl<'a> Work<'a> {
             return Ok(Err(error));
         }
         let held = if repeated { &old.before } else { &old.after };
+        // An answer that was lost took with it what the pack had left.
+        let pack_state = if repeated { &sticky.pack_before } else { &sticky.pack_after };
+        self.context.pack_state.replace(pack_state.clone());
         let mut edits = std::mem::take(&mut self.edits);
         let mut client = Client {
             context: self.context,
@@ -330,11 +390,21 @@ impl<'a> Work<'a> {
         }
         let Client { outcomes, responses, send, .. } = client;
         self.edits = edits;
-        let sent = self.send(collection, view, &sticky, &old, (repeated, room), &send)?;
+        let sent = if repeated {
+            self.send_again(view, &sticky, old, room, &send)?
+        } else {
+            self.send(collection, (view, &sticky), old, room, &send, later)?
+        };
         let used = sent.entries.len();
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
         let news = repeated || changes || !sent.entries.is_empty() || sent.more;
         let advances = !repeated && (changes || !sent.entries.is_empty());
+        let left = self.context.pack_state.take();
+        if advances {
+            sticky.pack_before = std::mem::replace(&mut sticky.pack_after, left);
+        } else if repeated {
+            sticky.pack_after = left;
+        }
         let state = CollectionState {
             generation: old.generation,
             step: old.step + u64::from(advances),
@@ -353,51 +423,71 @@ impl<'a> Work<'a> {
             more: sent.more,
             entries: sent.entries,
         };
-        if state != old {
-            self.keep(view.id, Some(&old), state);
+        if state != *old {
+            self.keep(view.id, Some(old), state);
         }
         Ok(Ok((answer, used)))
     }
 
+    /// What goes out, at most `room` entries. Items whose server state won come first (K: A36); those that find no room
+    /// come with the changes that follow, where they are as well.
     fn send(
         &self,
         collection: &Collection<'_>,
-        view: &FolderView,
-        sticky: &Sticky,
+        (view, sticky): (&FolderView, &Sticky),
         old: &CollectionState,
-        (repeated, room): (bool, usize),
-        winners: &[easel_protocol::ServerId],
+        room: usize,
+        winners: &[ServerId],
+        later: &[(&Collection<'_>, &Option<Place>)],
     ) -> Result<Sent, Failure> {
-        let profile = &self.context.profile;
+        let profile = self.context.profile();
         let answer_within = profile.number("sync.answer_within_s");
-        let server = Server {
-            context: self.context,
-            snapshot: self.snapshot,
-            view,
-            sticky,
-            edits: &self.edits,
-            deadline: (answer_within > 0).then(|| self.context.now_ms() + answer_within * 1000),
-        };
+        let deadline = (answer_within > 0).then(|| self.context.now_ms() + answer_within * 1000);
+        let server = self.server(view, sticky, deadline);
         let fetches = collection.commands.iter().any(|command| matches!(command, Command::Fetch { .. }));
         let quiet = (fetches && profile.flag("sync.fetch_excludes_changes"))
             || (!collection.commands.is_empty() && profile.flag("sync.changes_after_ack"))
             || !collection.get_changes.unwrap_or(true)
             || room == 0;
-        let mut sent = if repeated {
-            server.again(&old.before, &old.after)?
-        } else if quiet {
+        let won = server.winners(winners, room)?;
+        let mut sent = if quiet {
             Sent { cursors: old.after.clone(), ..Sent::default() }
         } else {
-            server.next(&old.after, room)?
+            let mut left = room - won.len();
+            if !later.is_empty() && server.waiting(&old.after, room + 1)? == room && self.one_waits(later)? {
+                left -= 1;
+            }
+            server.next(&old.after, left)?
         };
-        for item in winners {
-            let id = self.context.ids.item(*item);
-            let there =
-                sent.entries.iter().any(|entry| entry.text_of(airsync::SERVER_ID).is_some_and(|text| text == id));
-            if !there {
-                sent.entries.extend(server.winner(*item)?);
+        sent.join(won);
+        Ok(sent)
+    }
+
+    fn one_waits(&self, collections: &[(&Collection<'_>, &Option<Place>)]) -> Result<bool, StoreError> {
+        for (collection, place) in collections {
+            if let Some(place) = place
+                && self.waits(collection, place)?
+            {
+                return Ok(true);
             }
         }
+        Ok(false)
+    }
+
+    /// What a lost answer held, once more.
+    fn send_again(
+        &self,
+        view: &FolderView,
+        sticky: &Sticky,
+        old: &CollectionState,
+        room: usize,
+        winners: &[ServerId],
+    ) -> Result<Sent, Failure> {
+        let server = self.server(view, sticky, None);
+        let mut sent = server.again(&old.before, &old.after)?;
+        sent.join(server.winners(winners, room.saturating_sub(sent.entries.len()))?);
+        // What came since follows with the next key; more must not be promised without an entry (K: G17).
+        sent.more &= !sent.entries.is_empty();
         Ok(sent)
     }
 
@@ -464,7 +554,7 @@ fn failed(collection: &Collection<'_>, status: Status) -> CollectionAnswer {
 
 /// Nothing to say: nothing at all from 12.1 on, the keys once more before (K: G03).
 pub(crate) fn nothing(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
-    let empty = match context.profile.text("sync.empty_sync").as_str() {
+    let empty = match context.profile().text("sync.empty_sync").as_str() {
         "full" => false,
         "zero_byte" => true,
         _ => context.version >= Version::V12_1,

@@ -8,18 +8,17 @@
 
 mod desk;
 
-#[path = "bad_input/items.rs"]
-mod items;
-
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use desk::{Desk, Line, raw_mail};
+use easel_items::{BodyPreferences, Owner, View};
 use easel_protocol::{Class, Command, CommonStatus, FolderType, Version};
 use easel_store::Store as _;
-use easel_test_support::{HttpResponse, Identity, Phone, Sent, Transport as _};
+use easel_test_support::{HttpResponse, Identity, Phone, Sent, Transport as _, hostile};
 use easel_wbxml::pages::{airsync, airsyncbase, folder_hierarchy as fh};
 use easel_wbxml::{Element, Tag, decode, encode};
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 const WBXML: &str = "application/vnd.ms-sync.wbxml";
@@ -243,15 +242,15 @@ fn plain_mail(desk: &Desk, name: &str) {
 }
 
 fn plain_event(desk: &Desk, name: &str) {
-    desk.add(6, &items::event(name, name, ""));
+    desk.add(6, &hostile::event(name, name, ""));
 }
 
 fn plain_card(desk: &Desk, name: &str) {
-    desk.add(7, &items::card(name, ""));
+    desk.add(7, &hostile::card(name, ""));
 }
 
 fn plain_task(desk: &Desk, name: &str) {
-    desk.add(8, &items::task(name, ""));
+    desk.add(8, &hostile::task(name, ""));
 }
 
 fn deliver_all(desk: &Desk, mails: &[String]) {
@@ -260,17 +259,25 @@ fn deliver_all(desk: &Desk, mails: &[String]) {
     }
 }
 
+/// Whether an import would take the text.
+fn is_readable(class: Class, text: &str) -> bool {
+    let owner = Owner { name: "Anna".into(), addresses: vec!["anna@tenant1.example".into()], zone: TimeZone::UTC };
+    let body = BodyPreferences::default();
+    let now = "2026-03-02T10:00:00Z".parse().unwrap();
+    easel_items::facts(class, text, &View { version: Version::V16_1, owner: &owner, body: &body, now }).is_ok()
+}
+
 /// An object comes in as an import brings it: what the class refuses to read does not come in.
 fn import(desk: &Desk, folder: u64, class: Class, text: &str) {
-    if items::is_readable(class, text) {
+    if is_readable(class, text) {
         desk.add(folder, text);
     }
 }
 
 #[test]
 fn hostile_mail_does_not_keep_other_mail_from_a_phone() {
-    let hostile = |desk: &Desk| deliver_all(desk, &items::mails());
-    still_syncs(FolderType::Inbox, hostile, plain_mail, Version::V2_5);
+    let made = |desk: &Desk| deliver_all(desk, &hostile::mails());
+    still_syncs(FolderType::Inbox, made, plain_mail, Version::V2_5);
 }
 
 /// Options that ask for mail in one form each.
@@ -305,7 +312,7 @@ fn forms(version: Version) -> Vec<Vec<Element>> {
 fn hostile_mail_comes_in_every_form_of_body_and_every_version() {
     within_bounds(|| {
         let desk = Desk::new();
-        let mails = items::mails();
+        let mails = hostile::mails();
         deliver_all(&desk, &mails);
         for identity in identities() {
             for (at, form) in forms(identity.version).into_iter().enumerate() {
@@ -326,30 +333,30 @@ fn hostile_mail_comes_in_every_form_of_body_and_every_version() {
 
 #[test]
 fn hostile_events_do_not_keep_other_events_from_a_phone() {
-    let hostile = |desk: &Desk| items::events().iter().for_each(|text| import(desk, 6, Class::Calendar, text));
-    still_syncs(FolderType::Calendar, hostile, plain_event, Version::V2_5);
+    let made = |desk: &Desk| hostile::events().iter().for_each(|text| import(desk, 6, Class::Calendar, text));
+    still_syncs(FolderType::Calendar, made, plain_event, Version::V2_5);
 }
 
 #[test]
 fn hostile_cards_do_not_keep_other_cards_from_a_phone() {
-    let hostile = |desk: &Desk| items::cards().iter().for_each(|text| import(desk, 7, Class::Contacts, text));
-    still_syncs(FolderType::Contacts, hostile, plain_card, Version::V2_5);
+    let made = |desk: &Desk| hostile::cards().iter().for_each(|text| import(desk, 7, Class::Contacts, text));
+    still_syncs(FolderType::Contacts, made, plain_card, Version::V2_5);
 }
 
 #[test]
 fn hostile_tasks_do_not_keep_other_tasks_from_a_phone() {
-    let hostile = |desk: &Desk| items::tasks().iter().for_each(|text| import(desk, 8, Class::Tasks, text));
-    still_syncs(FolderType::Tasks, hostile, plain_task, Version::V2_5);
+    let made = |desk: &Desk| hostile::tasks().iter().for_each(|text| import(desk, 8, Class::Tasks, text));
+    still_syncs(FolderType::Tasks, made, plain_task, Version::V2_5);
 }
 
 #[test]
 fn what_is_no_object_at_all_is_withheld_and_the_others_come() {
-    let hostile = |desk: &Desk| {
+    let made = |desk: &Desk| {
         for text in ["", "BEGIN:VCALENDAR", "\0\0\0\0", "BEGIN:VCALENDAR\r\nEND:VCARD\r\n", "END:VCALENDAR\r\n"] {
             desk.add(6, text);
         }
     };
-    still_syncs(FolderType::Calendar, hostile, plain_event, Version::V2_5);
+    still_syncs(FolderType::Calendar, made, plain_event, Version::V2_5);
 }
 
 /// Text that handlers read as something.

@@ -8,13 +8,16 @@ use std::sync::{Arc, Mutex};
 
 use desk::{Desk, raw_mail};
 use easel_commands::{Service, Settings};
+use easel_plugin::hooks::{Answer, FolderEdit, FolderOperation, FolderVerdict, Verdict};
+use easel_plugin::item::{Edit, NewContent};
+use easel_plugin::rules::{Action, Rule};
 use easel_plugin::scripted::ScriptedPlugin;
 use easel_plugin::{Direction, Value};
 use easel_protocol::{Class, Command, FolderType, Version};
 use easel_store::{Store, Write};
 use easel_test_support::{Identity, Sent, item_text};
 use easel_wbxml::Element;
-use easel_wbxml::pages::{airsync, contacts, email, ping};
+use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping};
 
 const INBOX: u64 = 1;
 
@@ -141,11 +144,11 @@ fn g15_tc76_a_plugin_limits_the_heartbeat() {
 #[test]
 fn a_plugin_edits_and_withholds_what_goes_out() {
     let plugin = ScriptedPlugin::new().answer(Direction::Outgoing, Class::Email, &[email::SUBJECT], |_, shown| {
-        let subject = shown[0].value();
+        let subject = shown[0].text.clone().unwrap_or_default();
         if subject.starts_with("secret") {
-            return easel_plugin::Verdict::Withhold;
+            return Verdict::Withhold("it is a secret".to_owned());
         }
-        easel_plugin::Verdict::Edit(vec![Element::text(email::SUBJECT, subject.to_uppercase())])
+        Verdict::Edit(vec![Edit::Set(shown[0].node, NewContent::Text(subject.to_uppercase()))])
     });
     let desk = desk(plugin);
     for subject in ["one", "secret", "two"] {
@@ -215,6 +218,223 @@ fn n03_tc20_tc21_a_plugin_hides_the_recipients_of_a_mail_that_has_too_many() {
     let (shown, displayed) = recipients(ScriptedPlugin::new());
     assert!(shown.contains("u0@example.org, ") || shown.contains("\", \""), "K: I03. {shown}");
     assert!(displayed);
+}
+
+/// A contact as a phone sends it.
+fn card(tag: easel_wbxml::Tag, id: &str, company: &str) -> Element {
+    let data = [Element::text(contacts::COMPANY_NAME, company), Element::text(contacts::LAST_NAME, "Hopper")];
+    let name = if tag == airsync::ADD { airsync::CLIENT_ID } else { airsync::SERVER_ID };
+    Element::of(tag, [Element::text(name, id), Element::of(airsync::APPLICATION_DATA, data)])
+}
+
+#[test]
+fn what_a_plugin_withholds_from_a_phone_is_answered_as_taken_and_not_stored() {
+    let plugin = ScriptedPlugin::new()
+        .withhold(Direction::Incoming, Class::Contacts, contacts::COMPANY_NAME, |name| name == "Navy");
+    let desk = desk(plugin);
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f7", 10).unwrap();
+    let synced = phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "1", "Navy")])]).unwrap();
+    let added = synced.collections["f7"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+    assert_eq!(item_text(&added, airsync::STATUS), "1");
+    assert_eq!(desk.stored(easel_protocol::ServerId::new(1)), None);
+    // A change of something that is there leaves it as it was.
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "2", "Yale")])]).unwrap();
+    let stored = desk.stored(easel_protocol::ServerId::new(2)).unwrap();
+    assert!(stored.contains("ORG:Yale\r\n"), "{stored}");
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::CHANGE, "a2", "Navy")])]).unwrap();
+    assert_eq!(desk.stored(easel_protocol::ServerId::new(2)), Some(stored));
+}
+
+#[test]
+fn i24_i25_a_plugin_is_shown_what_this_phone_last_saw_of_an_item_it_changes() {
+    let seen: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+    let told = Arc::clone(&seen);
+    let plugin = ScriptedPlugin::new().answer_with_state(
+        Direction::Incoming,
+        Class::Contacts,
+        &[contacts::COMPANY_NAME],
+        move |_, _, _, base| {
+            told.lock().unwrap().push(base.iter().filter_map(|entry| entry.text.clone()).collect());
+            Verdict::Keep.into()
+        },
+    );
+    let desk = desk(plugin);
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f7", 10).unwrap();
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "1", "Yale")])]).unwrap();
+    let vcard = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Hopper;;;;\r\nFN:Hopper\r\nORG:UNIVAC\r\nEND:VCARD\r\n";
+    desk.edit(easel_protocol::ServerId::new(1), vcard);
+    // The phone has not seen UNIVAC yet.
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::CHANGE, "a1", "Navy")])]).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [vec![], vec!["Yale".to_owned()]]);
+}
+
+/// A plugin that counts in its state the mails it has shown to a device, and writes the count into the subject.
+fn counting(id: &str, version: &str) -> ScriptedPlugin {
+    let count = |state: &easel_plugin::hooks::State| String::from_utf8(state.bytes.clone()).unwrap().len();
+    ScriptedPlugin::new().named(id, version).answer_with_state(
+        Direction::Outgoing,
+        Class::Email,
+        &[email::SUBJECT],
+        move |_, state, shown, _| {
+            let said = format!("{}{}", state.version, count(state) + 1);
+            Answer {
+                verdict: Verdict::Edit(vec![Edit::Set(shown[0].node, NewContent::Text(said))]),
+                state: Some([state.bytes.as_slice(), b"x"].concat()),
+            }
+        },
+    )
+}
+
+fn subjects(phone: &easel_test_support::Phone<desk::Line>) -> Vec<String> {
+    let items = phone.items("f1");
+    let mut subjects: Vec<String> = items.values().map(|item| item_text(item, email::SUBJECT)).collect();
+    subjects.sort();
+    subjects
+}
+
+#[test]
+fn a_lost_answer_takes_the_state_of_the_pack_with_it() {
+    let desk = desk(counting("counter", "1"));
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f1", 10).unwrap();
+    desk.deliver(INBOX, &raw_mail("one"));
+    phone.sync_folder("f1", 10).unwrap();
+    desk.deliver(INBOX, &raw_mail("two"));
+    // The answer never arrives: the phone knows nothing of it and asks with the same key.
+    let request = phone.sync_request(&[Sent::ask("f1")]);
+    let lost = phone.ask(Command::Sync, Some(&request)).unwrap();
+    let again = phone.ask(Command::Sync, Some(&request)).unwrap();
+    assert_eq!(lost, again, "the state was taken back, so the second mail is counted as the second again");
+    phone.take_sync(again).unwrap();
+    desk.deliver(INBOX, &raw_mail("three"));
+    phone.sync_folder("f1", 10).unwrap();
+    assert_eq!(subjects(&phone), ["1", "12", "13"], "the version of who left the state, and the count");
+}
+
+#[test]
+fn another_pack_gets_no_state_and_another_version_gets_it_marked() {
+    for (id, version, expected) in [("counter", "2", "12"), ("other", "1", "1")] {
+        let mut desk = desk(counting("counter", "1"));
+        let mut phone = desk.phone(Identity::android());
+        phone.folder_sync().unwrap();
+        phone.sync_folder("f1", 10).unwrap();
+        desk.deliver(INBOX, &raw_mail("one"));
+        phone.sync_folder("f1", 10).unwrap();
+        let (store, now): (Arc<dyn Store>, _) = (desk.store.clone(), desk.now.clone());
+        let clock = Arc::new(move || *now.lock().unwrap());
+        desk.service = Arc::new(Service::new(store, Arc::new(counting(id, version)), Settings::default(), clock));
+        phone.transport.service = Arc::clone(&desk.service);
+        desk.deliver(INBOX, &raw_mail("two"));
+        phone.sync_folder("f1", 10).unwrap();
+        assert_eq!(subjects(&phone), ["1", expected], "{id} {version}");
+    }
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_leaves_the_item_and_the_state_untouched() {
+    let plugin = Arc::new(ScriptedPlugin::new().answer_with_state(
+        Direction::Outgoing,
+        Class::Email,
+        &[email::SUBJECT],
+        |_, state, _, _| {
+            assert!(state.bytes.is_empty());
+            Answer { verdict: Verdict::Edit(vec![Edit::Remove(77)]), state: Some(vec![1]) }
+        },
+    ));
+    let desk = Desk::with(plugin.clone(), Settings::default());
+    for subject in ["one", "two"] {
+        desk.deliver(INBOX, &raw_mail(subject));
+    }
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f1", 10).unwrap();
+    assert_eq!((subjects(&phone), plugin.faults()), (vec!["one".to_owned(), "two".to_owned()], 2));
+}
+
+#[test]
+fn rules_are_carried_out_without_asking_code() {
+    let rule = |direction, tag, action| Rule { class: Class::Contacts, direction, tag, action };
+    let plugin =
+        Arc::new(
+            ScriptedPlugin::new()
+                .rule(rule(Direction::Outgoing, contacts::COMPANY_NAME, Action::Truncate(2)))
+                .rule(rule(Direction::Incoming, contacts::LAST_NAME, Action::Set("Murray".into()))),
+        );
+    let desk = Desk::with(plugin.clone(), Settings::default());
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f7", 10).unwrap();
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "1", "Yale")])]).unwrap();
+    let stored = desk.stored(easel_protocol::ServerId::new(1)).unwrap();
+    assert!(stored.contains("N:Murray;;;;\r\n") && stored.contains("ORG:Yale\r\n"), "{stored}");
+    let mut other = desk.phone(Identity::iphone_today());
+    other.folder_sync().unwrap();
+    other.sync_folder("f7", 10).unwrap();
+    let items = other.items("f7");
+    assert_eq!(item_text(items.values().next().unwrap(), contacts::COMPANY_NAME), "Ya");
+    assert_eq!((plugin.asked(), plugin.opened()), (0, 0));
+}
+
+#[test]
+fn a_plugin_mends_requests_of_the_commands_it_named_and_sees_no_other() {
+    let plugin = Arc::new(ScriptedPlugin::new().on_wire(Command::FolderSync, |_, entries| {
+        let key = entries.iter().find(|entry| entry.tag == fh::SYNC_KEY).unwrap();
+        vec![Edit::Set(key.node, NewContent::Text("0".into()))]
+    }));
+    let desk = Desk::with(plugin.clone(), Settings::default());
+    let mut phone = desk.phone(Identity::android());
+    phone.provision().unwrap();
+    assert_eq!(plugin.opened(), 0, "Provision is nobody's business");
+    let body = Element::of(fh::FOLDER_SYNC, [Element::text(fh::SYNC_KEY, "whatever")]);
+    let answer = phone.ask(Command::FolderSync, Some(&body)).unwrap().unwrap();
+    assert_eq!((item_text(&answer, fh::STATUS), plugin.opened()), ("1".to_owned(), 1));
+}
+
+#[test]
+fn i20_o18_o33_a_plugin_mends_and_refuses_what_a_phone_wants_of_folders() {
+    let plugin = ScriptedPlugin::new().on_folder_change(|_, change| match change.operation {
+        FolderOperation::Create => FolderVerdict::Edit(vec![FolderEdit::ToRoot, FolderEdit::Kind(13)]),
+        FolderOperation::Update => {
+            // Deleted, and told as a change to the same name and place.
+            let same = change.same_parent && change.display_name == change.current_name;
+            FolderVerdict::Edit(if same { vec![FolderEdit::ToTrash] } else { Vec::new() })
+        }
+        FolderOperation::Delete => FolderVerdict::Refuse("this one stays".to_owned()),
+    });
+    let desk = desk(plugin);
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    let mut ask = |command, root, fields: &[(easel_wbxml::Tag, &str)]| {
+        let key = phone.hierarchy_key.clone();
+        let fields = fields.iter().map(|(tag, text)| Element::text(*tag, *text));
+        let fields = std::iter::once(Element::text(fh::SYNC_KEY, key)).chain(fields);
+        let answer = phone.ask(command, Some(&Element::of(root, fields))).unwrap().unwrap();
+        if let Some(key) = answer.text_of(fh::SYNC_KEY) {
+            phone.hierarchy_key = key.into_owned();
+        }
+        (item_text(&answer, fh::STATUS), item_text(&answer, fh::SERVER_ID))
+    };
+    // A calendar inside a contact folder, of the type of tasks.
+    let fields = [(fh::PARENT_ID, "f7"), (fh::DISPLAY_NAME, "Team"), (fh::TYPE, "15")];
+    let (status, id) = ask(Command::FolderCreate, fh::FOLDER_CREATE, &fields);
+    assert_eq!(status, "1");
+    let folder = |id: &str| {
+        let snapshot = desk.store.snapshot(desk.user.id).unwrap();
+        snapshot.folder(easel_protocol::CollectionId::parse(id).unwrap()).unwrap().unwrap()
+    };
+    assert_eq!((folder(&id).parent, folder(&id).kind), (None, FolderType::UserCalendar));
+    let fields = [(fh::SERVER_ID, id.as_str()), (fh::PARENT_ID, "0"), (fh::DISPLAY_NAME, "Team")];
+    assert_eq!(ask(Command::FolderUpdate, fh::FOLDER_UPDATE, &fields).0, "1");
+    let trash = desk.store.snapshot(desk.user.id).unwrap().folders().unwrap();
+    let trash = trash.iter().find(|folder| folder.kind == FolderType::DeletedItems).unwrap().id;
+    assert_eq!(folder(&id).parent, Some(trash));
+    let (status, _) = ask(Command::FolderDelete, fh::FOLDER_DELETE, &[(fh::SERVER_ID, id.as_str())]);
+    assert_eq!((status.as_str(), folder(&id).name.as_str()), ("3", "Team"));
 }
 
 /// Keeps the clock's type in one place.

@@ -234,6 +234,155 @@ fn g52_tc89_the_window_of_the_request_holds_over_all_collections() {
     assert!(!more(&inbox) && more(&sent));
 }
 
+/// Asks for several folders with one window for all of them: entries, and whether there is more, a folder.
+fn windowed(phone: &mut easel_test_support::Phone<desk::Line>, sent: &[Sent], window: u32) -> Vec<(usize, bool)> {
+    let mut body = phone.sync_request(sent);
+    body.push(Element::number(airsync::WINDOW_SIZE, window));
+    let answer = phone.ask(easel_protocol::Command::Sync, Some(&body)).unwrap();
+    let synced = phone.take_sync(answer).unwrap();
+    let each = sent.iter().map(|one| {
+        synced.collections.get(&one.folder).map_or((0, false), |collection| {
+            let entries = collection.child(airsync::COMMANDS).map_or(0, |commands| commands.children().count());
+            (entries, collection.child(airsync::MORE_AVAILABLE).is_some())
+        })
+    });
+    each.collect()
+}
+
+/// A phone that has begun with some folders, and how it asks for them.
+fn begun(desk: &Desk, folders: &[u64]) -> (easel_test_support::Phone<desk::Line>, Vec<Sent>) {
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let ask: Vec<Sent> = folders.iter().map(|folder| Sent::ask(&format!("f{folder}"))).collect();
+    phone.sync(&ask).unwrap();
+    (phone, ask)
+}
+
+fn deliver_many(desk: &Desk, folder: u64, count: usize) {
+    for number in 0..count {
+        desk.deliver(folder, &raw_mail(&format!("mail{number}in{folder}")));
+    }
+}
+
+#[test]
+fn g52_a_collection_that_fills_the_answer_leaves_one_place_to_the_next() {
+    let desk = Desk::new();
+    let (mut phone, ask) = begun(&desk, &[1, 4, 3]);
+    deliver_many(&desk, 1, 5);
+    deliver_many(&desk, 4, 4);
+    deliver_many(&desk, 3, 1);
+    assert_eq!(windowed(&mut phone, &ask, 5), [(4, true), (1, true), (0, false)]);
+    assert_eq!(windowed(&mut phone, &ask, 5), [(1, false), (3, false), (1, false)]);
+    assert_eq!(windowed(&mut phone, &ask, 5), [(0, false), (0, false), (0, false)]);
+}
+
+#[test]
+fn g52_a_collection_that_fills_the_answer_alone_holds_nothing_back() {
+    let desk = Desk::new();
+    let (mut phone, ask) = begun(&desk, &[1, 4]);
+    deliver_many(&desk, 1, 5);
+    assert_eq!(windowed(&mut phone, &ask, 5), [(5, false), (0, false)]);
+    deliver_many(&desk, 1, 5);
+    deliver_many(&desk, 4, 2);
+    let silent = [ask[0].clone(), Sent { get_changes: Some(false), ..ask[1].clone() }];
+    assert_eq!(windowed(&mut phone, &silent, 5), [(5, false), (0, false)], "the second was not asked");
+}
+
+#[test]
+fn g52_g17_with_a_window_of_one_the_phone_comes_again_for_what_found_no_room() {
+    let desk = Desk::new();
+    let (mut phone, ask) = begun(&desk, &[1, 4, 3]);
+    for folder in [1, 4, 3] {
+        deliver_many(&desk, folder, 1);
+    }
+    assert_eq!(windowed(&mut phone, &ask, 1), [(1, true), (0, false), (0, false)]);
+    assert_eq!(windowed(&mut phone, &ask, 1), [(0, false), (1, true), (0, false)]);
+    assert_eq!(windowed(&mut phone, &ask, 1), [(0, false), (0, false), (1, false)]);
+}
+
+#[test]
+fn g52_entries_of_a_lost_answer_take_places_before_new_ones() {
+    let desk = Desk::new();
+    let (mut phone, ask) = begun(&desk, &[1, 4]);
+    deliver_many(&desk, 4, 4);
+    let before = phone.collections.clone();
+    assert_eq!(windowed(&mut phone, &ask, 5), [(0, false), (4, false)]);
+    phone.collections = before;
+    deliver_many(&desk, 1, 3);
+    assert_eq!(windowed(&mut phone, &ask, 5), [(1, true), (4, false)]);
+    assert_eq!(windowed(&mut phone, &ask, 5), [(2, false), (0, false)]);
+}
+
+#[test]
+fn g52_whatever_the_window_everything_comes_in_answers_of_at_most_so_many() {
+    for window in 1..=7 {
+        let desk = Desk::new();
+        let (mut phone, ask) = begun(&desk, &[1, 4, 3, 7]);
+        deliver_many(&desk, 1, 5);
+        deliver_many(&desk, 3, 9);
+        for number in 0..3 {
+            desk.add(
+                CONTACTS,
+                &format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:No {number}\r\nN:;No {number};;;\r\nEND:VCARD\r\n"),
+            );
+        }
+        let most = usize::try_from(window).unwrap();
+        let mut pages = 0;
+        loop {
+            let page = windowed(&mut phone, &ask, window);
+            let entries: usize = page.iter().map(|(entries, _)| entries).sum();
+            assert!(entries <= most, "{page:?} with a window of {window}");
+            pages += 1;
+            if !page.iter().any(|(_, more)| *more) {
+                break;
+            }
+            assert_eq!(entries, most, "an answer that says there is more is full: {page:?}");
+        }
+        let held: usize = ["f1", "f4", "f3", "f7"].iter().map(|folder| phone.items(folder).len()).sum();
+        assert_eq!((held, pages), (17, 17_usize.div_ceil(most)), "with a window of {window}");
+    }
+}
+
+#[test]
+fn g52_a36_what_the_server_won_is_counted_and_comes_first() {
+    let desk = Desk::new();
+    let card = |first: &str, last: &str| {
+        format!("BEGIN:VCARD\r\nVERSION:3.0\r\nFN:{first} {last}\r\nN:{last};{first};;;\r\nEND:VCARD\r\n")
+    };
+    let ids: Vec<_> = (0..4).map(|number| desk.add(CONTACTS, &card(&format!("No{number}"), "Old"))).collect();
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let folder = phone.folder(FolderType::Contacts).unwrap();
+    phone.sync_folder(&folder, 10).unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        desk.edit(*id, &card(&format!("No{number}"), "Server"));
+    }
+    let change = |id: &easel_protocol::ServerId| {
+        let data = Element::of(airsync::APPLICATION_DATA, [Element::text(contacts::LAST_NAME, "Phone")]);
+        Element::of(airsync::CHANGE, [Element::text(airsync::SERVER_ID, id.to_string()), data])
+    };
+    let server_wins = Some(vec![Element::number(airsync::CONFLICT, 1)]);
+    let commands = Sent { window: Some(2), options: server_wins, ..Sent::commands(&folder, vec![change(&ids[3])]) };
+    let before = phone.collections.clone();
+    let first = phone.sync(std::slice::from_ref(&commands)).unwrap();
+    assert_eq!((first.entries, first.more), (2, true));
+    let name = |phone: &easel_test_support::Phone<desk::Line>, at: usize| {
+        item_text(&phone.items(&folder)[&ids[at].to_string()], contacts::LAST_NAME)
+    };
+    assert_eq!(name(&phone, 3), "Server");
+    phone.collections = before;
+    let again = phone.sync(&[commands]).unwrap();
+    assert_eq!(first.collections, again.collections, "and so it is when the answer was lost");
+    let all = Sent { window: Some(1), ..Sent::commands(&folder, vec![change(&ids[1]), change(&ids[2])]) };
+    let page = phone.sync(&[all]).unwrap();
+    assert_eq!((page.entries, page.more), (1, true), "two are won, and there is room for one");
+    assert_eq!(name(&phone, 1), "Server");
+    phone.sync_folder(&folder, 1).unwrap();
+    for at in 0..4 {
+        assert_eq!(name(&phone, at), "Server");
+    }
+}
+
 #[test]
 fn g47_i12_commands_with_key_0_are_not_carried_out() {
     let desk = Desk::new();

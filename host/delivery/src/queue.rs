@@ -10,8 +10,8 @@
 //!   no way to ask (RFC 1047). The copies have one Message-ID. While the process lives it never happens: what was sent
 //!   is written down as often as it takes.
 //!
-//! There is no giving up and no bounce yet: what the smart host refuses for good stays queued, with the reason, and is
-//! tried again ever more rarely.
+//! A recipient refused for good (5xx) is not tried again: the message stays queued for their sake, with the reason, until
+//! somebody has it tried once more or drops it. There is no bounce yet, and no giving up on what is refused for now.
 
 mod attempt;
 mod line_stream;
@@ -19,6 +19,7 @@ mod lines;
 mod local;
 mod retry;
 mod runner;
+mod seven_bit;
 mod smart_host;
 
 use std::fmt;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use easel_delivery::queue::{Login, Patience, QueueOptions, SmartHost, Tls, run};
 use easel_delivery::{DeliveryError, Running};
-use easel_store::{Event, Outgoing, Store as _};
+use easel_store::{Event, Outgoing, OutgoingId, Store as _};
 use support::smtp::{Script, Sent, SmtpServer};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
 use tokio::sync::{mpsc, watch};
@@ -220,7 +220,7 @@ async fn a_temporary_refusal_keeps_only_who_was_refused_and_only_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_refusal_for_good_loses_nothing_and_is_not_pressed() {
+async fn a_refusal_for_good_loses_nothing_and_is_not_tried_again_by_itself() {
     for (line, reply) in
         [("RCPT", "550 5.1.1 unknown"), ("MAIL", "550 5.7.1 not you"), ("DATA", "554 no"), (".", "554 5.7.1 spam")]
     {
@@ -228,10 +228,72 @@ async fn a_refusal_for_good_loses_nothing_and_is_not_pressed() {
         let mut queue = Queue::start(Some(host(&server, Tls::None)));
         queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
         let row = queue.row().await;
-        assert_eq!((row.recipients.len(), row.attempts, minutes_off(&row)), (1, 1, 360), "{line}");
-        assert!(row.last_error.clone().unwrap().contains(&reply[..3]), "{:?}", row.last_error);
-        assert_eq!((queue.stop().await.queued(), server.sent.len()), (vec![row], 0));
+        assert_eq!((row.recipients.len(), row.attempts), (0, 1), "{line}");
+        assert_eq!(row.failed.iter().map(|failed| failed.recipient.as_str()).collect::<Vec<_>>(), ["x@y.example"]);
+        assert!(row.failed[0].reason.contains(&reply[..3]), "{:?}", row.failed);
+        assert!(row.last_error.as_ref().unwrap().contains("<x@y.example>: "), "{:?}", row.last_error);
+        // A year later another message goes, and nobody has asked for this one again.
+        server.script.lock().unwrap().replies.clear();
+        let asked = server.said("RCPT");
+        queue.later(366 * 24 * 60);
+        queue.store.queue("anna@ox.io", &["z@y.example"], MAIL);
+        assert!(queue.row().await.failed.is_empty());
+        assert_eq!(server.said("RCPT"), asked + 1, "{line}");
+        assert_eq!(queue.store.list_outgoing(OutgoingId(0), 9).unwrap(), std::slice::from_ref(&row));
+        // Until somebody has it tried once more.
+        assert!(queue.store.retry_outgoing(row.id, queue.clock.now_ms()).unwrap());
+        let row = queue.row().await;
+        assert!(row.recipients.is_empty() && row.failed.is_empty());
+        assert!(queue.stop().await.list_outgoing(OutgoingId(0), 9).unwrap().is_empty());
+        assert_eq!(server.said("RCPT TO:<x@y.example>"), if line == "MAIL" { 1 } else { 2 });
     }
+}
+
+#[tokio::test]
+async fn who_is_refused_for_good_does_not_hold_up_who_is_refused_for_now() {
+    let script = Script::offering(&OFFERED).saying("RCPT TO:<no@", "550 no").saying("RCPT TO:<full@", "452 full");
+    let mut server = SmtpServer::start(script, false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["no@y.example", "x@y.example", "full@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.as_slice(), minutes_off(&row)), (&["full@y.example".to_owned()][..], 1));
+    assert_eq!((row.failed.len(), row.failed[0].recipient.as_str()), (1, "no@y.example"));
+    assert!(row.last_error.unwrap().contains("452"));
+    assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<x@y.example>"]);
+    server.script.lock().unwrap().replies.remove("RCPT TO:<full@");
+    queue.later(1);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
+    assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<full@y.example>"]);
+    assert_eq!((server.said("RCPT TO:<no@"), server.said("RCPT TO:<x@")), (1, 1));
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_without_8bitmime_gets_a_message_it_can_take() {
+    let mut server = SmtpServer::start(Script::offering(&[]), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    let message = "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                   Content-Transfer-Encoding: 8bit\r\n\r\nGrüße\r\n";
+    queue.store.queue("anna@ox.io", &["x@y.example"], message.as_bytes());
+    let sent = server.sent.recv().await.unwrap();
+    assert_eq!(sent.mail, "MAIL FROM:<anna@ox.io>");
+    assert_eq!(sent.data, message.replace("8bit", "quoted-printable").replace("Grüße", "Gr=C3=BC=C3=9Fe"));
+    assert!(queue.row().await.recipients.is_empty());
+    let signed = format!(
+        "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n{message}\r\n--b\r\n\
+         Content-Type: application/pkcs7-signature\r\n\r\nAAAA\r\n--b--\r\n"
+    );
+    queue.store.queue("anna@ox.io", &["x@y.example", "z@y.example"], signed.as_bytes());
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.failed.len()), (0, 2));
+    let reason = &row.failed[1].reason;
+    assert!(reason.contains("does not offer 8BITMIME") && reason.contains("signed"), "{reason}");
+    // A host that takes it gets it as it is.
+    server.script.lock().unwrap().extensions = OFFERED.to_vec();
+    queue.store.retry_outgoing(row.id, queue.clock.now_ms()).unwrap();
+    assert_eq!(server.sent.recv().await.unwrap().data, signed);
+    queue.stop().await;
 }
 
 #[tokio::test]
@@ -436,13 +498,20 @@ async fn extensions_are_used_when_needed_and_offered() {
     }
     server.script.lock().unwrap().extensions.clear();
     for (to, text, missing) in
-        [("x@y.example", "Subject: u\r\n\r\nü\r\n", "8BITMIME"), ("ü@y.example", "Subject: u\r\n\r\n", "SMTPUTF8")]
+        [("x@y.example", "Subject: ü\r\n\r\nü\r\n", "8BITMIME"), ("ü@y.example", "Subject: u\r\n\r\n", "SMTPUTF8")]
     {
         mail(&queue, to, text);
         let row = queue.row().await;
-        assert_eq!(row.recipients, [to]);
-        assert!(row.last_error.unwrap().contains(missing));
+        assert_eq!((row.recipients.len(), row.failed[0].recipient.as_str()), (0, to));
+        assert!(row.failed[0].reason.contains(missing));
     }
+    // Those whose addresses it can take are served.
+    queue.store.queue("anna@ox.io", &["ü@y.example", "x@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
+    assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<x@y.example>"]);
+    queue.store.queue("jürgen@ox.io", &["x@y.example"], MAIL);
+    assert!(queue.row().await.failed[0].reason.contains("the sender is not ASCII"));
     queue.stop().await;
 }
 
@@ -452,10 +521,10 @@ async fn nothing_stored_in_the_queue_can_leave_its_line_or_end_the_message_early
     let mut queue = Queue::start(Some(host(&server, Tls::None)));
     queue.store.queue("anna@ox.io", &["x@y.example>\r\nRCPT TO:<evil@y.example"], MAIL);
     let row = queue.row().await;
-    assert_eq!((row.recipients.len(), minutes_off(&row)), (1, 360));
+    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
     queue.store.queue("anna@ox.io>\r\nRSET\r\nMAIL FROM:<evil@y.example", &["x@y.example"], MAIL);
     let row = queue.row().await;
-    assert_eq!((row.recipients.len(), minutes_off(&row)), (1, 360));
+    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
     assert_eq!(server.lines.lock().unwrap().len(), 0);
     queue.store.queue("anna@ox.io", &["x@y.example"], b"Subject: s\n\n.\n.\r.\nMAIL FROM:<evil@y.example>\n");
     assert!(queue.row().await.recipients.is_empty());

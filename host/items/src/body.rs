@@ -13,6 +13,7 @@
 
 mod cut;
 mod html;
+mod own;
 mod plain;
 
 use easel_protocol::Version;
@@ -135,8 +136,8 @@ pub fn body(source: &dyn Source, view: &View<'_>) -> Result<Option<Element>, Ite
     Ok(Some(finish(Element::of(airsyncbase::BODY, head), &chosen, source, view)?))
 }
 
-/// `airsyncbase:BodyPart`, from 14.1, if the device asked for it; always HTML. The part that is special to the message
-/// is taken to be all of it.
+/// `airsyncbase:BodyPart`, from 14.1, if the device asked for it; always HTML. It is what the message itself says, without
+/// the history that its mail program quoted below.
 pub fn body_part(source: &dyn Source, view: &View<'_>) -> Result<Option<Element>, ItemError> {
     let Some(wanted) = view.body.part.filter(|_| view.version >= Version::V14_1) else { return Ok(None) };
     let preference = BodyPreference {
@@ -145,6 +146,7 @@ pub fn body_part(source: &dyn Source, view: &View<'_>) -> Result<Option<Element>
         all_or_none: wanted.all_or_none,
         preview: wanted.preview,
     };
+    let source = &own::Own(source);
     let chosen = match shaped(source, Form::Html, &preference)? {
         Shaped::Fits(chosen) => chosen,
         Shaped::TooLarge(chosen) => chosen,

@@ -27,15 +27,17 @@ use crate::{Applied, Edit, ItemError, View};
 
 pub use attachments::{Attachment, added_attachments, attachment, attachments};
 pub use facts::last_occurrence_end;
-pub use itip::{Message, Responded, Response, messages, received, respond};
-pub use meeting::{global_obj_id, meeting_request, message_class, method, uid_of_global_obj_id};
+pub use itip::{Forwarded, Message, Responded, Response, check_occurrence, forwarded, messages, received, respond};
+pub use meeting::{global_obj_id, meeting_request, message_class, method, uid, uid_of_global_obj_id};
 pub use split::split;
 
 /// The properties of an event, in the schema's order.
 ///
-/// A series whose rule no pattern says is an error, [`ItemError::Rule`] of `Recurrence`: a wrong pattern is never sent.
+/// A series that no pattern says is shown by one that covers it (see [`crate::recurrence::Cover`]). One whose
+/// occurrences are not known, such as those of an unknown calendar, is an error, [`ItemError::Rule`] of `Recurrence`: a
+/// wrong pattern is never sent.
 pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
-    let data = show::event(&stored::Stored::parse(content)?, view)?;
+    let data = show::event(&stored::Stored::parse(content)?, view, None)?;
     Ok(data.children().cloned().collect())
 }
 

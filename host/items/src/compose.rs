@@ -10,6 +10,8 @@
 //! ```
 
 mod envelope;
+mod event;
+mod look;
 mod original;
 mod quote;
 
@@ -21,6 +23,8 @@ use crate::email::{Index, Raw};
 use crate::{ComposeError, Owner};
 
 pub use envelope::RECIPIENTS_MAX;
+pub use event::{Forwardee, itip, to_forwardees};
+pub use look::{Look, LookedPart, Mend, look, mended};
 
 /// Who sends, when, and how the message is told from every other one.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +81,7 @@ pub fn reply(
     sending: &Sending<'_>,
 ) -> Result<Outgoing, ComposeError> {
     let tree = parsed(mime)?;
-    joined(mime, &tree, original, sending, !replace_mime, Vec::new())
+    joined(mime, &tree, Some((original, !replace_mime)), sending, Vec::new())
 }
 
 /// SmartForward. The original is written below the text and its attachments are attached; what is signed, encrypted or
@@ -92,7 +96,14 @@ pub fn forward(
     let tree = parsed(mime)?;
     let whole = original.index.class.is_smime();
     let attached = if whole { vec![original::message(original)?] } else { original::attachments(original)? };
-    joined(mime, &tree, original, sending, !replace_mime && !whole, attached)
+    joined(mime, &tree, Some((original, !replace_mime && !whole)), sending, attached)
+}
+
+/// SmartForward of an event: `calendar`, which [`forwarded`](crate::calendar::forwarded) made, goes along as an
+/// invitation.
+pub fn forward_event(mime: &[u8], calendar: &str, sending: &Sending<'_>) -> Result<Outgoing, ComposeError> {
+    let tree = parsed(mime)?;
+    joined(mime, &tree, None, sending, vec![event::part(calendar)])
 }
 
 fn parsed(mime: &[u8]) -> Result<Tree, ComposeError> {
@@ -104,18 +115,20 @@ fn parsed(mime: &[u8]) -> Result<Tree, ComposeError> {
     if known { Ok(tree) } else { Err(ComposeError::NotMime) }
 }
 
-/// The device's message with the original below its text and `attached` behind it.
+/// The device's message, with the original below its text if it is to be quoted, and `attached` behind it.
 fn joined(
     mime: &[u8],
     tree: &Tree,
-    original: &Original<'_>,
+    original: Option<(&Original<'_>, bool)>,
     sending: &Sending<'_>,
-    quote: bool,
     attached: Vec<Vec<u8>>,
 ) -> Result<Outgoing, ComposeError> {
     let content = &tree.root().content;
     let sealed = content.is("multipart", "signed") || content.media.1.ends_with("pkcs7-mime");
-    let quoted = if quote && !sealed { quote::bodies(mime, tree, original)? } else { quote::Quoted::default() };
+    let quoted = match original {
+        Some((original, true)) if !sealed => quote::bodies(mime, tree, original)?,
+        Some(_) | None => quote::Quoted::default(),
+    };
     let replace = |number: usize| -> Option<Replaced> {
         quoted.parts.iter().find(|(part, _)| *part == number).map(|(_, replaced)| replaced.clone())
     };
@@ -127,7 +140,7 @@ fn joined(
     } else {
         Some(original::wrapped(mime, tree, changed.as_ref(), &mut body, &behind, sending))
     };
-    envelope::finish(mime, tree, changed.as_ref(), Some(original), body, sending)
+    envelope::finish(mime, tree, changed.as_ref(), original.map(|(original, _)| original), body, sending)
 }
 
 #[cfg(test)]

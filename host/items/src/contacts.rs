@@ -52,7 +52,8 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
     if before.is_none() || !edit.data.is_empty() {
         let shown_name = before.as_ref().map(names::shown_name);
         let sent = Sent::new(edit, known.map(fields::shown).unwrap_or_default());
-        fields::apply(&mut card, &sent, view);
+        let unseen = known.map(slots::unseen).unwrap_or_default();
+        fields::apply(&mut card, &sent, &unseen, view);
         if let BodyEdit::Replace(body) =
             text_body::edited(edit, view, Some(&LEGACY), &known.map(note).unwrap_or_default())
         {
@@ -60,6 +61,8 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
         }
         photo::apply(&mut card, edit, known)?;
         if before.as_ref() != Some(&card) {
+            let brings = |tag: &&Tag| edit.data.text_of(**tag).is_some_and(|text| !text.trim().is_empty());
+            unseen.iter().filter(brings).for_each(|tag| slots::see(&mut card, *tag));
             names::complete(&mut card, shown_name.as_deref());
         }
     }

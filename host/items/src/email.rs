@@ -23,6 +23,7 @@ pub(crate) mod mime;
 mod properties;
 mod record;
 mod select;
+mod seven_bit;
 pub(crate) mod structure;
 
 use std::ops::Range;
@@ -33,12 +34,12 @@ pub use class::MessageClass;
 pub use conversation::thread_topic;
 pub use forms::Mail;
 pub use index::{Disposition, Index, Indexed, Mailbox, PARSER_VERSION, Part, Transfer, index};
-pub use properties::{changed, properties};
+pub use properties::{calendar_text, changed, properties};
 pub use record::{received_as_bcc, record_from_headers};
 
 pub(crate) use addresses::{addresses, written};
 pub(crate) use decode::{Decoder, guess};
-pub(crate) use header::{Field, fields, text as header_text};
+pub(crate) use header::{Field, field_end, fields, text as header_text};
 pub(crate) use select::select;
 
 use crate::ReadError;

@@ -55,7 +55,7 @@ pub enum ComposeError {
     /// Status 119.
     #[error("the message has no recipient")]
     NoRecipients,
-    /// Status 183 or 119: a recipient that no server could deliver to.
+    /// Status 116: a recipient that no server could deliver to.
     #[error("{0:?} is not an address")]
     BadRecipient(String),
     /// Status 115: more recipients than one message may have.

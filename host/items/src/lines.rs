@@ -3,6 +3,7 @@
 //! A tree of components and lines that writes every line it was not asked to change byte for byte as it was read,
 //! folding, case and unknown properties included. That is what merging stands on.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::ItemError;
@@ -338,14 +339,19 @@ fn logical_lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn unfold(raw: &str) -> String {
+fn unfold(raw: &str) -> Cow<'_, str> {
+    if let Some(line) = raw.strip_suffix('\n')
+        && memchr::memchr(b'\n', line.as_bytes()).is_none()
+    {
+        return Cow::Borrowed(line.strip_suffix('\r').unwrap_or(line));
+    }
     let mut out = String::with_capacity(raw.len());
     for (number, piece) in raw.split_inclusive('\n').enumerate() {
         let piece = piece.strip_suffix('\n').unwrap_or(piece);
         let piece = piece.strip_suffix('\r').unwrap_or(piece);
         out.push_str(if number == 0 { piece } else { piece.get(1..).unwrap_or("") });
     }
-    out
+    Cow::Owned(out)
 }
 
 fn read_line(text: &str, raw: &str) -> Option<Line> {
@@ -360,12 +366,12 @@ fn read_line(text: &str, raw: &str) -> Option<Line> {
     let mut params: Vec<(String, Vec<String>)> = Vec::new();
     let mut rest = &text[name_end..];
     while let Some(after) = rest.strip_prefix(';') {
-        let end = outside_quotes(after, |c| matches!(c, ';' | ':'))?;
+        let end = outside_quotes(after, |byte| matches!(byte, b';' | b':'))?;
         let (param, value) = after[..end].split_once('=').unwrap_or(("TYPE", &after[..end]));
         let mut values = Vec::new();
         let mut list = value;
         loop {
-            let cut = outside_quotes(list, |c| c == ',').unwrap_or(list.len());
+            let cut = outside_quotes(list, |byte| byte == b',').unwrap_or(list.len());
             values.push(unquote(&list[..cut]));
             match list.get(cut + 1..) {
                 Some(tail) => list = tail,
@@ -379,17 +385,21 @@ fn read_line(text: &str, raw: &str) -> Option<Line> {
     Some(Line { group, name: name.to_ascii_uppercase(), params, value, raw: Some(raw.to_owned()) })
 }
 
-fn outside_quotes(text: &str, wanted: impl Fn(char) -> bool) -> Option<usize> {
+/// The first of some ASCII characters that no quotes hold.
+fn outside_quotes(text: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let mut quoted = false;
-    text.char_indices().find_map(|(at, c)| {
-        quoted ^= c == '"';
-        (!quoted && wanted(c)).then_some(at)
+    text.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        !quoted && wanted(byte)
     })
 }
 
 /// RFC 6868: `^n`, `^'` and `^^` inside a parameter value.
 fn unquote(value: &str) -> String {
     let value = value.trim_matches('"');
+    if !value.contains('^') {
+        return value.to_owned();
+    }
     value.replace("^n", "\n").replace("^'", "\"").replace("^^", "^")
 }
 
@@ -415,6 +425,9 @@ pub fn escape(text: &str) -> String {
 
 /// Resolves the escapes of a text value.
 pub fn unescape(text: &str) -> String {
+    if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

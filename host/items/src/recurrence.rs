@@ -4,8 +4,10 @@
 //! object says, [`Pattern`] what a device can be told. A rule that no pattern says is an [`Unsayable`]; a wrong pattern
 //! is never made.
 
+mod cover;
 mod expand;
 mod pattern;
+mod set;
 
 use std::fmt;
 
@@ -15,8 +17,10 @@ use jiff::tz::TimeZone;
 
 use crate::lines::Line;
 
+pub use cover::{Cover, EXTRA_MAX, anchor};
 pub use expand::Occurrences;
 pub use pattern::{CALENDAR, MEETING, Names, Pattern, TASKS, Unsayable};
+pub use set::{Days, Set, SetOccurrences};
 
 /// A longer rule is none.
 const TEXT_MAX: usize = 4_096;
@@ -214,6 +218,17 @@ impl Rule {
     /// Whether it never ends.
     pub const fn is_endless(&self) -> bool {
         self.count.is_none() && self.until.is_none()
+    }
+
+    /// Makes it a rule of days, which have no times; one that counts hours is not known then. RFC 5545 3.3.10.
+    pub fn without_times(&mut self) {
+        [&mut self.by_hour, &mut self.by_minute, &mut self.by_second].into_iter().for_each(Vec::clear);
+        self.other_parts |= self.freq < Freq::Daily;
+    }
+
+    /// Whether its occurrences can be worked out here: a Gregorian rule of RFC 5545.
+    pub const fn is_known(&self) -> bool {
+        self.is_gregorian() && !self.other_parts
     }
 
     /// Whether its calendar is the Gregorian one, the only one whose occurrences are known here.

@@ -58,6 +58,8 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
     if changed {
         let task = component::main_mut(&mut calendar, TODO).expect("it was read or just made");
         task.set(Line::new("LAST-MODIFIED", compact(view.now)));
+        let task = task.clone();
+        dates::add_zone(&mut calendar, &task, &clocks, view.now);
     }
     let content = match current {
         Some(current) if !changed => current.to_owned(),
@@ -121,6 +123,7 @@ fn merge(
     if let Some(importance) = sent.of_kept(t::IMPORTANCE, number).change() {
         set_importance(task, importance);
     }
+    let implied = dates::is_implied(task);
     apply_dates(task, edit, &sent, clocks);
     apply_complete(task, edit, &sent, view)?;
     if let Some(sensitivity) = sent.of(t::SENSITIVITY, number).change() {
@@ -128,7 +131,10 @@ fn merge(
     }
     reminder::apply(task, edit.data, &sent, clocks)?;
     let known = known.as_ref().map(|(task, clocks)| (*task, clocks));
-    recurrence::apply(task, edit.data, edit.ghosting, known, clocks, view)?;
+    let repeats_anew = recurrence::apply(task, edit.data, edit.ghosting, known, clocks, view)?;
+    if repeats_anew || implied {
+        recurrence::imply_start(task);
+    }
     for (tag, name) in X_ORDINAL {
         let read = |text: &str| if tag == t::ORDINAL_DATE { dates::canonical(text) } else { Some(text.to_owned()) };
         // MS-ASTASK 2.2.2.16: not before 12.0, so that its absence says nothing there.
@@ -144,6 +150,9 @@ fn merge(
 fn apply_dates(task: &mut Component, edit: &Edit<'_>, sent: &Sent<'_>, clocks: &Clocks) {
     let start = dates::said(edit.data, sent, clocks, STARTS);
     let due = dates::said(edit.data, sent, clocks, DUE);
+    if dates::is_implied(task) && (start.is_some() || due.is_some()) {
+        task.remove("DTSTART");
+    }
     if let Some(moment) = due {
         task.remove("DURATION");
         dates::set(task, "DUE", moment, clocks);

@@ -384,7 +384,8 @@ fn profile(said: &ProfileSaid, asked: &Asked) -> Result<(String, String), Fixtur
         let value = read_value(value).ok_or_else(|| unreadable(format!("{name} cannot be {value}")))?;
         setting.check(&value).map_err(|error| unreadable(error.to_string()))?;
         expected.push(format!("{name} = {value:?}"));
-        got.push(format!("{name} = {:?}", asked.profile().get(name)));
+        let in_force = asked.profile().get(name).expect("the setting was found in the table");
+        got.push(format!("{name} = {in_force:?}"));
     }
     Ok((expected.join("\n"), got.join("\n")))
 }
@@ -545,4 +546,33 @@ fn part(text: &str, parent: Option<u32>, parts: &mut Vec<Part>) -> Vec<(String, 
         }
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scripted::ScriptedPlugin;
+
+    const WINDOW: &str = r#"
+        quirks = ["X17"]
+        says = "Short answers."
+        [device]
+        protocol = 121
+        [profile.settings]
+        "sync.window_max" = 100
+    "#;
+
+    #[test]
+    fn a_setting_is_compared_with_the_one_in_force() {
+        let fixture = Fixture::parse(WINDOW).unwrap();
+        let with = |size| ScriptedPlugin::new().set("sync.window_max", Value::Number(size));
+        assert_eq!(fixture.run(&with(100)), Ok(()));
+        assert!(matches!(fixture.run(&with(7)), Err(FixtureError::Differs { got, .. }) if got.contains("Number(7)")));
+    }
+
+    #[test]
+    fn a_setting_that_is_the_servers_own_proves_nothing() {
+        let fixture = Fixture::parse(&WINDOW.replace("100", "512")).unwrap();
+        assert!(matches!(fixture.run(&ScriptedPlugin::new()), Err(FixtureError::ProvesNothing(_))));
+    }
 }

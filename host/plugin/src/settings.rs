@@ -191,6 +191,18 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::Resend,
     },
     Setting {
+        name: "calendar.meeting_reply_by",
+        default: Default::Text("auto", &["auto", "server", "device"]),
+        expected: "auto, server or device: who mails the answer to an invitation; auto is the server from 16.0 on",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "calendar.meeting_lookup",
+        default: Default::Text("named", &["named", "calendar-first"]),
+        expected: "named or calendar-first: whether an invitation that is answered lies in the folder the device names",
+        effect: Effect::None,
+    },
+    Setting {
         name: "search.gal_default_range",
         default: Default::Number(99, 0, 99),
         expected: "the place, from 0, of the last entry sent of an address list search that names no range",
@@ -278,7 +290,8 @@ mod tests {
     use crate::Profile;
 
     /// The settings of the catalogue's groups: `group.field`, a group first.
-    const GROUPS: [&str; 8] = ["versions", "hierarchy", "sync", "push", "mail", "search", "settings", "policy"];
+    const GROUPS: [&str; 9] =
+        ["versions", "hierarchy", "sync", "push", "mail", "calendar", "search", "settings", "policy"];
 
     #[test]
     fn every_setting_has_a_name_of_its_own_in_a_known_group() {

@@ -16,6 +16,7 @@ mod login_name;
 mod mailbox;
 mod office;
 mod ownership;
+mod queue;
 mod session;
 mod socket;
 mod users;
@@ -65,6 +66,10 @@ pub(crate) enum Request {
     DeviceList { login: Option<LoginName> },
     /// Changes how a device is treated.
     DeviceDo { login: LoginName, device: String, order: DeviceOrder },
+    /// Messages in the outgoing queue after the one of that number.
+    QueueList { after: u64 },
+    /// Does something with a queued message.
+    QueueDo { number: u64, order: QueueOrder },
     /// Puts an entry into the address list of a tenant; the body is the photo.
     AddressListPut { tenant: String, entry: Box<GalEntry> },
     /// The folder of a mailbox by path, made when it is missing.
@@ -103,6 +108,8 @@ pub(crate) enum Reply {
     Users { users: Vec<UserShown> },
     /// To [`Request::DeviceList`].
     Devices { devices: Vec<DeviceShown> },
+    /// To [`Request::QueueList`]: some of them; none when there are no more.
+    Queue { messages: Vec<QueuedShown> },
     /// To [`Request::FolderOpen`].
     Folder { folder: FolderNumber },
     /// To [`Request::Folders`].
@@ -176,6 +183,15 @@ pub(crate) enum DeviceOrder {
     Unwipe,
 }
 
+/// What is done with a queued message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum QueueOrder {
+    /// Removes it: it is not sent to whoever is left.
+    Drop,
+    /// Has it tried now, for those refused for good as well.
+    Retry,
+}
+
 /// A server that runs, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ServerShown {
@@ -223,6 +239,25 @@ pub(crate) struct DeviceShown {
     pub(crate) wipe: String,
     pub(crate) versions_told: String,
     pub(crate) information: BTreeMap<String, String>,
+}
+
+/// A queued message, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueuedShown {
+    pub(crate) number: u64,
+    pub(crate) login: String,
+    pub(crate) sender: String,
+    /// Empty where the message cannot be read.
+    pub(crate) subject: String,
+    /// RFC 3339.
+    pub(crate) queued: String,
+    pub(crate) attempts: u32,
+    /// Those who are tried again, and when: RFC 3339.
+    pub(crate) waiting: Vec<String>,
+    pub(crate) next_attempt: Option<String>,
+    /// Those who were refused for good, and why.
+    pub(crate) failed: Vec<(String, String)>,
+    pub(crate) last_error: Option<String>,
 }
 
 /// A folder, for people and for export.

@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod password;
 mod progress;
+mod queue;
 mod serve;
 mod tenant;
 mod terminal;
@@ -74,6 +75,9 @@ enum Verb {
     /// Lists devices, and blocks, wipes or forgets them.
     #[command(subcommand)]
     Device(device::Verb),
+    /// Lists mail on its way out, and has it tried again or dropped.
+    #[command(subcommand)]
+    Queue(queue::Verb),
 }
 
 /// Reads the command line and does what it says.
@@ -90,6 +94,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Import(arguments) => import::run(&arguments, &file, &mut terminal),
         Verb::Export(arguments) => export::run(&arguments, &file, &mut terminal),
         Verb::Device(verb) => device::run(verb, &file, &mut terminal),
+        Verb::Queue(verb) => queue::run(verb, &file, &mut terminal),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,7 @@ mod config;
 mod export;
 mod import;
 mod logging;
+mod upkeep;
 mod wire_up;
 
 use std::process::ExitCode;

@@ -17,20 +17,17 @@ use easel_server::{
 };
 use easel_store::{LocalBus, Store, StoreError};
 use easel_store_sqlite::SqliteStore;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
 use crate::config::{self, Config, LmtpListen, SmartHostTls};
+use crate::upkeep;
 
 /// How long `serve` waits for another verb to end.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The change log is kept for devices seen within so many days.
-const LOG_DAYS: i64 = 60;
-/// How often rows of it are removed.
-const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// A store that this process owns, and the time.
 pub(crate) type Opened = (Arc<dyn Store>, Arc<dyn Clock>);
@@ -166,7 +163,7 @@ impl House {
         let sending = queue_options(config)?;
         let sending = queue::run(sending, Arc::clone(&store), Arc::clone(&now), stopped.clone());
         delivering.push(sending.map_err(ServeError::Queue)?);
-        tokio::spawn(prune(Arc::clone(&store), Arc::clone(&clock), stopped));
+        tokio::spawn(upkeep::run(Arc::clone(&store), Arc::clone(&clock), stopped));
         // Last: who reaches this socket finds everything else running.
         let server = Arc::new(server);
         let serving = Serving { logins, running: Arc::clone(&server), listening: places.clone() };
@@ -333,22 +330,4 @@ async fn take_mail_in(
         .map_err(|error| ServeError::Lmtp(asked.clone(), error))?;
     let at = running.local_address().map_or(asked, |address| address.to_string());
     Ok((running, format!("lmtp:{at}")))
-}
-
-/// Removes rows of the change log that no device in use needs any more, again and again.
-async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stopped: Shutdown) {
-    loop {
-        let now = clock.now();
-        let since = now.saturating_sub(SignedDuration::from_hours(24 * LOG_DAYS)).unwrap_or(now);
-        let pruning = Arc::clone(&store);
-        match tokio::task::spawn_blocking(move || pruning.prune_log(since.as_millisecond())).await {
-            Ok(Ok(rows)) => tracing::debug!(rows, "the change log was pruned"),
-            Ok(Err(error)) => tracing::error!(error = crate::admin::chain(&error), "the change log cannot be pruned"),
-            Err(error) => tracing::error!(%error, "the change log cannot be pruned"),
-        }
-        tokio::select! {
-            () = clock.sleep_until(now.saturating_add(PRUNE_EVERY).unwrap_or(now)) => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
-        }
-    }
 }

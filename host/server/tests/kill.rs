@@ -1,10 +1,10 @@
 //! `kill -9` at twenty seeded points of a mixed run: after each restart nothing is there twice, nothing that was
 //! answered is lost, and no phone has to start over.
 //!
-//! Two phones of one user work while mail is delivered; when the n-th answer has arrived, the server is killed with
+//! Two phones of one user work while mail is delivered, and the phone of another user waits in a Ping; when the n-th answer has arrived, the server is killed with
 //! the next requests under way. By the toss of a coin a phone does not read what is answered after the n-th, so that
-//! the server is also killed with answers on the way of which it knows and the phone does not. After the restart each phone repeats the request whose answer it never read, byte for
-//! byte, as real ones do. [`Phone`] takes any Status but success for an error, so that a Status 3, a FolderSync that
+//! the server is also killed with answers on the way of which it knows and the phone does not. After the restart each phone
+//! repeats the request whose answer it never read, byte for byte, as real ones do; the one that waited asks again. [`Phone`] takes any Status but success for an error, so that a Status 3, a FolderSync that
 //! starts over or an item that comes twice ends the test.
 
 #![expect(clippy::unwrap_used, reason = "a panic in a test says what broke")]
@@ -23,7 +23,7 @@ use easel_protocol::{Command, FolderType};
 use easel_test_support::{
     Folder, HttpResponse, Identity, Phone, Sent, Socket, Synced, Transport as _, change, item_text,
 };
-use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh};
+use easel_wbxml::pages::{airsync, compose_mail as cm, contacts, email, folder_hierarchy as fh, moves, ping};
 use easel_wbxml::{Element, decode, encode};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -37,26 +37,33 @@ const KILLS: usize = 20;
 /// A kill comes after fewer answers than this.
 const ANSWERS_MAX: usize = 40;
 const SEED: u64 = 0x0EA5_E1D1;
+/// Mails that a phone sends have numbers from here on, so many for each phone.
+const SENT_FROM: u32 = 1_000_000;
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn twenty_kills_in_a_mixed_run_duplicate_nothing_lose_nothing_and_reset_no_phone() {
     let house = House::with_tls();
+    house.add_user("ben", "ben@example.org", "ben's word");
     let mut random = StdRng::seed_from_u64(SEED);
     let mut serving = house.serve();
     let mut postman = Postman::new(house.path("house/lmtp.sock"), random.random());
     let mut owners = [(Identity::android(), "ann"), (Identity::iphone_today(), "bob")]
         .map(|(identity, name)| Owner::new(serving.address, identity, name, random.random()));
+    let mut watcher = Watcher::new(serving.address);
     for kill in 0..KILLS {
         let after = random.random_range(0..ANSWERS_MAX);
-        work_until_killed(serving, &mut owners, &mut postman, after);
+        work_until_killed(serving, &mut owners, &mut postman, &mut watcher, after);
         serving = house.serve();
+        watcher.come_back(serving.address, &house.path("house/lmtp.sock"));
         for owner in &mut owners {
             owner.come_back(serving.address);
         }
-        // The second one may have changed something since the first one looked.
-        owners[0].look_at_everything();
+        // Each may have changed something since the other one looked.
+        let sent = sent(&owners);
+        owners[0].wait_for(&sent);
+        owners[1].look_at_everything();
         let mails = owners[0].mails();
         postman.check(&mails, &format!("kill {kill} after {after} answers"));
         let (cards, folders) = expected(&owners);
@@ -64,24 +71,35 @@ fn twenty_kills_in_a_mixed_run_duplicate_nothing_lose_nothing_and_reset_no_phone
             assert_eq!(owner.mails(), mails, "kill {kill}, {}", owner.name);
             assert_eq!(owner.cards(), cards, "kill {kill}, {}", owner.name);
             assert_eq!(owner.made_folders(), folders, "kill {kill}, {}", owner.name);
+            assert_eq!(owner.copies(), sent, "kill {kill}, {}: what was sent is in Sent Items, once", owner.name);
+            owner.check_moves();
         }
     }
     let (cards, folders) = expected(&owners);
-    let worked = [postman.there.len(), cards.len(), folders.len()];
-    assert!(worked.iter().all(|count| *count > 0), "mails, contacts and folders: {worked:?}");
+    let moved = owners.iter().map(|owner| owner.moved.len()).sum();
+    let worked = [postman.there.len(), cards.len(), folders.len(), sent(&owners).len(), moved];
+    assert!(worked.iter().all(|count| *count > 0), "mails, contacts, folders, sent and moved mails: {worked:?}");
     let mut fresh = Owner::new(serving.address, Identity::iphone_3gs(), "eve", 0);
     fresh.look_at_everything();
     for owner in &owners {
         assert_eq!(fresh.mails(), owner.mails());
         assert_eq!(fresh.cards(), owner.cards());
         assert_eq!(fresh.made_folders(), owner.made_folders());
+        assert_eq!(fresh.copies(), owner.copies());
     }
-    assert_eq!(exported_mails(&house), fresh.mails().into_keys().collect::<Vec<_>>());
+    let mails: Vec<u32> = fresh.mails().into_keys().collect();
+    assert_eq!(exported_mails(&house), [mails, fresh.copies()]);
     house.run(&["check"]).ok();
 }
 
 /// Lets everybody work, and kills the server when so many answers have arrived.
-fn work_until_killed(serving: Serving, owners: &mut [Owner], postman: &mut Postman, after: usize) {
+fn work_until_killed(
+    serving: Serving,
+    owners: &mut [Owner],
+    postman: &mut Postman,
+    watcher: &mut Watcher,
+    after: usize,
+) {
     let (told, arrivals) = mpsc::channel();
     let answers = Answers { after, count: AtomicUsize::new(0), told };
     thread::scope(|scope| {
@@ -89,6 +107,7 @@ fn work_until_killed(serving: Serving, owners: &mut [Owner], postman: &mut Postm
             scope.spawn(|| owner.work(&answers));
         }
         scope.spawn(|| postman.work(&answers));
+        scope.spawn(|| watcher.wait_until_killed());
         for _ in 0..after {
             arrivals.recv_timeout(PATIENCE).expect("the server answers until it is killed");
         }
@@ -122,14 +141,24 @@ fn expected(owners: &[Owner]) -> (Vec<(String, String)>, Vec<String>) {
     (cards, folders)
 }
 
-/// The numbers of the mails in the Inbox as an export writes them.
-fn exported_mails(house: &House) -> Vec<u32> {
+/// The numbers of the mails that the owners sent.
+fn sent(owners: &[Owner]) -> Vec<u32> {
+    let mut sent: Vec<u32> = owners.iter().flat_map(|owner| owner.sent.iter().copied()).collect();
+    sent.sort_unstable();
+    sent
+}
+
+/// The numbers of the mails in Inbox and Deleted Items, and of those in Sent Items, as an export writes them.
+fn exported_mails(house: &House) -> [Vec<u32>; 2] {
     let exported = house.export("out", &[]);
-    let (_, inbox) = exported.iter().find(|(name, _)| name == "Inbox.mbox").unwrap();
-    let text = String::from_utf8(inbox.clone()).unwrap();
-    let mut numbers: Vec<u32> = text.lines().filter_map(|line| line.strip_prefix("Subject: ")).map(number).collect();
-    numbers.sort_unstable();
-    numbers
+    [&["Inbox.mbox", "Deleted Items.mbox"][..], &["Sent Items.mbox"]].map(|files| {
+        let texts = exported.iter().filter(|(name, _)| files.contains(&name.as_str()));
+        let texts: String = texts.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
+        let mut numbers: Vec<u32> =
+            texts.lines().filter_map(|line| line.strip_prefix("Subject: ")).map(number).collect();
+        numbers.sort_unstable();
+        numbers
+    })
 }
 
 fn number(subject: &str) -> u32 {
@@ -158,7 +187,7 @@ impl Postman {
             let number = self.begun;
             self.begun += 1;
             let lines = self.random.random_range(1..400);
-            if lmtp.deliver(number, lines).is_err() {
+            if lmtp.deliver("anna@example.org", number, lines).is_err() {
                 return;
             }
             self.there.insert(number);
@@ -168,10 +197,11 @@ impl Postman {
 
     #[track_caller]
     fn check(&mut self, seen: &BTreeMap<u32, String>, at: &str) {
-        let lost: Vec<_> = self.there.iter().filter(|number| !seen.contains_key(number)).collect();
+        let seen: BTreeSet<u32> = seen.keys().copied().filter(|number| *number < SENT_FROM).collect();
+        let lost: Vec<_> = self.there.difference(&seen).collect();
         assert!(lost.is_empty(), "{at}: acknowledged and lost: {lost:?}");
-        assert!(seen.keys().all(|number| *number < self.begun), "{at}: mails nobody sent");
-        self.there.extend(seen.keys());
+        assert!(seen.iter().all(|number| *number < self.begun), "{at}: mails nobody sent");
+        self.there.extend(seen);
     }
 }
 
@@ -188,13 +218,13 @@ impl Lmtp {
         Ok(lmtp)
     }
 
-    fn deliver(&mut self, number: u32, lines: usize) -> io::Result<()> {
+    fn deliver(&mut self, to: &str, number: u32, lines: usize) -> io::Result<()> {
         self.say("MAIL FROM:<sender@example.net>\r\n", "250")?;
-        self.say("RCPT TO:<anna@example.org>\r\n", "250")?;
+        self.say(&format!("RCPT TO:<{to}>\r\n"), "250")?;
         self.say("DATA\r\n", "354")?;
         let text = format!("This is line after line of mail {number}.\r\n").repeat(lines);
         let mail = format!(
-            "From: sender@example.net\r\nTo: anna@example.org\r\nMessage-ID: <{number}@example.net>\r\n\
+            "From: sender@example.net\r\nTo: {to}\r\nMessage-ID: <{number}@example.net>\r\n\
              Date: Mon, 02 Mar 2026 10:00:00 +0000\r\nSubject: mail {number}\r\n\r\n{text}.\r\n"
         );
         self.say(&mail, "250")
@@ -221,6 +251,58 @@ impl Lmtp {
     }
 }
 
+/// A phone of somebody else that waits for mail all the time.
+struct Watcher {
+    phone: Phone<Socket>,
+    inbox: String,
+    mails: u32,
+}
+
+impl Watcher {
+    fn new(address: SocketAddr) -> Self {
+        let mut phone = Phone::new(Socket::new(address, "ben", "ben's word"), Identity::iphone_3gs(), "ben");
+        phone.options().unwrap();
+        phone.folder_sync().unwrap();
+        let inbox = phone.folder(FolderType::Inbox).unwrap();
+        phone.sync_folder(&inbox, 100).unwrap();
+        Self { phone, inbox, mails: 0 }
+    }
+
+    /// Nothing happens in this mailbox: the Ping waits until the server is gone.
+    fn wait_until_killed(&mut self) {
+        let answer = self.phone.ping(std::slice::from_ref(&self.inbox), 600);
+        assert!(answer.is_err(), "there was nothing to say: {answer:?}");
+    }
+
+    /// Asks again with as few words as the server allows, and a mail that comes ends the wait.
+    fn come_back(&mut self, address: SocketAddr, lmtp: &Path) {
+        self.phone.transport = Socket::new(address, "ben", "ben's word");
+        self.mails += 1;
+        let knows_what_to_wait_for = self.mails > 1;
+        let answer = thread::scope(|scope| {
+            let waits = scope.spawn(|| {
+                if knows_what_to_wait_for {
+                    self.phone.ask(Command::Ping, None).unwrap().unwrap()
+                } else {
+                    let folder = [Element::text(ping::ID, &*self.inbox), Element::text(ping::CLASS, "Email")];
+                    let folders = Element::of(ping::FOLDERS, [Element::of(ping::FOLDER, folder)]);
+                    let body = Element::of(ping::PING, [Element::number(ping::HEARTBEAT_INTERVAL, 600), folders]);
+                    self.phone.ask(Command::Ping, Some(&body)).unwrap().unwrap()
+                }
+            });
+            Lmtp::connect(lmtp).unwrap().deliver("ben@example.org", self.mails, 1).unwrap();
+            waits.join().unwrap()
+        });
+        assert_eq!(answer.text_of(ping::STATUS).unwrap(), "2");
+        let changed = answer.child(ping::FOLDERS).unwrap();
+        assert!(changed.all(ping::FOLDER).map(Element::value).eq([self.inbox.as_str()]));
+        assert_eq!(self.phone.sync_folder(&self.inbox, 100).unwrap(), 1, "one mail came");
+        let mails: Vec<u32> =
+            self.phone.items(&self.inbox).values().map(|item| number(&item_text(item, email::SUBJECT))).collect();
+        assert_eq!(mails.len(), self.mails as usize);
+    }
+}
+
 /// A contact as its owner knows it.
 struct Card {
     id: String,
@@ -236,6 +318,8 @@ enum Errand {
     Read { mail: String },
     SyncFolders,
     MakeFolder { name: String },
+    Send { number: u32 },
+    Move { mail: String, number: u32 },
 }
 
 /// A request, kept until its answer was read.
@@ -243,6 +327,7 @@ struct Step {
     errand: Errand,
     command: Command,
     body: Element,
+    repeated: bool,
 }
 
 /// The owner of a phone, who changes only contacts of their own and marks only some mails as read, so that nothing
@@ -253,9 +338,15 @@ struct Owner {
     random: StdRng,
     inbox: String,
     book: String,
+    trash: String,
+    sent_items: String,
     made: u32,
     cards: BTreeMap<String, Card>,
     folders: Vec<String>,
+    /// The numbers of the mails that were sent.
+    sent: Vec<u32>,
+    /// What the mails that were moved are called in Deleted Items, by number.
+    moved: BTreeMap<u32, String>,
     unanswered: Option<Step>,
 }
 
@@ -266,7 +357,9 @@ impl Owner {
         phone.folder_sync().unwrap();
         let inbox = phone.folder(FolderType::Inbox).unwrap();
         let book = phone.folder(FolderType::Contacts).unwrap();
-        for folder in [&inbox, &book] {
+        let trash = phone.folder(FolderType::DeletedItems).unwrap();
+        let sent_items = phone.folder(FolderType::SentItems).unwrap();
+        for folder in [&inbox, &book, &trash, &sent_items] {
             phone.sync_folder(folder, 100).unwrap();
         }
         Self {
@@ -275,9 +368,13 @@ impl Owner {
             random: StdRng::seed_from_u64(seed),
             inbox,
             book,
+            trash,
+            sent_items,
             made: 0,
             cards: BTreeMap::new(),
             folders: Vec::new(),
+            sent: Vec::new(),
+            moved: BTreeMap::new(),
             unanswered: None,
         }
     }
@@ -297,28 +394,45 @@ impl Owner {
     fn come_back(&mut self, address: SocketAddr) {
         self.phone.transport = Socket::new(address, "anna", "anna's word");
         if let Some(step) = self.unanswered.take() {
-            assert!(self.take(step, || true), "{}: the request that was repeated is answered", self.name);
+            let again = Step { repeated: true, ..step };
+            assert!(self.take(again, || true), "{}: the request that was repeated is answered", self.name);
         }
         self.look_at_everything();
     }
 
     fn look_at_everything(&mut self) {
         self.phone.folder_sync().unwrap();
-        for folder in [self.inbox.clone(), self.book.clone()] {
+        for folder in [&self.inbox, &self.book, &self.trash, &self.sent_items].map(Clone::clone) {
             self.phone.sync_folder(&folder, 100).unwrap();
         }
+    }
+
+    /// Looks until these mails have arrived; what a phone sends is delivered after it was answered.
+    fn wait_for(&mut self, numbers: &[u32]) {
+        self.look_at_everything();
+        for _ in 0..numbers.len() {
+            let mails = self.mails();
+            if numbers.iter().all(|number| mails.contains_key(number)) {
+                break;
+            }
+            self.phone.ping(std::slice::from_ref(&self.inbox), 60).unwrap();
+            self.look_at_everything();
+        }
+        let mails = self.mails();
+        let lost: Vec<_> = numbers.iter().filter(|number| !mails.contains_key(number)).collect();
+        assert!(lost.is_empty(), "{}: sent and lost: {lost:?}", self.name);
     }
 
     fn next(&mut self) -> Step {
         let errand = self.errand();
         let (command, body) = self.request(&errand);
-        Step { errand, command, body }
+        Step { errand, command, body, repeated: false }
     }
 
     fn errand(&mut self) -> Errand {
         let some_card = self.random.random_range(0..self.cards.len().max(1));
         let some_card = self.cards.iter().nth(some_card).map(|(name, card)| (name.clone(), card.revision + 1));
-        match self.random.random_range(0..10) {
+        match self.random.random_range(0..13) {
             0..3 => {
                 self.made += 1;
                 Errand::Add { name: format!("{}-{}", self.name, self.made) }
@@ -326,6 +440,11 @@ impl Owner {
             3 | 4 => some_card.map_or(Errand::Look, |(name, revision)| Errand::Change { name, revision }),
             5 => some_card.map_or(Errand::Look, |(name, _)| Errand::Delete { name }),
             6 => self.unread().map_or(Errand::Look, |mail| Errand::Read { mail }),
+            8 => {
+                self.made += 1;
+                Errand::Send { number: SENT_FROM * if self.name == "ann" { 1 } else { 2 } + self.made }
+            }
+            9 => self.some_mail(|_| true).map_or(Errand::Look, |(mail, number)| Errand::Move { mail, number }),
             7 if self.made.is_multiple_of(2) => {
                 self.made += 1;
                 Errand::MakeFolder { name: format!("{}-{}", self.name, self.made) }
@@ -335,13 +454,18 @@ impl Owner {
         }
     }
 
-    /// A mail that is not read and that the other owner leaves alone.
+    /// A mail that is not read.
     fn unread(&self) -> Option<String> {
+        self.some_mail(|item| item_text(item, email::READ) == "0").map(|(mail, _)| mail)
+    }
+
+    /// A mail in the Inbox that was not moved away and that the other owner leaves alone, and its number.
+    fn some_mail(&self, is_wanted: impl Fn(&Element) -> bool) -> Option<(String, u32)> {
         let items = &self.phone.collections[&self.inbox].items;
-        let is_mine =
-            |item: &Element| number(&item_text(item, email::SUBJECT)).is_multiple_of(2) == (self.name == "ann");
-        let mut unread = items.iter().filter(|(_, item)| item_text(item, email::READ) == "0" && is_mine(item));
-        unread.next().map(|(id, _)| id.clone())
+        let numbered = items.iter().filter(|(_, item)| is_wanted(item));
+        let mut numbered = numbered.map(|(id, item)| (id.clone(), number(&item_text(item, email::SUBJECT))));
+        numbered
+            .find(|(_, number)| number.is_multiple_of(2) == (self.name == "ann") && !self.moved.contains_key(number))
     }
 
     fn request(&mut self, errand: &Errand) -> (Command, Element) {
@@ -353,6 +477,19 @@ impl Owner {
                 let name = Element::text(fh::DISPLAY_NAME, name.clone());
                 let kind = Element::number(fh::TYPE, FolderType::UserMail.number());
                 return (Command::FolderCreate, Element::of(fh::FOLDER_CREATE, [key(), parent, name, kind]));
+            }
+            Errand::Send { number } => {
+                let mime = format!("To: anna@example.org\r\nSubject: mail {number}\r\n\r\nFrom phone to phone.\r\n");
+                let mime = Element::opaque(cm::MIME, mime.into_bytes());
+                let id = Element::text(cm::CLIENT_ID, number.to_string());
+                let body = Element::of(cm::SEND_MAIL, [id, Element::new(cm::SAVE_IN_SENT_ITEMS), mime]);
+                return (Command::SendMail, body);
+            }
+            Errand::Move { mail, .. } => {
+                let text = |tag, text: &str| Element::text(tag, text);
+                let from_to = [text(moves::SRC_FLD_ID, &self.inbox), text(moves::DST_FLD_ID, &self.trash)];
+                let one = Element::of(moves::MOVE, [text(moves::SRC_MSG_ID, mail)].into_iter().chain(from_to));
+                return (Command::MoveItems, Element::of(moves::MOVE_ITEMS, [one]));
             }
             Errand::Look => (&self.inbox, Vec::new()),
             Errand::Read { mail } => {
@@ -399,6 +536,20 @@ impl Owner {
         match &step.errand {
             Errand::SyncFolders => drop(self.phone.take_folder_sync(answer).unwrap()),
             Errand::MakeFolder { name } => self.take_folder(name, &answer.unwrap()),
+            Errand::Send { number } => {
+                // A message that was accepted before says so when it comes again.
+                let status = answer.map(|answer| answer.text_of(cm::STATUS).unwrap().into_owned());
+                let is_good = status.is_none() || (step.repeated && status.as_deref() == Some("118"));
+                assert!(is_good, "{} sends mail {number}: {status:?}", self.name);
+                self.sent.push(*number);
+            }
+            Errand::Move { mail, number } => {
+                let answer = answer.unwrap();
+                let moved = answer.child(moves::RESPONSE).unwrap();
+                assert_eq!(moved.text_of(moves::STATUS).unwrap(), "3", "{} moves {mail}", self.name);
+                let id = moved.text_of(moves::DST_MSG_ID).unwrap().into_owned();
+                assert_eq!(self.moved.insert(*number, id), None);
+            }
             Errand::Look | Errand::Add { .. } | Errand::Change { .. } | Errand::Delete { .. } | Errand::Read { .. } => {
                 let synced = self.phone.take_sync(answer).unwrap();
                 self.take_outcome(&step.errand, &synced);
@@ -444,19 +595,39 @@ impl Owner {
                 let inbox = self.phone.collections.get_mut(&self.inbox).unwrap();
                 change(inbox.items.get_mut(mail).unwrap(), &read());
             }
-            Errand::Look | Errand::SyncFolders | Errand::MakeFolder { .. } => {}
+            Errand::Look
+            | Errand::SyncFolders
+            | Errand::MakeFolder { .. }
+            | Errand::Send { .. }
+            | Errand::Move { .. } => {}
         }
     }
 
-    /// The mails on the phone, each once: number and whether it is read.
+    /// The mails in Inbox and Deleted Items of the phone, each once: number and whether it is read.
     fn mails(&self) -> BTreeMap<u32, String> {
-        let items = self.phone.items(&self.inbox);
-        let mails: BTreeMap<_, _> = items
-            .values()
-            .map(|item| (number(&item_text(item, email::SUBJECT)), item_text(item, email::READ)))
-            .collect();
+        let items: Vec<Element> =
+            [&self.inbox, &self.trash].into_iter().flat_map(|folder| self.phone.items(folder).into_values()).collect();
+        let mails: BTreeMap<_, _> =
+            items.iter().map(|item| (number(&item_text(item, email::SUBJECT)), item_text(item, email::READ))).collect();
         assert_eq!(mails.len(), items.len(), "{} has a mail twice", self.name);
         mails
+    }
+
+    /// The numbers of the mails in Sent Items.
+    fn copies(&self) -> Vec<u32> {
+        let items = self.phone.items(&self.sent_items);
+        let mut numbers: Vec<u32> = items.values().map(|item| number(&item_text(item, email::SUBJECT))).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// What was moved is where the answer said.
+    fn check_moves(&self) {
+        let trash = self.phone.items(&self.trash);
+        for (moved, id) in &self.moved {
+            let subject = trash.get(id).map(|item| item_text(item, email::SUBJECT));
+            assert_eq!(subject, Some(format!("mail {moved}")), "{} moved it to {id}", self.name);
+        }
     }
 
     /// The contacts on the phone.

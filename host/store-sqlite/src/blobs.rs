@@ -1,9 +1,13 @@
 //! The bytes of mails, in a file of their own.
 //!
 //! A mail is committed before anything names it. What nothing names, because the process died in between or because
-//! whatever named it is gone, is swept when the store is opened, never in service: so an id that was found once stays.
+//! whatever named it is gone, is swept when the store is opened and, in service, by [`Sweep`]: only what two sweeps in
+//! turn have found unnamed, so that a mail just stored has its time until it is named and an id that was found once
+//! stays for as long as a look lasts. Pages that become free are given back to the file system a few at a time.
 
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crossbeam_channel::{Receiver, bounded};
 use easel_store::{BlobId, Missing, StoreError};
@@ -13,6 +17,7 @@ use crate::connection::Files;
 use crate::error::{Failure, SqliteError};
 use crate::schema::Opened;
 use crate::sql::int;
+use crate::warm::Touched;
 use crate::writer::Writer;
 
 /// Bytes handed to the writer at once, and written at once.
@@ -21,8 +26,14 @@ const PIECE: usize = 1 << 20;
 /// SQLite's own limit: `SQLITE_MAX_LENGTH`, one thousand million bytes, less room for the row around it.
 const BLOB_MAX: usize = 1_000_000_000 - 1024;
 
-/// Blobs removed in one transaction of the sweep.
+/// Blobs removed in one transaction when the store is opened.
 const SWEEP: usize = 1000;
+
+/// Blobs removed in one turn of the writer.
+const SWEEP_TURN: usize = 32;
+
+/// Free pages, of 16 KiB each, given back in one turn of the writer.
+const VACUUM_TURN: u32 = 64;
 
 /// Stores the bytes of a mail.
 pub(crate) fn put(writer: &Writer, bytes: &[u8]) -> Result<BlobId, StoreError> {
@@ -91,13 +102,14 @@ pub(crate) fn check(reader: &Connection, ids: &[BlobId]) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Removes what no item and no queued message names.
+/// Removes what no item and no queued message names, when the store is opened.
 pub(crate) fn sweep(files: &Files, opened: &Opened) -> Result<(), StoreError> {
     const DOING: &str = "sweeping mail that nothing names";
     let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.mail, cause));
-    let orphans = orphans(opened).map_err(failed)?;
+    let orphans = orphans((&opened.easel, NAMED), (&opened.mail, STORED)).map_err(failed)?;
     for some in orphans.chunks(SWEEP) {
-        remove(&opened.mail, some).map_err(failed)?;
+        let transaction = opened.mail.unchecked_transaction().map_err(failed)?;
+        remove(&transaction, some).and_then(|()| transaction.commit()).map_err(failed)?;
     }
     if !orphans.is_empty() {
         tracing::info!(mails = orphans.len(), "swept mail that nothing names");
@@ -105,13 +117,19 @@ pub(crate) fn sweep(files: &Files, opened: &Opened) -> Result<(), StoreError> {
     Ok(())
 }
 
+const NAMED: &str = "SELECT blob FROM content WHERE blob IS NOT NULL UNION SELECT blob FROM outgoing ORDER BY 1";
+const STORED: &str = "SELECT id FROM blob ORDER BY id";
+/// Through a reader.
+const STORED_ATTACHED: &str = "SELECT id FROM mail.blob ORDER BY id";
+
 /// Both lists are read in order and compared as they come.
-fn orphans(opened: &Opened) -> rusqlite::Result<Vec<i64>> {
-    let sql = "SELECT blob FROM content WHERE blob IS NOT NULL UNION SELECT blob FROM outgoing ORDER BY 1";
-    let mut named = opened.easel.prepare(sql)?;
+fn orphans(named: (&Connection, &str), stored: (&Connection, &str)) -> rusqlite::Result<Vec<i64>> {
+    // What is stored is listed first: what comes later is not in the list.
+    let mut stored = stored.0.prepare(stored.1)?;
+    let mut stored = stored.query_map([], |row| row.get::<_, i64>(0))?.peekable();
+    stored.peek();
+    let mut named = named.0.prepare(named.1)?;
     let mut named = named.query_map([], |row| row.get::<_, i64>(0))?;
-    let mut stored = opened.mail.prepare("SELECT id FROM blob ORDER BY id")?;
-    let stored = stored.query_map([], |row| row.get::<_, i64>(0))?;
     let mut orphans = Vec::new();
     let mut next = named.next().transpose()?;
     for id in stored {
@@ -126,12 +144,103 @@ fn orphans(opened: &Opened) -> rusqlite::Result<Vec<i64>> {
     Ok(orphans)
 }
 
+/// What sweeps in service remember.
+#[derive(Default)]
+pub(crate) struct Sweep {
+    /// What the last sweep found unnamed.
+    suspects: Mutex<HashSet<i64>>,
+    /// Mails that are being removed, or were since the sweep before: whoever names one now is refused.
+    doomed: Arc<Mutex<HashSet<BlobId>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder of this lock panics")
+}
+
+impl Sweep {
+    /// The mails that a change set must not name any more; to be asked inside a job of the writer of easel.db.
+    pub(crate) fn doomed(&self) -> Arc<Mutex<HashSet<BlobId>>> {
+        Arc::clone(&self.doomed)
+    }
+
+    /// Removes what this sweep and the one before found unnamed; how many mails. `reader` gives a reader that has no
+    /// transaction.
+    ///
+    /// The writer of easel.db learns first what is to go. From then on no change set can name it; so what is unnamed
+    /// after that stays unnamed.
+    pub(crate) fn run<R: std::ops::Deref<Target = Connection>>(
+        &self,
+        reader: impl Fn() -> Result<R, StoreError>,
+        (easel, mail): (&Writer, &Writer),
+    ) -> Result<u64, StoreError> {
+        const DOING: &str = "sweeping mail that nothing names";
+        let mut suspects = locked(&self.suspects);
+        let unnamed = || -> Result<Vec<i64>, StoreError> {
+            let reader = reader()?;
+            orphans((&reader, NAMED), (&reader, STORED_ATTACHED)).map_err(|cause| StoreError::backend(DOING, cause))
+        };
+        let found = unnamed()?;
+        let twice: Vec<BlobId> =
+            found.iter().filter(|id| suspects.contains(id)).map(|id| BlobId(id.unsigned_abs())).collect();
+        *suspects = found.into_iter().collect();
+        let doomed = self.doomed();
+        easel.run(DOING, move |_, context| {
+            context.touched = Touched::Nothing;
+            *locked(&doomed) = twice.into_iter().collect();
+            Ok(())
+        })?;
+        let mut swept = 0;
+        if !locked(&self.doomed).is_empty() {
+            let still: HashSet<BlobId> = unnamed()?.into_iter().map(|id| BlobId(id.unsigned_abs())).collect();
+            locked(&self.doomed).retain(|id| still.contains(id));
+            let going: Vec<i64> = locked(&self.doomed).iter().map(|id| int(id.0)).collect();
+            for some in going.chunks(SWEEP_TURN) {
+                let some = some.to_vec();
+                swept += some.len() as u64;
+                mail.run(DOING, move |connection, _| Ok(remove(connection, &some)?))?;
+            }
+            suspects.retain(|id| !going.contains(id));
+        }
+        while mail.run("giving free space back", |connection, _| Ok(give_back(connection)?))? {}
+        Ok(swept)
+    }
+}
+
+/// Gives some free pages back to the file system; whether there are more. A file made before this was known keeps its
+/// free pages for the mail to come, until somebody runs `PRAGMA auto_vacuum = 2; VACUUM` on it.
+fn give_back(mail: &Connection) -> rusqlite::Result<bool> {
+    const INCREMENTAL: u32 = 2;
+    let pragma = |name: &str| mail.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u32>(0));
+    if pragma("auto_vacuum")? != INCREMENTAL || pragma("freelist_count")? == 0 {
+        return Ok(false);
+    }
+    let mut vacuum = mail.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_TURN})"))?;
+    // Each step frees a page.
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    drop(rows);
+    Ok(pragma("freelist_count")? > 0)
+}
+
 fn remove(mail: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
-    let transaction = mail.unchecked_transaction()?;
-    let mut statement = transaction.prepare("DELETE FROM blob WHERE id = ?1")?;
+    let mut statement = mail.prepare_cached("DELETE FROM blob WHERE id = ?1")?;
     for id in ids {
         statement.execute(params![id])?;
     }
-    drop(statement);
-    transaction.commit()
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_are_listed_without_their_bytes() {
+        assert_eq!(crate::sql::plan(NAMED, 0).matches("COVERING INDEX content_blob").count(), 1);
+        let dir = tempfile::tempdir().unwrap();
+        let opened = crate::schema::open(&Files::inside(dir.path())).unwrap();
+        let plan: String =
+            opened.mail.query_row(&format!("EXPLAIN QUERY PLAN {STORED}"), [], |row| row.get(3)).unwrap();
+        assert_eq!(plan, "SCAN blob USING COVERING INDEX blob_id");
+    }
 }

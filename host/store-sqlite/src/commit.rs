@@ -3,7 +3,8 @@
 //! Runs inside a savepoint of the writer: whatever fails here leaves nothing. Every change of an item takes the next
 //! number of the mailbox's counter and appends a row to the log; so does, without a row, every change of the tree.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use easel_protocol::{CollectionId, Facts, Groups, MailRecord, ServerId, SyncKey, WindowKey};
 use easel_store::{
@@ -15,7 +16,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
-use crate::{devices, folders, log, outgoing, search};
+use crate::warm::{Change, Touched};
+use crate::{devices, folders, log, outgoing, removal, search};
 
 /// The mails that a change set names: they must be stored before it.
 pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
@@ -34,17 +36,26 @@ pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
 /// What a change set made.
 pub(crate) struct Made {
     pub(crate) modseq: Modseq,
-    /// How many objects wait to be indexed now.
-    pub(crate) to_index: usize,
+    /// How many objects more wait for a turn of the writer: to be indexed, or to leave.
+    pub(crate) backlog: usize,
     user: UserId,
     author: Option<DeviceKey>,
-    folders: BTreeSet<CollectionId>,
+    /// The folders touched, each with the last number that was taken there.
+    folders: BTreeMap<CollectionId, Modseq>,
     hierarchy: bool,
     queued: bool,
     highest_item: Option<u64>,
+    held: Vec<Change>,
 }
 
 impl Made {
+    /// What changes of what is held in memory.
+    pub(crate) fn touched(&mut self) -> Touched {
+        let mut held = std::mem::take(&mut self.held);
+        held.extend(self.folders.iter().map(|(folder, end)| Change::LogEnd(*folder, *end)));
+        if held.is_empty() { Touched::Nothing } else { Touched::Mailbox(self.user, held) }
+    }
+
     /// Tells memory, then whoever watches. Only once it is on the disk.
     pub(crate) fn announce(self, numbers: &Numbers, bus: &dyn Bus) {
         numbers.committed(self.user, self.modseq);
@@ -53,7 +64,8 @@ impl Made {
         }
         if self.hierarchy || !self.folders.is_empty() {
             let (user, author) = (self.user, self.author);
-            bus.publish(&Event::Mailbox { user, folders: self.folders, hierarchy: self.hierarchy, author });
+            let folders = self.folders.into_keys().collect();
+            bus.publish(&Event::Mailbox { user, folders, hierarchy: self.hierarchy, author });
         }
         if self.queued {
             bus.publish(&Event::Outgoing);
@@ -95,13 +107,14 @@ impl<'a> Step<'a> {
         let modseq = Modseq(found.optional()?.ok_or(Missing::User)?);
         let made = Made {
             modseq,
-            to_index: 0,
+            backlog: 0,
             user: changes.user,
             author: changes.author,
-            folders: BTreeSet::new(),
+            folders: BTreeMap::new(),
             hierarchy: false,
             queued: false,
             highest_item: None,
+            held: Vec::new(),
         };
         Ok(Self { connection, made, before: modseq, highest_folder: 0, hierarchy_at: None })
     }
@@ -119,7 +132,7 @@ impl<'a> Step<'a> {
             Write::ChangeRecord { id, record, groups, seen } => self.change_record(id, &record, groups, seen),
             Write::MoveItem { id, to, new_id } => self.move_item(id, to, new_id),
             Write::PutCollection { device, collection, expect, state } => {
-                self.put_collection((device, collection), expect, state.as_ref())
+                self.put_collection((device, collection), expect, state)
             }
             Write::PutDeviceValue { device, name, value } => self.put_device_value(device, name, value),
             Write::PutValue { name, value } => Ok(self.put_value(name, value)?),
@@ -145,7 +158,7 @@ impl<'a> Step<'a> {
 
     /// The counters of the mailbox.
     fn finish(self) -> Result<Made, Failure> {
-        let made = self.made;
+        let mut made = self.made;
         if made.modseq > self.before || made.highest_item.is_some() {
             let sql = "UPDATE mailbox SET modseq = ?2, hierarchy = max(hierarchy, ?3),
                            next_item = max(next_item, ?4), next_folder = max(next_folder, ?5)
@@ -157,6 +170,9 @@ impl<'a> Step<'a> {
                 made.highest_item.map_or(0, |highest| int(highest + 1)),
                 int(self.highest_folder + 1)
             ])?;
+        }
+        if made.modseq > self.before {
+            made.held.push(Change::Counters { modseq: made.modseq, hierarchy: self.hierarchy_at });
         }
         Ok(made)
     }
@@ -173,14 +189,15 @@ impl<'a> Step<'a> {
 
     /// Appends a row to the log of a folder.
     fn append(&mut self, folder: CollectionId, row: LogRow) -> Result<(), Failure> {
-        self.made.folders.insert(folder);
+        self.made.folders.insert(folder, row.modseq);
         log::append(self.connection, self.made.user, folder, &row)?;
         Ok(())
     }
 
     fn stored(&self, id: ServerId) -> Result<Stored, Failure> {
         let sql = "SELECT object, folder, changed, window, text FROM item CROSS JOIN content USING (object)
-                   WHERE user = ?1 AND id = ?2";
+                   WHERE user = ?1 AND id = ?2 AND NOT EXISTS (
+                       SELECT 1 FROM folder WHERE folder.user = ?1 AND folder.id = item.folder AND removed IS NOT NULL)";
         let values = params![int(self.made.user.0), int(id.number())];
         let found = self.connection.prepare_cached(sql)?.query_row(values, |row| {
             Ok(Stored {
@@ -263,7 +280,7 @@ impl<'a> Step<'a> {
 
     fn index(&mut self, object: i64, facts: &Facts) -> Result<(), Failure> {
         search::enqueue(self.connection, self.made.user, object, &search::text_of(facts))?;
-        self.made.to_index += 1;
+        self.made.backlog += 1;
         Ok(())
     }
 
@@ -364,13 +381,22 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    /// What lies inside goes first, so that the log tells it.
+    /// What lies inside goes first, so that the log tells it; out of a large folder it goes in turns afterwards.
     fn remove_folder(&mut self, id: CollectionId) -> Result<(), Failure> {
         let all = folders::subtree(self.connection, self.made.user, id)?;
         if all.is_empty() {
             return Err(Missing::Folder.into());
         }
         for folder in all {
+            let count = self.count(folder)?;
+            if count > removal::LARGE {
+                removal::begin(self.connection, self.made.user, folder, self.made.modseq, self.made.author)?;
+                self.made.modseq = Modseq(self.made.modseq.0 + count);
+                self.made.backlog += usize::try_from(count).unwrap_or(usize::MAX);
+                self.made.folders.insert(folder, self.made.modseq);
+                self.tree_changed();
+                continue;
+            }
             let sql = "SELECT id FROM item WHERE user = ?1 AND folder = ?2 ORDER BY window, id";
             let values = params![int(self.made.user.0), int(folder.number())];
             let items: Vec<u64> = self
@@ -383,17 +409,23 @@ impl<'a> Step<'a> {
                 self.forget(&stored)?;
             }
             folders::remove(self.connection, self.made.user, folder)?;
-            self.made.folders.insert(folder);
+            self.made.folders.insert(folder, self.made.modseq);
             self.tree_changed();
         }
         Ok(())
     }
 
+    fn count(&self, folder: CollectionId) -> Result<u64, Failure> {
+        let sql = "SELECT count(*) FROM item WHERE user = ?1 AND folder = ?2";
+        let values = [int(self.made.user.0), int(folder.number())];
+        Ok(self.connection.prepare_cached(sql)?.query_row(values, |row| number(row, 0))?)
+    }
+
     fn put_collection(
-        &self,
+        &mut self,
         place: (DeviceKey, CollectionId),
         expect: Option<SyncKey>,
-        state: Option<&CollectionState>,
+        state: Option<CollectionState>,
     ) -> Result<(), Failure> {
         let (device, collection) = place;
         devices::check(self.connection, self.made.user, device)?;
@@ -409,6 +441,7 @@ impl<'a> Step<'a> {
         let Some(state) = state else {
             let sql = "DELETE FROM collection WHERE user = ?1 AND device = ?2 AND collection = ?3";
             self.connection.prepare_cached(sql)?.execute(keys)?;
+            self.made.held.push(Change::Collection(device, collection, None));
             return Ok(());
         };
         let sql = "INSERT OR REPLACE INTO collection (user, device, collection, generation, step, needs_log, state)
@@ -420,13 +453,20 @@ impl<'a> Step<'a> {
             state.generation,
             int(state.step),
             state.needs_log_after().map(|modseq| int(modseq.0)),
-            encode(state)
+            encode(&state)
         ])?;
+        self.made.held.push(Change::Collection(device, collection, Some(Arc::new(state))));
         Ok(())
     }
 
-    fn put_device_value(&self, device: DeviceKey, name: &str, value: Option<Vec<u8>>) -> Result<(), Failure> {
+    fn put_device_value(
+        &mut self,
+        device: DeviceKey,
+        name: &'static str,
+        value: Option<Vec<u8>>,
+    ) -> Result<(), Failure> {
         devices::check(self.connection, self.made.user, device)?;
+        self.made.held.push(Change::DeviceValue(device, name, value.clone()));
         let (user, device) = (int(self.made.user.0), int(device.0));
         if let Some(value) = value {
             let sql = "INSERT OR REPLACE INTO device_value (user, device, name, value) VALUES (?1, ?2, ?3, ?4)";
@@ -438,7 +478,8 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
-    fn put_value(&self, name: &str, value: Option<Vec<u8>>) -> rusqlite::Result<()> {
+    fn put_value(&mut self, name: &'static str, value: Option<Vec<u8>>) -> rusqlite::Result<()> {
+        self.made.held.push(Change::Value(name, value.clone()));
         let user = int(self.made.user.0);
         if let Some(value) = value {
             let sql = "INSERT OR REPLACE INTO mailbox_value (user, name, value) VALUES (?1, ?2, ?3)";

@@ -85,6 +85,10 @@ pub(crate) fn set_up(connection: &Connection, files: &Files, role: Role) -> rusq
             let page = if role == Role::EaselWriter { 4096 } else { 16384 };
             // Takes effect in a new file only, and only before the WAL is made.
             connection.pragma_update(None, "page_size", page)?;
+            if role == Role::MailWriter {
+                // So does this: what is removed gives its space back (`blobs.rs`).
+                connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            }
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             // -1: the WAL is never cut while in service. Automatic checkpoints are passive.

@@ -94,6 +94,17 @@ pub(crate) fn put(connection: &Connection, mut device: Device) -> Result<Device,
     if changed == 0 { Err(Missing::Device.into()) } else { Ok(device) }
 }
 
+/// Stores `after` if what is stored still is `before`.
+pub(crate) fn replace(connection: &Connection, before: &Device, after: Device) -> Result<Device, Failure> {
+    let sql = format!("SELECT {COLUMNS} FROM device WHERE id = ?1");
+    let stored = connection.prepare_cached(&sql)?.query_row(params![int(before.key.0)], read).optional()?;
+    match stored {
+        None => Err(Missing::Device.into()),
+        Some(stored) if stored != *before => Err(StoreError::Stale.into()),
+        Some(_) => put(connection, Device { key: before.key, user: before.user, ..after }),
+    }
+}
+
 /// Forgets a device; whose it was.
 pub(crate) fn remove(connection: &Connection, key: DeviceKey) -> Result<UserId, Failure> {
     let sql = "DELETE FROM device WHERE id = ?1 RETURNING user";

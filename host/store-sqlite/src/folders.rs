@@ -1,4 +1,4 @@
-//! The tree of folders.
+//! The tree of folders: those that are not removed (`removal.rs`).
 
 use std::collections::HashMap;
 
@@ -20,12 +20,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Folder> {
 }
 
 pub(crate) fn folders(connection: &Connection, user: UserId) -> rusqlite::Result<Vec<Folder>> {
-    let sql = "SELECT id, parent, name, kind FROM folder WHERE user = ?1 ORDER BY id";
+    let sql = "SELECT id, parent, name, kind FROM folder WHERE user = ?1 AND removed IS NULL ORDER BY id";
     connection.prepare_cached(sql)?.query_map(params![int(user.0)], read)?.collect()
 }
 
 pub(crate) fn folder(connection: &Connection, user: UserId, id: CollectionId) -> rusqlite::Result<Option<Folder>> {
-    let sql = "SELECT id, parent, name, kind FROM folder WHERE user = ?1 AND id = ?2";
+    let sql = "SELECT id, parent, name, kind FROM folder WHERE user = ?1 AND id = ?2 AND removed IS NULL";
     connection.prepare_cached(sql)?.query_row(params![int(user.0), int(id.number())], read).optional()
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn reserve(connection: &Connection, user: UserId) -> Result<Collectio
 }
 
 pub(crate) fn check(connection: &Connection, user: UserId, id: CollectionId) -> Result<(), Failure> {
-    let sql = "SELECT 1 FROM folder WHERE user = ?1 AND id = ?2";
+    let sql = "SELECT 1 FROM folder WHERE user = ?1 AND id = ?2 AND removed IS NULL";
     let found = connection.prepare_cached(sql)?.exists(params![int(user.0), int(id.number())])?;
     if found { Ok(()) } else { Err(Missing::Folder.into()) }
 }
@@ -112,7 +112,7 @@ pub(crate) fn remove(connection: &Connection, user: UserId, id: CollectionId) ->
 
 /// A folder and all below it, each after what lies inside it. Empty when it is not there.
 pub(crate) fn subtree(connection: &Connection, user: UserId, id: CollectionId) -> rusqlite::Result<Vec<CollectionId>> {
-    let sql = "SELECT id, ifnull(parent, 0) FROM folder WHERE user = ?1 ORDER BY id";
+    let sql = "SELECT id, ifnull(parent, 0) FROM folder WHERE user = ?1 AND removed IS NULL ORDER BY id";
     let mut statement = connection.prepare_cached(sql)?;
     let mut inside: HashMap<u64, Vec<u64>> = HashMap::new();
     for row in statement.query_map(params![int(user.0)], |row| Ok((number(row, 0)?, number(row, 1)?)))? {

@@ -5,9 +5,11 @@
 //! The schema is `migrations/*.sql`; settings of connections are in `connection.rs`, and nowhere else. The room knows
 //! no command and parses no object.
 //!
-//! Start at [`SqliteStore::open`]; what a commit does is in `commit.rs`, what a look sees in `snapshot.rs`.
+//! Start at [`SqliteStore::open`]; what a commit does is in `commit.rs`, what a look sees in `snapshot.rs`, what is held
+//! in memory in `warm.rs`.
 
 mod blobs;
+mod chores;
 mod commit;
 mod connection;
 mod devices;
@@ -20,11 +22,13 @@ mod log;
 mod numbers;
 mod outgoing;
 mod pool;
+mod removal;
 mod schema;
 mod search;
 mod snapshot;
 mod sql;
 mod store;
+mod warm;
 mod writer;
 
 pub use error::SqliteError;

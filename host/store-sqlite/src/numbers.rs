@@ -8,6 +8,7 @@ use easel_store::{Missing, Modseq, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::sql::{int, number};
+use crate::warm::Touched;
 use crate::writer::Writer;
 
 /// Item numbers set aside in the database at once beyond those asked for, so that few mails cost a commit for their
@@ -69,7 +70,8 @@ impl Numbers {
             return Ok(first);
         }
         let whole = count + SPARE;
-        let start = writer.run(DOING, move |connection, _| {
+        let start = writer.run(DOING, move |connection, context| {
+            context.touched = Touched::Nothing;
             let sql = "UPDATE mailbox SET next_item = next_item + ?2 WHERE user = ?1 RETURNING next_item";
             let mut statement = connection.prepare_cached(sql)?;
             let next = statement.query_row(params![int(user.0), int(whole)], |row| number(row, 0)).optional()?;

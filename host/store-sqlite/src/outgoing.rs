@@ -1,11 +1,13 @@
 //! The durable queue of messages to be sent.
 
 use easel_store::{BlobId, NewOutgoing, Outgoing, OutgoingId, UserId};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::sql::{decode, encode, int, limit as bound, number};
 
-const COLUMNS: &str = "id, user, sender, recipients, blob, queued, attempts, next_attempt, last_error";
+const COLUMNS: &str = "id, user, sender, recipients, blob, queued, attempts, next_attempt, last_error,
+    failed";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
     Ok(Outgoing {
@@ -18,6 +20,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
         attempts: row.get(6)?,
         next_attempt: row.get(7)?,
         last_error: row.get(8)?,
+        failed: if row.get_ref(9)? == ValueRef::Null { Vec::new() } else { decode(row, 9)? },
     })
 }
 
@@ -35,7 +38,7 @@ pub(crate) fn queue(connection: &Connection, user: UserId, new: &NewOutgoing) ->
 }
 
 /// The plus keeps SQLite from walking through all messages by id: most of a long queue waits for its next attempt.
-const DUE: &str = "WHERE next_attempt <= ?1 ORDER BY +id LIMIT ?2";
+const DUE: &str = "WHERE waits = 1 AND next_attempt <= ?1 ORDER BY +id LIMIT ?2";
 
 pub(crate) fn due(connection: &Connection, now: i64, limit: usize) -> rusqlite::Result<Vec<Outgoing>> {
     let sql = format!("SELECT {COLUMNS} FROM outgoing {DUE}");
@@ -48,19 +51,42 @@ pub(crate) fn get(connection: &Connection, id: OutgoingId) -> rusqlite::Result<O
 }
 
 pub(crate) fn put(connection: &Connection, outgoing: &Outgoing) -> rusqlite::Result<()> {
-    if outgoing.recipients.is_empty() {
-        connection.prepare_cached("DELETE FROM outgoing WHERE id = ?1")?.execute(params![int(outgoing.id.0)])?;
+    if outgoing.recipients.is_empty() && outgoing.failed.is_empty() {
+        remove(connection, outgoing.id)?;
         return Ok(());
     }
-    let sql = "UPDATE outgoing SET recipients = ?2, attempts = ?3, next_attempt = ?4, last_error = ?5 WHERE id = ?1";
+    let sql = "UPDATE outgoing SET recipients = ?2, attempts = ?3, next_attempt = ?4, last_error = ?5, failed = ?6,
+                   waits = ?7
+               WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         int(outgoing.id.0),
         encode(&outgoing.recipients),
         outgoing.attempts,
         outgoing.next_attempt,
-        outgoing.last_error
+        outgoing.last_error,
+        (!outgoing.failed.is_empty()).then(|| encode(&outgoing.failed)),
+        !outgoing.recipients.is_empty()
     ])?;
     Ok(())
+}
+
+pub(crate) fn list(connection: &Connection, after: OutgoingId, limit: usize) -> rusqlite::Result<Vec<Outgoing>> {
+    let sql = format!("SELECT {COLUMNS} FROM outgoing WHERE id > ?1 ORDER BY id LIMIT ?2");
+    connection.prepare_cached(&sql)?.query_map(params![int(after.0), bound(limit)], read)?.collect()
+}
+
+/// Whether it is there.
+pub(crate) fn retry(connection: &Connection, id: OutgoingId, now: i64) -> rusqlite::Result<bool> {
+    let Some(mut outgoing) = get(connection, id)? else { return Ok(false) };
+    outgoing.recipients.extend(outgoing.failed.drain(..).map(|failed| failed.recipient));
+    outgoing.next_attempt = now;
+    put(connection, &outgoing)?;
+    Ok(true)
+}
+
+/// Whether it was there.
+pub(crate) fn remove(connection: &Connection, id: OutgoingId) -> rusqlite::Result<bool> {
+    Ok(connection.prepare_cached("DELETE FROM outgoing WHERE id = ?1")?.execute(params![int(id.0)])? > 0)
 }
 
 #[cfg(test)]

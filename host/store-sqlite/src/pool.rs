@@ -1,6 +1,7 @@
 //! Connections that read: bounded, opened when first needed, kept.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use easel_store::StoreError;
@@ -19,59 +20,82 @@ pub(crate) struct Pool {
     patience: Duration,
     state: Mutex<State>,
     returned: Condvar,
+    /// How often a connection was handed out.
+    used: AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
     idle: Vec<Connection>,
-    open: usize,
+    /// Places taken, with a connection or without.
+    lent: usize,
 }
 
 impl Pool {
-    pub(crate) fn new(files: Files, max: usize) -> Self {
-        Self { files, max, patience: PATIENCE, state: Mutex::default(), returned: Condvar::new() }
+    pub(crate) fn new(files: Files, max: usize) -> Arc<Self> {
+        let (state, used) = (Mutex::default(), AtomicU64::new(0));
+        Arc::new(Self { files, max, patience: PATIENCE, state, returned: Condvar::new(), used })
     }
 
-    /// Takes a reader; waits when all are taken.
-    pub(crate) fn take(&self) -> Result<Reader<'_>, StoreError> {
+    /// Takes a place; waits when all are taken. Whoever has one gets a connection whenever it asks, without waiting.
+    pub(crate) fn reserve(self: &Arc<Self>) -> Result<Reader, StoreError> {
         let state = self.state.lock().expect("no holder of this lock panics");
-        let taken = |state: &mut State| state.idle.is_empty() && state.open >= self.max;
+        let full = |state: &mut State| state.lent >= self.max;
         let (mut state, waited) =
-            self.returned.wait_timeout_while(state, self.patience, taken).expect("no holder of this lock panics");
+            self.returned.wait_timeout_while(state, self.patience, full).expect("no holder of this lock panics");
         if waited.timed_out() {
             let busy = SqliteError::Busy { secs: self.patience.as_secs() };
             return Err(StoreError::backend("waiting for a database reader", busy));
         }
-        if let Some(connection) = state.idle.pop() {
-            return Ok(Reader { pool: self, connection: Some(connection) });
-        }
-        state.open += 1;
+        state.lent += 1;
         drop(state);
-        // From here on the place is given back by dropping the reader.
-        let mut reader = Reader { pool: self, connection: None };
-        let opened = connection::open(&self.files, Role::Reader);
-        let failed = |cause| SqliteError::database(&self.files.easel, cause);
-        reader.connection =
-            Some(opened.map_err(|cause| StoreError::backend("opening a database reader", failed(cause)))?);
+        Ok(Reader { pool: Arc::clone(self), connection: None })
+    }
+
+    /// Takes a place with a connection.
+    pub(crate) fn take(self: &Arc<Self>) -> Result<Reader, StoreError> {
+        let mut reader = self.reserve()?;
+        reader.connect()?;
         Ok(reader)
+    }
+
+    /// How often a connection was handed out so far.
+    #[cfg(test)]
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 }
 
-/// A reader on loan; it goes back when dropped.
-pub(crate) struct Reader<'a> {
-    pool: &'a Pool,
+/// A place in the pool, and the reader on loan once it was asked for; it goes back when dropped.
+pub(crate) struct Reader {
+    pool: Arc<Pool>,
     connection: Option<Connection>,
 }
 
-impl std::ops::Deref for Reader<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("a reader on loan has its connection")
+impl Reader {
+    /// Gets the connection.
+    pub(crate) fn connect(&mut self) -> Result<&Connection, StoreError> {
+        if self.connection.is_none() {
+            let idle = self.pool.state.lock().expect("no holder of this lock panics").idle.pop();
+            let opened = idle.map_or_else(|| connection::open(&self.pool.files, Role::Reader), Ok);
+            let failed = |cause| SqliteError::database(&self.pool.files.easel, cause);
+            let opened = opened.map_err(|cause| StoreError::backend("opening a database reader", failed(cause)))?;
+            self.pool.used.fetch_add(1, Ordering::Relaxed);
+            self.connection = Some(opened);
+        }
+        Ok(self)
     }
 }
 
-impl Drop for Reader<'_> {
+impl std::ops::Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a reader is asked only once it has its connection")
+    }
+}
+
+impl Drop for Reader {
     fn drop(&mut self) {
         // One that cannot end its transaction is not lent again.
         let sound = self
@@ -79,10 +103,8 @@ impl Drop for Reader<'_> {
             .take()
             .filter(|connection| connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok());
         let mut state = self.pool.state.lock().expect("no holder of this lock panics");
-        match sound {
-            Some(connection) => state.idle.push(connection),
-            None => state.open -= 1,
-        }
+        state.idle.extend(sound);
+        state.lent -= 1;
         drop(state);
         self.pool.returned.notify_one();
     }
@@ -106,14 +128,29 @@ mod tests {
     fn no_more_readers_than_allowed_and_the_next_waits_for_one() {
         let dir = tempfile::tempdir().unwrap();
         let mut pool = Pool::new(files(dir.path()), 2);
-        pool.patience = Duration::from_millis(1);
+        Arc::get_mut(&mut pool).unwrap().patience = Duration::from_millis(1);
         let (first, second) = (pool.take().unwrap(), pool.take().unwrap());
         let refused = pool.take().err().unwrap();
         assert!(refused.source().unwrap().to_string().contains("too many requests"), "{refused:?}");
         drop(first);
         let third = pool.take().unwrap();
         drop((second, third));
-        assert_eq!(pool.state.lock().unwrap().open, 2);
+        let state = pool.state.lock().unwrap();
+        assert_eq!((state.lent, state.idle.len()), (0, 2));
+    }
+
+    #[test]
+    fn a_place_counts_before_it_has_a_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut pool = Pool::new(files(dir.path()), 1);
+        Arc::get_mut(&mut pool).unwrap().patience = Duration::from_millis(1);
+        let mut place = pool.reserve().unwrap();
+        assert_eq!(pool.used(), 0);
+        assert!(pool.reserve().is_err());
+        place.connect().unwrap();
+        assert_eq!(pool.used(), 1);
+        drop(place);
+        pool.take().unwrap();
     }
 
     #[test]
@@ -131,6 +168,6 @@ mod tests {
         for _ in 0..3 {
             assert!(pool.take().is_err());
         }
-        assert_eq!(pool.state.lock().unwrap().open, 0);
+        assert_eq!(pool.state.lock().unwrap().lent, 0);
     }
 }

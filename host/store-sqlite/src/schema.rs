@@ -15,10 +15,19 @@ use crate::error::SqliteError;
 
 /// Scripts of easel.db, oldest first; the number of those that ran is its `user_version`. One that shipped is never
 /// edited.
-const EASEL: &[&str] = &[include_str!("../migrations/001_first_schema.sql")];
+const EASEL: &[&str] = &[
+    include_str!("../migrations/001_first_schema.sql"),
+    include_str!("../migrations/002_find_the_mail_that_is_named.sql"),
+    include_str!("../migrations/003_remove_large_folders_in_turns.sql"),
+    include_str!("../migrations/004_find_words_inside_runs.sql"),
+    include_str!("../migrations/005_keep_what_was_refused_for_good.sql"),
+];
 
 /// Scripts of mail.db.
-const MAIL: &[&str] = &[include_str!("../migrations/mail/001_first_schema.sql")];
+const MAIL: &[&str] = &[
+    include_str!("../migrations/mail/001_first_schema.sql"),
+    include_str!("../migrations/mail/002_list_mails_without_their_bytes.sql"),
+];
 
 const DOING: &str = "opening the database";
 

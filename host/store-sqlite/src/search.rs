@@ -7,11 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use easel_protocol::{Class, CollectionId, Facts, FolderType, ServerId};
-use easel_store::{Query, UserId};
+use easel_store::{Modseq, Query, UserId, begins_a_word};
 use rusqlite::{Connection, params};
 
-use crate::sql::{int, number, unknown};
-use crate::writer::Backlog;
+use crate::sql::{int, limit as bound, number, unknown};
 
 /// Characters of a word that count.
 const WORD_MAX: usize = 64;
@@ -29,11 +28,68 @@ pub(crate) fn text_of(facts: &Facts) -> String {
     text
 }
 
-/// Words in lower case, cut to [`WORD_MAX`].
+/// A run of characters of one kind.
+enum Run<'a> {
+    Word(&'a str),
+    /// Of characters that begin a word each.
+    Characters(&'a str),
+}
+
+/// The runs of letters and digits of a text in lower case.
+fn runs(lower: &str) -> impl Iterator<Item = Run<'_>> {
+    let whole = lower.split(|c: char| !c.is_alphanumeric()).filter(|run| !run.is_empty());
+    whole.flat_map(|mut rest| {
+        std::iter::from_fn(move || {
+            let kind = begins_a_word(rest.chars().next()?);
+            let end = rest.find(|c| begins_a_word(c) != kind).unwrap_or(rest.len());
+            let (run, behind) = rest.split_at(end);
+            rest = behind;
+            Some(if kind { Run::Characters(run) } else { Run::Word(run) })
+        })
+    })
+}
+
+/// Two characters in a row, from each character on; the last one stands alone.
+fn pairs(run: &str) -> impl Iterator<Item = String> {
+    let starts: Vec<usize> = run.char_indices().map(|(at, _)| at).collect();
+    (0..starts.len()).map(move |nth| run[starts[nth]..starts.get(nth + 2).copied().unwrap_or(run.len())].to_owned())
+}
+
+fn cut(word: &str) -> String {
+    word.chars().take(WORD_MAX).collect()
+}
+
+/// The words of a text, in lower case and cut to [`WORD_MAX`]. A run of characters that begin a word each becomes a word
+/// for each of them, so that what stands inside is found: `東京都` is `東京`, `京都`, `都`.
 fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for run in runs(&text.to_lowercase()) {
+        match run {
+            Run::Word(word) => words.push(cut(word)),
+            Run::Characters(run) => words.extend(pairs(run)),
+        }
+    }
+    words
+}
+
+/// The words that what was asked for must be made of, one behind the other. The text may go on behind it: so its last
+/// character does not stand alone, unless it is the only one.
+fn words_asked(text: &str) -> Vec<String> {
+    let mut words = words(text);
     let lower = text.to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(|word| word.chars().take(WORD_MAX).collect()).collect()
+    let long = match runs(&lower).last() {
+        Some(Run::Characters(run)) => run.chars().nth(1).is_some(),
+        Some(Run::Word(_)) | None => false,
+    };
+    if long {
+        words.pop();
+    }
+    words
+}
+
+/// The words as they were before characters began a word each; what waits to be indexed again has these.
+fn words_before(text: &str) -> Vec<String> {
+    text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(cut).collect()
 }
 
 /// Puts an object into the queue, in the place of what it was before.
@@ -41,6 +97,33 @@ pub(crate) fn enqueue(connection: &Connection, user: UserId, object: i64, text: 
     let sql = "INSERT OR REPLACE INTO search_queue (object, user, text) VALUES (?1, ?2, ?3)";
     connection.prepare_cached(sql)?.execute(params![object, int(user.0), text])?;
     Ok(())
+}
+
+/// Items whose words were made by the older rule and do not wait to be made anew.
+pub(crate) fn outdated(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<(UserId, ServerId)>> {
+    let sql = "SELECT user, id FROM search_again CROSS JOIN item USING (object)
+               WHERE NOT EXISTS (SELECT 1 FROM search_queue WHERE search_queue.object = search_again.object)
+               ORDER BY object LIMIT ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok((UserId(number(row, 0)?), ServerId::new(number(row, 1)?)));
+    connection.prepare_cached(sql)?.query_map(params![bound(limit)], read)?.collect()
+}
+
+/// All items are outdated; how many.
+pub(crate) fn renew_all(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.execute("INSERT OR IGNORE INTO search_again (object) SELECT object FROM item", [])?;
+    connection.query_row("SELECT count(*) FROM search_again", [], |row| number(row, 0))
+}
+
+/// Puts an item into the queue again, unless it changed since it was seen; how many were put.
+pub(crate) fn enqueue_again(
+    connection: &Connection,
+    user: UserId,
+    (item, seen): (ServerId, Modseq),
+    text: &str,
+) -> rusqlite::Result<usize> {
+    let sql = "INSERT OR REPLACE INTO search_queue (object, user, text)
+               SELECT object, user, ?4 FROM item WHERE user = ?1 AND id = ?2 AND changed <= ?3";
+    connection.prepare_cached(sql)?.execute(params![int(user.0), int(item.number()), int(seen.0), text])
 }
 
 /// The object is gone; the queue's row goes with the item.
@@ -58,51 +141,60 @@ pub(crate) fn drain(connection: &Connection) -> rusqlite::Result<usize> {
         .collect::<rusqlite::Result<_>>()?;
     let mut insert = connection.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?;
     let mut done = connection.prepare_cached("DELETE FROM search_queue WHERE object = ?1")?;
+    let mut renewed = connection.prepare_cached("DELETE FROM search_again WHERE object = ?1")?;
     for (object, user, text) in &waiting {
         forget(connection, *object)?;
         let marked: Vec<String> = words(text).into_iter().map(|word| format!("{user:x}u{word}")).collect();
         insert.execute(params![object, marked.join(" ")])?;
         done.execute(params![object])?;
+        renewed.execute(params![object])?;
     }
     Ok(waiting.len())
 }
 
-/// The writer's own work.
-pub(crate) struct Indexing;
-
-impl Backlog for Indexing {
-    fn waiting(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
-        let count = connection.query_row("SELECT count(*) FROM search_queue", [], |row| number(row, 0))?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX))
-    }
-
-    fn turn(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
-        drain(connection)
-    }
-
-    fn pressing(&self) -> usize {
-        4 * TURN
-    }
+/// How many objects wait to be indexed.
+pub(crate) fn waiting(connection: &Connection) -> rusqlite::Result<usize> {
+    let count = connection.query_row("SELECT count(*) FROM search_queue", [], |row| number(row, 0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// Words to be found, each as the words it is made of: all but the last whole, the last as a beginning.
-struct Wanted(Vec<Vec<String>>);
+/// Words to be found.
+struct Wanted(Vec<Asked>);
+
+/// One of them, as the words it is made of: all but the last whole, the last as a beginning.
+struct Asked {
+    words: Vec<String>,
+    /// By the older rule, where that makes a difference.
+    before: Option<Vec<String>>,
+}
+
+impl Asked {
+    fn new(text: &str) -> Self {
+        let (words, before) = (words_asked(text), words_before(text));
+        Self { before: (before != words).then_some(before), words }
+    }
+}
 
 impl Wanted {
     /// `None` when something without a letter or digit is asked for, which nothing has.
     fn new(query: &Query) -> Option<Self> {
-        let asked: Vec<Vec<String>> =
-            query.words.iter().filter(|word| !word.is_empty()).map(|word| words(word)).collect();
-        asked.iter().all(|parts| !parts.is_empty()).then_some(Self(asked))
+        let asked: Vec<Asked> =
+            query.words.iter().filter(|word| !word.is_empty()).map(|word| Asked::new(word)).collect();
+        asked.iter().all(|asked| !asked.words.is_empty()).then_some(Self(asked))
     }
 
     /// <https://www.sqlite.org/fts5.html>, section 3 "Full-text Query Syntax".
     fn expression(&self, user: UserId) -> String {
-        let phrase = |parts: &Vec<String>| {
+        let phrase = |parts: &[String]| {
             let parts: Vec<String> = parts.iter().map(|part| format!("{:x}u{part}", user.0)).collect();
             format!("\"{}\" *", parts.join(" "))
         };
-        self.0.iter().map(phrase).collect::<Vec<_>>().join(" AND ")
+        let either = |asked: &Asked| match &asked.before {
+            // Words made by one rule never match a question made by the other where the two differ.
+            Some(before) => format!("({} OR {})", phrase(&asked.words), phrase(before)),
+            None => phrase(&asked.words),
+        };
+        self.0.iter().map(either).collect::<Vec<_>>().join(" AND ")
     }
 
     fn found_in(&self, text: &str) -> bool {
@@ -111,7 +203,7 @@ impl Wanted {
             let (last, whole) = parts.split_last().expect("never empty");
             place[..whole.len()] == *whole && place[whole.len()].starts_with(last.as_str())
         };
-        self.0.iter().all(|parts| words.windows(parts.len()).any(|place| at(place, parts)))
+        self.0.iter().all(|asked| words.windows(asked.words.len()).any(|place| at(place, &asked.words)))
     }
 }
 
@@ -122,13 +214,19 @@ struct Candidate {
     window: i64,
 }
 
-/// The items of a mailbox that a query finds, newest first.
-pub(crate) fn search(connection: &Connection, user: UserId, query: &Query) -> rusqlite::Result<Vec<ServerId>> {
+/// The items of a mailbox that a query finds, newest first; none of those in a folder that is `hidden`.
+pub(crate) fn search(
+    connection: &Connection,
+    user: UserId,
+    query: &Query,
+    hidden: impl Fn(CollectionId) -> bool,
+) -> rusqlite::Result<Vec<ServerId>> {
     let Some(wanted) = Wanted::new(query) else { return Ok(Vec::new()) };
     let classes = classes(connection, user)?;
     let folders: HashSet<CollectionId> = query.folders.iter().copied().collect();
     let fits = |candidate: &Candidate| {
-        (folders.is_empty() || folders.contains(&candidate.folder))
+        !hidden(candidate.folder)
+            && (folders.is_empty() || folders.contains(&candidate.folder))
             && (query.classes.is_empty()
                 || classes.get(&candidate.folder).is_some_and(|class| query.classes.contains(class)))
     };
@@ -223,8 +321,20 @@ mod tests {
 
     #[test]
     fn words_are_runs_of_letters_and_digits_in_lower_case() {
-        assert_eq!(words("Grüße, O'Neil! 2nd\u{1F600}会議"), ["grüße", "o", "neil", "2nd", "会議"]);
+        assert_eq!(words("Grüße, O'Neil! 2nd\u{1F600}会議"), ["grüße", "o", "neil", "2nd", "会議", "議"]);
         assert_eq!(words(&"x".repeat(1000))[0].len(), WORD_MAX);
+    }
+
+    #[test]
+    fn in_scripts_without_spaces_every_character_begins_a_word() {
+        assert_eq!(words("東京都のPC1台"), ["東京", "京都", "都の", "の", "pc1", "台"]);
+        assert_eq!(words_asked("東京都"), ["東京", "京都"]);
+        assert_eq!(
+            (words_asked("東"), words_asked("東京pc")),
+            (vec!["東".into()], vec!["東京".into(), "京".into(), "pc".into()])
+        );
+        assert_eq!(wanted(&["東京都"]).expression(UserId(1)), r#"("1u東京 1u京都" * OR "1u東京都" *)"#);
+        assert_eq!(wanted(&["東京"]).expression(UserId(1)), r#""1u東京" *"#);
     }
 
     #[test]

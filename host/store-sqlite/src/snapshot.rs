@@ -1,18 +1,23 @@
-//! One consistent look at a mailbox: a read transaction that lasts as long as the look.
+//! One consistent look at a mailbox: what is held in memory of it and, as soon as that does not answer, a read
+//! transaction that lasts as long as the look.
 
+use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use easel_protocol::{CollectionId, Facts, ServerId, WindowKey};
 use easel_store::{
     BlobId, CollectionState, Content, DeviceKey, Folder, Item, LogRow, Mail, Missing, Modseq, Order, Position, Query,
     Snapshot, StoreError, UserId,
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::connection::Files;
-use crate::error::{Failure, SqliteError};
+use crate::error::Failure;
 use crate::pool::Reader;
+use crate::removal::{self, Removed};
 use crate::sql::{decode, int, limit as bound, number};
+use crate::warm::{Anchor, Beginning, State, Warmth};
 use crate::{blobs, folders, log, search};
 
 const ASCENDING: &str = "SELECT window, id FROM item
@@ -27,61 +32,135 @@ const BY_UID: &str = "SELECT id FROM item WHERE user = ?1 AND uid = ?2 ORDER BY 
 
 /// A look at the mailbox of one user.
 pub(crate) struct Look<'a> {
-    reader: Reader<'a>,
+    anchor: Arc<Anchor>,
+    warmth: &'a Warmth,
+    state: Arc<State>,
     files: &'a Files,
     user: UserId,
-    modseq: Modseq,
-    hierarchy: Modseq,
-    floor: Modseq,
+    /// Removed folders that are not swept yet; read when first needed.
+    removed: OnceCell<Vec<Removed>>,
 }
 
 impl<'a> Look<'a> {
-    pub(crate) fn new(reader: Reader<'a>, files: &'a Files, user: UserId) -> Result<Self, StoreError> {
-        let mailbox = || -> rusqlite::Result<Option<(u64, u64, u64)>> {
-            reader.prepare_cached("BEGIN")?.execute([])?;
-            // The first read fixes what everything after it sees.
-            let sql = "SELECT modseq, hierarchy, log_floor FROM mailbox WHERE user = ?1";
-            let read = |row: &Row<'_>| Ok((number(row, 0)?, number(row, 1)?, number(row, 2)?));
-            reader.prepare_cached(sql)?.query_row(params![int(user.0)], read).optional()
+    pub(crate) fn new(reader: Reader, warmth: &'a Warmth, files: &'a Files, user: UserId) -> Result<Self, StoreError> {
+        let anchor = Anchor::new(reader);
+        let state = match warmth.begin(user, &anchor) {
+            Beginning::Held(state) => state,
+            Beginning::Unknown(since) => {
+                let counters = anchor.ask(|connection| Ok::<_, Failure>(counters(connection, user)?));
+                let counters = counters.map_err(|failure| failure.while_doing("looking at a mailbox", &files.easel))?;
+                warmth.offer(user, since, counters.ok_or(StoreError::NotFound(Missing::User))?)
+            }
         };
-        let failed = |cause| StoreError::backend("looking at a mailbox", SqliteError::database(&files.easel, cause));
-        let (modseq, hierarchy, floor) = mailbox().map_err(failed)?.ok_or(StoreError::NotFound(Missing::User))?;
-        let (modseq, hierarchy, floor) = (Modseq(modseq), Modseq(hierarchy), Modseq(floor));
-        Ok(Self { reader, files, user, modseq, hierarchy, floor })
+        Ok(Self { anchor, warmth, state, files, user, removed: OnceCell::new() })
     }
 
-    fn failed(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<'_> {
-        move |cause| StoreError::backend(doing, SqliteError::database(&self.files.easel, cause))
+    /// Asks the database.
+    fn ask<T>(
+        &self,
+        doing: &'static str,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let answer = self.anchor.ask(|connection| question(connection).map_err(Failure::from));
+        answer.map_err(|failure| failure.while_doing(doing, &self.files.easel))
     }
 
-    fn read_item(&self, id: ServerId) -> rusqlite::Result<Option<Item>> {
+    fn removed(&self, connection: &Connection) -> rusqlite::Result<&[Removed]> {
+        if let Some(removed) = self.removed.get() {
+            return Ok(removed);
+        }
+        let removed = removal::all(connection, self.user)?;
+        Ok(self.removed.get_or_init(|| removed))
+    }
+
+    /// The removed folder of that number, if it is one.
+    fn removed_folder(&self, connection: &Connection, folder: CollectionId) -> rusqlite::Result<Option<&Removed>> {
+        Ok(self.removed(connection)?.iter().find(|removed| removed.folder == folder))
+    }
+
+    /// The row with which the item leaves, if its folder is removed and it is still inside.
+    fn leaving(&self, connection: &Connection, id: ServerId) -> rusqlite::Result<Option<LogRow>> {
+        if self.removed(connection)?.is_empty() {
+            return Ok(None);
+        }
+        let sql = "SELECT folder, window FROM item WHERE user = ?1 AND id = ?2";
+        let read = |row: &Row<'_>| Ok((CollectionId::new(number(row, 0)?), (WindowKey(row.get(1)?), id)));
+        let values = params![int(self.user.0), int(id.number())];
+        let Some((folder, position)) = connection.prepare_cached(sql)?.query_row(values, read).optional()? else {
+            return Ok(None);
+        };
+        let removed = self.removed_folder(connection, folder)?;
+        let row = removed.map(|removed| removed.row_of(connection, self.user, position)).transpose()?;
+        // As if it had been pruned.
+        Ok(row.filter(|row| row.modseq > self.state.floor))
+    }
+
+    fn read_folder_of(&self, connection: &Connection, id: ServerId) -> rusqlite::Result<Option<CollectionId>> {
+        let sql = "SELECT folder FROM item WHERE user = ?1 AND id = ?2";
+        let read = |row: &Row<'_>| number(row, 0).map(CollectionId::new);
+        let values = params![int(self.user.0), int(id.number())];
+        let folder = connection.prepare_cached(sql)?.query_row(values, read).optional()?;
+        match folder {
+            Some(folder) if self.removed_folder(connection, folder)?.is_some() => Ok(None),
+            folder => Ok(folder),
+        }
+    }
+
+    fn read_log(
+        &self,
+        connection: &Connection,
+        folder: CollectionId,
+        after: Modseq,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<LogRow>> {
+        let mut rows = log::after(connection, self.user, folder, after, limit)?;
+        if rows.len() < limit
+            && let Some(removed) = self.removed_folder(connection, folder)?
+        {
+            let after = rows.last().map_or(after, |row| row.modseq).max(self.state.floor);
+            rows.append(&mut removed.rows(connection, self.user, after, limit - rows.len())?);
+        }
+        Ok(rows)
+    }
+
+    fn read_item(&self, connection: &Connection, id: ServerId) -> rusqlite::Result<Option<Item>> {
         let sql = "SELECT folder, entered, changed, window, conversation, uid, blob, size, part_index, record, text,
                        subject, people
                    FROM item CROSS JOIN content USING (object)
                    WHERE user = ?1 AND id = ?2";
         let values = params![int(self.user.0), int(id.number())];
-        self.reader.prepare_cached(sql)?.query_row(values, |row| read_item(row, id)).optional()
+        let item = connection.prepare_cached(sql)?.query_row(values, |row| read_item(row, id)).optional()?;
+        match item {
+            Some(item) if self.removed_folder(connection, item.folder)?.is_some() => Ok(None),
+            item => Ok(item),
+        }
     }
 
-    fn read_content_at(&self, id: ServerId, at: Modseq) -> rusqlite::Result<Option<String>> {
-        if at < self.floor {
-            return Ok(None);
-        }
-        if let Some(replaced) = log::replaced_after(&self.reader, self.user, id, at)? {
+    fn read_content_at(&self, connection: &Connection, id: ServerId, at: Modseq) -> rusqlite::Result<Option<String>> {
+        if let Some(replaced) = log::replaced_after(connection, self.user, id, at)? {
             return Ok(replaced);
+        }
+        if self.read_folder_of(connection, id)?.is_none()
+            && self.leaving(connection, id)?.is_none_or(|row| row.modseq <= at)
+        {
+            return Ok(None);
         }
         let sql = "SELECT text FROM item CROSS JOIN content USING (object) WHERE user = ?1 AND id = ?2";
         let values = params![int(self.user.0), int(id.number())];
-        Ok(self.reader.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?.flatten())
+        Ok(connection.prepare_cached(sql)?.query_row(values, |row| row.get(0)).optional()?.flatten())
     }
 
     fn read_range(
         &self,
+        connection: &Connection,
         folder: CollectionId,
         positions: &Range<Position>,
         order: Order,
         limit: usize,
     ) -> rusqlite::Result<Vec<Position>> {
+        if self.removed_folder(connection, folder)?.is_some() {
+            return Ok(Vec::new());
+        }
         let sql = match order {
             Order::Ascending => ASCENDING,
             Order::Descending => DESCENDING,
@@ -97,7 +176,11 @@ impl<'a> Look<'a> {
             bound(limit)
         ];
         let read = |row: &Row<'_>| Ok((WindowKey(row.get(0)?), ServerId::new(number(row, 1)?)));
-        self.reader.prepare_cached(sql)?.query_map(values, read)?.collect()
+        connection.prepare_cached(sql)?.query_map(values, read)?.collect()
+    }
+
+    fn all_folders(&self) -> Result<Arc<Vec<Folder>>, StoreError> {
+        self.state.folders(|| self.ask("listing folders", |connection| folders::folders(connection, self.user)))
     }
 
     /// The one value that a question about this mailbox finds.
@@ -108,9 +191,21 @@ impl<'a> Look<'a> {
         values: &[&dyn rusqlite::ToSql],
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.reader.prepare_cached(sql).and_then(|mut statement| statement.query_row(values, read));
-        found.optional().map_err(self.failed(doing))
+        self.ask(doing, |connection| connection.prepare_cached(sql)?.query_row(values, read).optional())
     }
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.warmth.end(self.user, &self.anchor);
+    }
+}
+
+/// Change counter, tree and floor of the log.
+fn counters(connection: &Connection, user: UserId) -> rusqlite::Result<Option<(Modseq, Modseq, Modseq)>> {
+    let sql = "SELECT modseq, hierarchy, log_floor FROM mailbox WHERE user = ?1";
+    let read = |row: &Row<'_>| Ok((Modseq(number(row, 0)?), Modseq(number(row, 1)?), Modseq(number(row, 2)?)));
+    connection.prepare_cached(sql)?.query_row(params![int(user.0)], read).optional()
 }
 
 fn read_item(row: &Row<'_>, id: ServerId) -> rusqlite::Result<Item> {
@@ -137,33 +232,35 @@ fn read_item(row: &Row<'_>, id: ServerId) -> rusqlite::Result<Item> {
 
 impl Snapshot for Look<'_> {
     fn modseq(&self) -> Modseq {
-        self.modseq
+        self.state.modseq
     }
 
     fn hierarchy(&self) -> Result<Modseq, StoreError> {
-        Ok(self.hierarchy)
+        Ok(self.state.hierarchy)
     }
 
     fn folders(&self) -> Result<Vec<Folder>, StoreError> {
-        folders::folders(&self.reader, self.user).map_err(self.failed("listing folders"))
+        Ok(self.all_folders()?.to_vec())
     }
 
     fn folder(&self, id: CollectionId) -> Result<Option<Folder>, StoreError> {
-        folders::folder(&self.reader, self.user, id).map_err(self.failed("looking up a folder"))
+        let folders = self.all_folders()?;
+        Ok(folders.binary_search_by_key(&id, |folder| folder.id).ok().map(|at| folders[at].clone()))
     }
 
     fn item(&self, id: ServerId) -> Result<Option<Item>, StoreError> {
-        self.read_item(id).map_err(self.failed("reading an item"))
+        self.ask("reading an item", |connection| self.read_item(connection, id))
     }
 
     fn folder_of(&self, id: ServerId) -> Result<Option<CollectionId>, StoreError> {
-        let sql = "SELECT folder FROM item WHERE user = ?1 AND id = ?2";
-        let values: [&dyn rusqlite::ToSql; 2] = [&int(self.user.0), &int(id.number())];
-        self.one("looking up an item", sql, &values, |row| number(row, 0).map(CollectionId::new))
+        self.ask("looking up an item", |connection| self.read_folder_of(connection, id))
     }
 
     fn content_at(&self, id: ServerId, at: Modseq) -> Result<Option<String>, StoreError> {
-        self.read_content_at(id, at).map_err(self.failed("reading an earlier version"))
+        if at < self.state.floor {
+            return Ok(None);
+        }
+        self.ask("reading an earlier version", |connection| self.read_content_at(connection, id, at))
     }
 
     fn range(
@@ -173,61 +270,94 @@ impl Snapshot for Look<'_> {
         order: Order,
         limit: usize,
     ) -> Result<Vec<Position>, StoreError> {
-        self.read_range(folder, &positions, order, limit).map_err(self.failed("paging through a folder"))
+        self.ask("paging through a folder", |connection| self.read_range(connection, folder, &positions, order, limit))
     }
 
     fn count(&self, folder: CollectionId) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM item WHERE user = ?1 AND folder = ?2";
-        let values: [&dyn rusqlite::ToSql; 2] = [&int(self.user.0), &int(folder.number())];
-        Ok(self.one("counting items", sql, &values, |row| number(row, 0))?.unwrap_or(0))
+        self.ask("counting items", |connection| {
+            if self.removed_folder(connection, folder)?.is_some() {
+                return Ok(0);
+            }
+            let sql = "SELECT count(*) FROM item WHERE user = ?1 AND folder = ?2";
+            let values = params![int(self.user.0), int(folder.number())];
+            connection.prepare_cached(sql)?.query_row(values, |row| number(row, 0))
+        })
     }
 
     fn log(&self, folder: CollectionId, after: Modseq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        log::after(&self.reader, self.user, folder, after, limit).map_err(self.failed("reading the change log"))
+        if self.state.log_ends_by(folder, after) {
+            return Ok(Vec::new());
+        }
+        let rows = self.ask("reading the change log", |connection| self.read_log(connection, folder, after, limit))?;
+        if rows.len() < limit {
+            self.state.log_ends(folder, rows.last().map_or(after, |row| row.modseq));
+        }
+        Ok(rows)
     }
 
     fn last_row(&self, item: ServerId) -> Result<Option<LogRow>, StoreError> {
-        log::last_row(&self.reader, self.user, item).map_err(self.failed("reading the change log"))
+        self.ask("reading the change log", |connection| match self.leaving(connection, item)? {
+            Some(row) => Ok(Some(row)),
+            None => log::last_row(connection, self.user, item),
+        })
     }
 
     fn log_floor(&self) -> Result<Modseq, StoreError> {
-        Ok(self.floor)
+        Ok(self.state.floor)
     }
 
     fn by_uid(&self, uid: &str) -> Result<Vec<ServerId>, StoreError> {
-        let find = || -> rusqlite::Result<Vec<ServerId>> {
+        self.ask("looking up a UID", |connection| {
             let values = params![int(self.user.0), uid];
             let read = |row: &Row<'_>| number(row, 0).map(ServerId::new);
-            self.reader.prepare_cached(BY_UID)?.query_map(values, read)?.collect()
-        };
-        find().map_err(self.failed("looking up a UID"))
+            let mut found: Vec<ServerId> =
+                connection.prepare_cached(BY_UID)?.query_map(values, read)?.collect::<rusqlite::Result<_>>()?;
+            if !self.removed(connection)?.is_empty() {
+                let mut there = Vec::new();
+                for id in found {
+                    there.extend(self.read_folder_of(connection, id)?.map(|_| id));
+                }
+                found = there;
+            }
+            Ok(found)
+        })
     }
 
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
-        search::search(&self.reader, self.user, query).map_err(self.failed("searching a mailbox"))
+        self.ask("searching a mailbox", |connection| {
+            let removed = self.removed(connection)?;
+            let hidden = |folder| removed.iter().any(|removed| removed.folder == folder);
+            search::search(connection, self.user, query, hidden)
+        })
     }
 
     fn blob(&self, id: BlobId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
-        let read: Result<Vec<u8>, Failure> = blobs::read(&self.reader, id, range);
+        let read = self.anchor.ask(|connection| blobs::read(connection, id, range));
         read.map_err(|failure| failure.while_doing("reading a mail", &self.files.mail))
     }
 
     fn collection(&self, device: DeviceKey, collection: CollectionId) -> Result<Option<CollectionState>, StoreError> {
-        let sql = "SELECT state FROM collection WHERE user = ?1 AND device = ?2 AND collection = ?3";
-        let values: [&dyn rusqlite::ToSql; 3] = [&int(self.user.0), &int(device.0), &int(collection.number())];
-        self.one("reading the state of a collection", sql, &values, |row| decode(row, 0))
+        self.state.collection((device, collection), || {
+            let sql = "SELECT state FROM collection WHERE user = ?1 AND device = ?2 AND collection = ?3";
+            let values: [&dyn rusqlite::ToSql; 3] = [&int(self.user.0), &int(device.0), &int(collection.number())];
+            self.one("reading the state of a collection", sql, &values, |row| decode(row, 0))
+        })
     }
 
     fn device_value(&self, device: DeviceKey, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT value FROM device_value WHERE user = ?1 AND device = ?2 AND name = ?3";
-        let values: [&dyn rusqlite::ToSql; 3] = [&int(self.user.0), &int(device.0), &name];
-        self.one("reading a value of a device", sql, &values, |row| row.get(0))
+        self.state.device_value(device, name, || {
+            let sql = "SELECT value FROM device_value WHERE user = ?1 AND device = ?2 AND name = ?3";
+            let values: [&dyn rusqlite::ToSql; 3] = [&int(self.user.0), &int(device.0), &name];
+            self.one("reading a value of a device", sql, &values, |row| row.get(0))
+        })
     }
 
     fn value(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT value FROM mailbox_value WHERE user = ?1 AND name = ?2";
-        let values: [&dyn rusqlite::ToSql; 2] = [&int(self.user.0), &name];
-        self.one("reading a value of a mailbox", sql, &values, |row| row.get(0))
+        self.state.value(name, || {
+            let sql = "SELECT value FROM mailbox_value WHERE user = ?1 AND name = ?2";
+            let values: [&dyn rusqlite::ToSql; 2] = [&int(self.user.0), &name];
+            self.one("reading a value of a mailbox", sql, &values, |row| row.get(0))
+        })
     }
 
     fn was_sent(&self, device: DeviceKey, token: &[u8]) -> Result<Option<i64>, StoreError> {

@@ -4,19 +4,21 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use easel_protocol::{CollectionId, ServerId};
+use easel_protocol::{CollectionId, Facts, ServerId};
 use easel_store::{
-    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Modseq, NewUser, Outgoing, OutgoingId,
-    Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
+    OutgoingId, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
 };
 use rusqlite::Connection;
 
+use crate::chores::Chores;
 use crate::connection::Files;
 use crate::error::{Failure, SqliteError};
 use crate::numbers::{Numbers, Shared};
 use crate::pool::Pool;
-use crate::search::{self, Indexing};
+use crate::search;
 use crate::snapshot::Look;
+use crate::warm::{Change, Touched, Warmth};
 use crate::writer::{Afterwards, NoBacklog, Writer};
 use crate::{blobs, commit, devices, directory, folders, gal, log, outgoing, schema};
 
@@ -32,8 +34,10 @@ const LOOKUPS_MAX: usize = 8;
 pub struct SqliteStore {
     bus: Arc<dyn Bus>,
     numbers: Shared,
-    snapshots: Pool,
-    lookups: Pool,
+    warmth: Arc<Warmth>,
+    snapshots: Arc<Pool>,
+    lookups: Arc<Pool>,
+    sweep: blobs::Sweep,
     easel: Writer,
     mail: Writer,
     files: Files,
@@ -57,18 +61,38 @@ impl SqliteStore {
         let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.easel, cause));
         let numbers = Arc::new(Numbers::load(&opened.easel).map_err(failed)?);
         blobs::sweep(&files, &opened)?;
-        let easel = Writer::start(opened.easel, files.easel.clone(), "easel-writer", Box::new(Indexing))?;
-        let mail = Writer::start(opened.mail, files.mail.clone(), "mail-writer", Box::new(NoBacklog))?;
+        let warmth = Arc::new(Warmth::default());
+        let (path, held) = (files.easel.clone(), Some(Arc::clone(&warmth)));
+        let easel = Writer::start(opened.easel, path, "easel-writer", Box::new(Chores), held)?;
+        let mail = Writer::start(opened.mail, files.mail.clone(), "mail-writer", Box::new(NoBacklog), None)?;
         let snapshots = Pool::new(files.clone(), SNAPSHOTS_MAX);
         let lookups = Pool::new(files.clone(), LOOKUPS_MAX);
-        Ok(Self { bus, numbers, snapshots, lookups, easel, mail, files })
+        let sweep = blobs::Sweep::default();
+        Ok(Self { bus, numbers, warmth, sweep, snapshots, lookups, easel, mail, files })
     }
 
     /// Puts everything that waits to be indexed into the full-text index. A search finds it before as well; this is for
     /// the end of an import. Takes short turns, so that others get theirs.
     pub fn finish_indexing(&self) -> Result<(), StoreError> {
-        while self.easel.run("indexing", |connection, _| Ok(search::drain(connection)?))? > 0 {}
+        while self.alone("indexing", |connection| Ok(search::drain(connection)?))? > 0 {}
         Ok(())
+    }
+
+    /// Puts every item in line to be indexed again ([`Store::to_index_again`]); how many wait then.
+    pub fn renew_index(&self) -> Result<u64, StoreError> {
+        self.alone("renewing the index", |connection| Ok(search::renew_all(connection)?))
+    }
+
+    /// Has something done that changes nothing of what is held in memory.
+    fn alone<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.easel.run(doing, move |connection, context| {
+            context.touched = Touched::Nothing;
+            work(connection)
+        })
     }
 
     /// Answers a question from the present state of the database.
@@ -81,6 +105,23 @@ impl SqliteStore {
         question(&reader).map_err(|failure| failure.while_doing(doing, &self.files.easel))
     }
 
+    /// How often the database was read, at most.
+    #[cfg(test)]
+    pub(crate) fn readers_used(&self) -> u64 {
+        self.snapshots.used() + self.lookups.used()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn warmth(&self) -> &Warmth {
+        &self.warmth
+    }
+
+    /// What a job would do that does not say what it touches.
+    #[cfg(test)]
+    pub(crate) fn writes_without_telling(&self, sql: &'static str) {
+        self.easel.run("testing", move |connection, _| Ok(connection.execute_batch(sql)?)).unwrap();
+    }
+
     /// To be published after the commit.
     fn event(&self, event: Event) -> Afterwards {
         let bus = Arc::clone(&self.bus);
@@ -88,10 +129,15 @@ impl SqliteStore {
     }
 }
 
+/// The mailbox is read anew.
+fn forgotten(user: UserId) -> Touched {
+    Touched::Mailbox(user, vec![Change::Forget])
+}
+
 impl Store for SqliteStore {
     fn add_tenant(&self, name: &str) -> Result<Tenant, StoreError> {
         let name = name.to_owned();
-        self.easel.run("adding a tenant", move |connection, _| directory::add_tenant(connection, name))
+        self.alone("adding a tenant", move |connection| directory::add_tenant(connection, name))
     }
 
     fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
@@ -107,6 +153,7 @@ impl Store for SqliteStore {
         self.easel.run("adding a user", move |connection, context| {
             let user = directory::add_user(connection, user)?;
             let id = user.id;
+            context.touched = forgotten(id);
             context.afterwards.push(Box::new(move || numbers.committed(id, Modseq(0))));
             Ok(user)
         })
@@ -133,6 +180,7 @@ impl Store for SqliteStore {
         let user = user.clone();
         self.easel.run("changing a user", move |connection, context| {
             let user = directory::update_user(connection, user)?;
+            context.touched = Touched::Nothing;
             context.afterwards.push(told);
             Ok(user)
         })
@@ -143,6 +191,7 @@ impl Store for SqliteStore {
         let numbers = Arc::clone(&self.numbers);
         self.easel.run("removing a user", move |connection, context| {
             directory::remove_user(connection, id)?;
+            context.touched = forgotten(id);
             context.afterwards.push(Box::new(move || numbers.removed(id)));
             context.afterwards.push(told);
             Ok(())
@@ -151,7 +200,7 @@ impl Store for SqliteStore {
 
     fn put_gal_entry(&self, tenant: TenantId, entry: &GalEntry) -> Result<(), StoreError> {
         let entry = entry.clone();
-        self.easel.run("changing the address list", move |connection, _| gal::put(connection, tenant, &entry))
+        self.alone("changing the address list", move |connection| gal::put(connection, tenant, &entry))
     }
 
     fn search_gal(&self, tenant: TenantId, query: &str, limit: usize) -> Result<Vec<GalEntry>, StoreError> {
@@ -163,18 +212,30 @@ impl Store for SqliteStore {
     }
 
     fn device(&self, user: UserId, id: &str, kind: &str) -> Result<Option<Device>, StoreError> {
-        self.look_up("looking up a device", |connection| Ok(devices::device(connection, user, id, kind)?))
+        self.warmth.device(user, id, kind, || {
+            self.look_up("looking up a device", |connection| Ok(devices::device(connection, user, id, kind)?))
+        })
     }
 
     fn put_device(&self, device: &Device) -> Result<Device, StoreError> {
         let device = device.clone();
-        self.easel.run("storing a device", move |connection, _| devices::put(connection, device))
+        self.easel.run("storing a device", move |connection, context| {
+            let device = devices::put(connection, device)?;
+            context.touched = Touched::Mailbox(device.user, vec![Change::Device(Box::new(device.clone()))]);
+            Ok(device)
+        })
+    }
+
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        let (before, after) = (before.clone(), after.clone());
+        self.easel.run("changing a device", move |connection, _| devices::replace(connection, &before, after))
     }
 
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         let bus = Arc::clone(&self.bus);
         self.easel.run("removing a device", move |connection, context| {
             let user = devices::remove(connection, key)?;
+            context.touched = forgotten(user);
             let event = Event::Device { user, device: Some(key) };
             context.afterwards.push(Box::new(move || bus.publish(&event)));
             Ok(())
@@ -186,7 +247,7 @@ impl Store for SqliteStore {
     }
 
     fn snapshot(&self, user: UserId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
-        Ok(Box::new(Look::new(self.snapshots.take()?, &self.files, user)?))
+        Ok(Box::new(Look::new(self.snapshots.reserve()?, &self.warmth, &self.files, user)?))
     }
 
     fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError> {
@@ -194,7 +255,7 @@ impl Store for SqliteStore {
     }
 
     fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError> {
-        self.easel.run("reserving a folder number", move |connection, _| folders::reserve(connection, user))
+        self.alone("reserving a folder number", move |connection| folders::reserve(connection, user))
     }
 
     fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError> {
@@ -212,10 +273,15 @@ impl Store for SqliteStore {
         if !named.is_empty() {
             self.look_up(DOING, |connection| blobs::check(connection, &named))?;
         }
-        let (bus, numbers) = (Arc::clone(&self.bus), Arc::clone(&self.numbers));
+        let (bus, numbers, doomed) = (Arc::clone(&self.bus), Arc::clone(&self.numbers), self.sweep.doomed());
         self.easel.run(DOING, move |connection, context| {
-            let made = commit::apply(connection, changes)?;
-            context.backlog = made.to_index;
+            let doomed = (!named.is_empty()).then(|| doomed.lock().expect("no holder of this lock panics"));
+            if doomed.is_some_and(|doomed| named.iter().any(|blob| doomed.contains(blob))) {
+                return Err(Missing::Blob.into());
+            }
+            let mut made = commit::apply(connection, changes)?;
+            context.touched = made.touched();
+            context.backlog = made.backlog;
             let committed = Committed { modseq: made.modseq };
             context.afterwards.push(Box::new(move || made.announce(&numbers, &*bus)));
             Ok(committed)
@@ -228,22 +294,41 @@ impl Store for SqliteStore {
 
     fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
         let outgoing = outgoing.clone();
-        self.easel.run("changing the outgoing queue", move |connection, _| Ok(outgoing::put(connection, &outgoing)?))
+        self.alone("changing the outgoing queue", move |connection| Ok(outgoing::put(connection, &outgoing)?))
     }
 
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         self.look_up("reading the outgoing queue", |connection| Ok(outgoing::get(connection, id)?))
     }
 
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.look_up("reading the outgoing queue", |connection| Ok(outgoing::list(connection, after, limit)?))
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        let told = self.event(Event::Outgoing);
+        self.easel.run("changing the outgoing queue", move |connection, context| {
+            context.touched = Touched::Nothing;
+            let there = outgoing::retry(connection, id, now)?;
+            context.afterwards.extend(there.then_some(told));
+            Ok(there)
+        })
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        self.alone("changing the outgoing queue", move |connection| Ok(outgoing::remove(connection, id)?))
+    }
+
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         let users = self.look_up("reading the change log", |connection| Ok(log::to_prune(connection, since)?))?;
-        self.easel.run("forgetting sent messages", move |connection, _| Ok(log::forget_sent(connection, since)?))?;
+        self.alone("forgetting sent messages", move |connection| Ok(log::forget_sent(connection, since)?))?;
         let mut pruned = 0;
         for user in users {
             loop {
-                let turn = self
-                    .easel
-                    .run("pruning the change log", move |connection, _| log::prune(connection, user, since))?;
+                let turn = self.easel.run("pruning the change log", move |connection, context| {
+                    context.touched = forgotten(user);
+                    log::prune(connection, user, since)
+                })?;
                 pruned += turn.rows;
                 if turn.done {
                     break;
@@ -251,6 +336,23 @@ impl Store for SqliteStore {
             }
         }
         Ok(pruned)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.sweep.run(|| self.lookups.take(), (&self.easel, &self.mail))
+    }
+
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.look_up("looking for words to index again", |connection| Ok(search::outdated(connection, limit)?))
+    }
+
+    fn index_again(&self, user: UserId, item: ServerId, facts: &Facts, seen: Modseq) -> Result<(), StoreError> {
+        let text = search::text_of(facts);
+        self.easel.run("indexing words again", move |connection, context| {
+            context.touched = Touched::Nothing;
+            context.backlog = search::enqueue_again(connection, user, (item, seen), &text)?;
+            Ok(())
+        })
     }
 
     fn bus(&self) -> &dyn Bus {

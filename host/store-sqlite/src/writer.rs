@@ -15,6 +15,7 @@ use easel_store::StoreError;
 use rusqlite::Connection;
 
 use crate::error::{Failure, SqliteError};
+use crate::warm::{Touched, Warmth};
 
 /// Most jobs in one commit, so that the first does not wait for ever for the last.
 const BATCH: usize = 256;
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) afterwards: Vec<Afterwards>,
     /// How much it adds to the backlog.
     pub(crate) backlog: usize,
+    /// What it changes of what is held in memory.
+    pub(crate) touched: Touched,
 }
 
 /// Work of the writer's own, for when nobody waits.
@@ -125,10 +128,11 @@ impl Writer {
         path: PathBuf,
         name: &str,
         backlog: Box<dyn Backlog>,
+        warmth: Option<Arc<Warmth>>,
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = bounded(QUEUE);
         let path: Arc<Path> = path.into();
-        let desk = Desk { connection, waiting, backlog, path: Arc::clone(&path), pending: 0 };
+        let desk = Desk { connection, waiting, backlog, warmth, path: Arc::clone(&path), pending: 0 };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || desk.serve());
         let thread = thread.map_err(|cause| StoreError::backend("starting the writer", cause))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), path })
@@ -186,6 +190,8 @@ struct Desk {
     connection: Connection,
     waiting: Receiver<Box<dyn Job>>,
     backlog: Box<dyn Backlog>,
+    /// What is held in memory of the file.
+    warmth: Option<Arc<Warmth>>,
     path: Arc<Path>,
     /// How much backlog waits, as far as is known.
     pending: usize,
@@ -254,6 +260,7 @@ impl Desk {
     fn transaction(&mut self, waiting: &mut dyn ExactSizeIterator<Item = Box<dyn Job>>) {
         let mut done: Vec<Box<dyn Job>> = Vec::with_capacity(waiting.len());
         let mut afterwards = Vec::new();
+        let mut touched = Vec::new();
         let mut backlog = 0;
         if let Err(cause) = self.statement("BEGIN IMMEDIATE") {
             done.extend(waiting);
@@ -266,6 +273,7 @@ impl Desk {
             match kept {
                 Ok(true) => {
                     afterwards.append(&mut context.afterwards);
+                    touched.push(context.touched);
                     backlog += context.backlog;
                 }
                 Ok(false) => {}
@@ -275,7 +283,14 @@ impl Desk {
                 return self.undo(done, "the database ended the transaction");
             }
         }
-        if let Err(cause) = self.statement("COMMIT") {
+        if let Some(warmth) = &self.warmth {
+            warmth.before(&touched);
+        }
+        let committed = self.statement("COMMIT");
+        if let Some(warmth) = &self.warmth {
+            warmth.after(touched, committed.is_ok());
+        }
+        if let Err(cause) = committed {
             return self.undo(done, &cause);
         }
         self.pending += backlog;

@@ -10,12 +10,28 @@ use easel_protocol::{CollectionId, Facts, ServerId, WindowKey};
 use easel_store::{LocalBus, MemoryStore, NewContent, Query, Store, UserId, Write};
 use proptest::prelude::*;
 
-const WORDS: [&str; 12] =
-    ["anna", "ann", "Anton", "ÄRGER", "ärgern", "2024", "a", "x1", "會議", "größe", "GRÖSSE", "İstanbul"];
+const WORDS: [&str; 16] = [
+    "anna",
+    "ann",
+    "Anton",
+    "ÄRGER",
+    "ärgern",
+    "2024",
+    "a",
+    "x1",
+    "會議",
+    "größe",
+    "GRÖSSE",
+    "İstanbul",
+    "議會議室",
+    "東京a",
+    "회의",
+    "の會",
+];
 
 fn text() -> impl Strategy<Value = String> {
     let word = prop::sample::select(&WORDS[..]);
-    let mark = prop::sample::select(&[" ", "-", "@", "\n", "\u{0}", "\"", "'", "*", ", ", "\u{301}"][..]);
+    let mark = prop::sample::select(&["", "", " ", "-", "@", "\n", "\u{0}", "\"", "'", "*", ", ", "\u{301}"][..]);
     prop::collection::vec((word, mark), 0..6)
         .prop_map(|parts| parts.into_iter().map(|(word, mark)| format!("{word}{mark}")).collect())
 }
@@ -31,7 +47,11 @@ fn facts() -> impl Strategy<Value = Facts> {
 }
 
 fn query() -> impl Strategy<Value = Query> {
-    let word = (prop::sample::select(&WORDS[..]), 1..8_usize, prop::sample::select(&["", "-a", "@x1 ", "."][..]));
+    let word = (
+        prop::sample::select(&WORDS[..]),
+        1..8_usize,
+        prop::sample::select(&["", "-a", "@x1 ", ".", "議", "-會", "室a"][..]),
+    );
     let word = word.prop_map(|(word, count, end)| word.chars().take(count).chain(end.chars()).collect());
     let words = prop::collection::vec(word, 0..3);
     let bound = prop::option::of(0..5_i64);
@@ -161,4 +181,47 @@ fn a_text_beyond_the_limit_is_searched_up_to_the_limit() {
     let snapshot = store.snapshot(user).unwrap();
     assert_eq!(common::search(&*snapshot, &["early"]), [id]);
     assert!(common::search(&*snapshot, &["late"]).is_empty());
+}
+
+/// A file of the version before, as that version left it: one run is one word.
+#[test]
+fn items_of_the_older_rule_are_found_as_before_and_after_they_are_indexed_again_inside_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let user = add_user(&store, "anna");
+    let known = |text: &str| Facts { search_text: text.into(), ..common::facts(1, "x") };
+    let (old, waits) = (known("東京都庁前です"), known("京都"));
+    let id = common::add_event(&store, user, "x", old.clone());
+    store.finish_indexing().unwrap();
+    drop(store);
+    let connection = rusqlite::Connection::open(dir.path().join("easel.db")).unwrap();
+    connection
+        .execute_batch(
+            "DELETE FROM search;
+             INSERT INTO search (rowid, words) SELECT object, user || 'ux ' || user || 'u東京都庁前です' FROM item;
+             DROP TABLE search_again;
+             DROP INDEX outgoing_due;
+             ALTER TABLE outgoing DROP COLUMN failed;
+             ALTER TABLE outgoing DROP COLUMN waits;
+             CREATE INDEX outgoing_due ON outgoing (next_attempt);
+             PRAGMA user_version = 3",
+        )
+        .unwrap();
+    drop(connection);
+    let store = open(dir.path());
+    let find = |word: &str| common::search(&*store.snapshot(user).unwrap(), &[word]);
+    assert_eq!((find("東"), find("東京"), find("東京都庁"), find("都庁")), (vec![id], vec![id], vec![id], vec![]));
+    let newer = common::add_event(&store, user, "x", waits);
+    assert_eq!(find("京都"), [newer]);
+    assert_eq!(store.to_index_again(9).unwrap(), [(user, id)]);
+    let seen = store.snapshot(user).unwrap().item(id).unwrap().unwrap().changed;
+    store.index_again(user, id, &old, seen).unwrap();
+    assert!(store.to_index_again(9).unwrap().is_empty());
+    for _ in 0..2 {
+        assert_eq!((find("東京都庁"), find("都庁"), find("前です")), (vec![id], vec![id], vec![id]));
+        assert_eq!(find("京都"), [newer, id]);
+        store.finish_indexing().unwrap();
+    }
+    drop(store);
+    assert!(open(dir.path()).to_index_again(9).unwrap().is_empty());
 }

@@ -16,6 +16,7 @@
 
 pub mod atomicity;
 pub mod collections;
+pub mod cursors;
 pub mod devices;
 pub mod directory;
 pub mod events;
@@ -27,6 +28,7 @@ pub mod paging;
 pub mod search;
 pub mod snapshots;
 mod subject;
+pub mod sweeping;
 
 use std::sync::Arc;
 
@@ -63,11 +65,16 @@ macro_rules! conformance {
                 a_state_that_is_forgotten_starts_anew,
                 a_sent_message_is_remembered_for_its_device,
             }
+            cursors {
+                what_is_held_of_a_folder_that_left_the_collection_goes,
+            }
             devices {
                 a_device_is_read_back_as_it_was_stored,
+                a_device_is_replaced_as_long_as_nobody_else_changed_it,
                 a_device_is_stored_again_under_its_key,
                 a_device_is_stored_once,
                 a_device_needs_its_user,
+                a_device_two_change_at_once_keeps_what_both_changed,
                 a_removed_device_takes_its_state_along,
                 devices_are_listed_last_seen_first,
             }
@@ -137,6 +144,8 @@ macro_rules! conformance {
             outgoing {
                 a_message_is_queued_with_its_change_set,
                 a_message_needs_its_bytes,
+                a_message_refused_for_good_is_kept_and_not_due,
+                a_queue_is_listed_retried_and_dropped,
                 an_attempt_is_written_back,
                 due_messages_come_oldest_first,
             }
@@ -153,18 +162,26 @@ macro_rules! conformance {
                 a_removed_item_is_not_found,
                 a_uid_finds_the_items_that_are_there,
                 a_word_with_marks_inside_is_found_where_its_parts_follow_one_another,
+                an_item_is_indexed_again_as_it_was_seen,
                 every_word_must_begin_some_word,
                 only_the_own_mailbox_is_searched,
                 subject_people_and_text_are_searched,
                 what_is_found_comes_newest_first_and_bounded,
                 what_is_found_lies_in_the_folders_and_classes_asked_for,
                 what_is_found_lies_in_the_time_and_conversation_asked_for,
+                words_are_found_inside_a_run_of_a_script_without_spaces,
             }
             snapshots {
                 a_snapshot_holds_while_commits_go_on,
                 a_snapshot_of_an_unknown_user_is_refused,
                 a_snapshot_sees_nothing_that_came_later,
                 the_next_snapshot_sees_what_was_committed,
+                what_was_read_is_read_anew_once_it_changed,
+            }
+            sweeping {
+                a_mail_has_the_time_between_two_sweeps_to_be_named,
+                a_mail_that_is_gone_cannot_be_named,
+                what_is_named_stays_and_what_is_not_goes_at_the_second_sweep,
             }
         }
     };
@@ -202,6 +219,7 @@ mod tests {
         let files = [
             include_str!("conformance/atomicity.rs"),
             include_str!("conformance/collections.rs"),
+            include_str!("conformance/cursors.rs"),
             include_str!("conformance/devices.rs"),
             include_str!("conformance/directory.rs"),
             include_str!("conformance/events.rs"),
@@ -212,6 +230,7 @@ mod tests {
             include_str!("conformance/paging.rs"),
             include_str!("conformance/search.rs"),
             include_str!("conformance/snapshots.rs"),
+            include_str!("conformance/sweeping.rs"),
         ];
         let rules: Vec<&str> = files
             .iter()

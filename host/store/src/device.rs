@@ -3,7 +3,7 @@
 use easel_protocol::DeviceFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::UserId;
+use crate::{Missing, Store, StoreError, UserId};
 
 /// Names a partnership. MS-ASHTTP 2.2.1.1.1: user, DeviceId and DeviceType together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +32,40 @@ pub struct Device {
     pub last_seen: i64,
     /// The version list it was told last.
     pub versions_told: String,
+}
+
+/// Changes what is stored of a device, and nothing that somebody else changes at the same time: looks, changes and
+/// stores, until nobody came in between. The device as it is then; `None` when it is forgotten.
+///
+/// `change` runs once a look and sees the device as it is stored then.
+pub fn change_device(
+    store: &dyn Store,
+    known: &Device,
+    change: impl FnMut(&mut Device),
+) -> Result<Option<Device>, StoreError> {
+    change_device_of(store, known.user, (&known.id, &known.kind), change)
+}
+
+/// [`change_device`], of the device with that id, in its normal spelling, and type.
+pub fn change_device_of(
+    store: &dyn Store,
+    user: UserId,
+    (id, kind): (&str, &str),
+    mut change: impl FnMut(&mut Device),
+) -> Result<Option<Device>, StoreError> {
+    loop {
+        let Some(before) = store.device(user, id, kind)? else { return Ok(None) };
+        let mut after = before.clone();
+        change(&mut after);
+        if after == before {
+            return Ok(Some(before));
+        }
+        match store.replace_device(&before, &after) {
+            Ok(device) => return Ok(Some(device)),
+            Err(StoreError::Stale | StoreError::NotFound(Missing::Device)) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Where a device stands with policy and wipe.

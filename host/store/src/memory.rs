@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use easel_protocol::{CollectionId, FolderType, Groups, ServerId, WindowKey};
+use easel_protocol::{CollectionId, Facts, FolderType, Groups, ServerId, WindowKey};
 
 use crate::{
     BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, Folder, GalEntry, Item,
     LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewUser, Order, Outgoing, OutgoingId, Position,
-    Query, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write,
+    Query, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
 };
 
 /// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
@@ -33,6 +33,8 @@ struct Inner {
     mailboxes: HashMap<UserId, Arc<Mailbox>>,
     blobs: HashMap<BlobId, Arc<Vec<u8>>>,
     outgoing: BTreeMap<OutgoingId, Outgoing>,
+    /// What the last sweep found unnamed.
+    suspects: BTreeSet<BlobId>,
     next_user: u64,
     next_device: u64,
     next_blob: u64,
@@ -329,22 +331,59 @@ fn blob_named(write: &Write) -> Option<BlobId> {
     }
 }
 
-fn searchable(facts: &easel_protocol::Facts) -> String {
+fn searchable(facts: &Facts) -> String {
     format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
 }
 
-/// Runs of letters and digits.
-fn words(text: &str) -> Vec<&str> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+/// A part of a text, for searching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Unit {
+    Word(String),
+    /// A character that begins a word by itself.
+    Character(char),
+    /// Behind a row of those.
+    End,
+}
+
+/// Runs of letters and digits; of those that are written without spaces each character.
+fn units(text: &str) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut within = false;
+    for c in text.chars() {
+        if !within || !c.is_alphanumeric() || begins_a_word(c) {
+            if matches!(units.last(), Some(Unit::Character(_))) && !begins_a_word(c) {
+                units.push(Unit::End);
+            }
+            within = false;
+        }
+        if begins_a_word(c) && c.is_alphanumeric() {
+            units.push(Unit::Character(c));
+        } else if c.is_alphanumeric() {
+            match units.last_mut().filter(|_| within) {
+                Some(Unit::Word(word)) => word.push(c),
+                Some(Unit::Character(_) | Unit::End) | None => units.push(Unit::Word(c.to_string())),
+            }
+            within = true;
+        }
+    }
+    if matches!(units.last(), Some(Unit::Character(_))) {
+        units.push(Unit::End);
+    }
+    units
 }
 
 /// Whether the parts of a word that was asked for stand one after the other: all but the last whole.
-fn found_in(text: &[&str], parts: &[&str]) -> bool {
+fn found_in(text: &[Unit], parts: &[Unit]) -> bool {
+    let parts = parts.strip_suffix(&[Unit::End]).unwrap_or(parts);
     let Some((last, whole)) = parts.split_last() else { return false };
-    text.windows(parts.len()).any(|place| place[..whole.len()] == *whole && place[whole.len()].starts_with(last))
+    let begins = |unit: &Unit| match (unit, last) {
+        (Unit::Word(word), Unit::Word(begin)) => word.starts_with(begin),
+        (unit, last) => unit == last,
+    };
+    text.windows(parts.len()).any(|place| place[..whole.len()] == *whole && begins(&place[whole.len()]))
 }
 
-fn unread(mut facts: easel_protocol::Facts) -> easel_protocol::Facts {
+fn unread(mut facts: Facts) -> Facts {
     facts.search_text = String::new();
     facts
 }
@@ -500,6 +539,16 @@ impl Store for MemoryStore {
         Ok(device)
     }
 
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        let mut inner = self.inner();
+        let stored = inner.devices.get_mut(&before.key).ok_or(StoreError::NotFound(Missing::Device))?;
+        if stored != before {
+            return Err(StoreError::Stale);
+        }
+        *stored = Device { key: before.key, user: before.user, ..after.clone() };
+        Ok(stored.clone())
+    }
+
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         let mut inner = self.inner();
         let device = inner.devices.remove(&key).ok_or(StoreError::NotFound(Missing::Device))?;
@@ -577,6 +626,7 @@ impl Store for MemoryStore {
                 user: changes.user,
                 sender: new.sender,
                 recipients: new.recipients,
+                failed: Vec::new(),
                 blob: new.blob,
                 queued: new.queued,
                 attempts: 0,
@@ -598,12 +648,13 @@ impl Store for MemoryStore {
 
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         let inner = self.inner();
-        Ok(inner.outgoing.values().filter(|outgoing| outgoing.next_attempt <= now).take(limit).cloned().collect())
+        let due = |outgoing: &&Outgoing| outgoing.next_attempt <= now && !outgoing.recipients.is_empty();
+        Ok(inner.outgoing.values().filter(due).take(limit).cloned().collect())
     }
 
     fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        if outgoing.recipients.is_empty() {
+        if outgoing.recipients.is_empty() && outgoing.failed.is_empty() {
             inner.outgoing.remove(&outgoing.id);
         } else if let Some(stored) = inner.outgoing.get_mut(&outgoing.id) {
             *stored = outgoing.clone();
@@ -613,6 +664,25 @@ impl Store for MemoryStore {
 
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         Ok(self.inner().outgoing.get(&id).cloned())
+    }
+
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let inner = self.inner();
+        Ok(inner.outgoing.values().filter(|outgoing| outgoing.id > after).take(limit).cloned().collect())
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        let mut inner = self.inner();
+        let Some(outgoing) = inner.outgoing.get_mut(&id) else { return Ok(false) };
+        outgoing.recipients.extend(outgoing.failed.drain(..).map(|failed| failed.recipient));
+        outgoing.next_attempt = now;
+        drop(inner);
+        self.bus.publish(&Event::Outgoing);
+        Ok(true)
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        Ok(self.inner().outgoing.remove(&id).is_some())
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
@@ -637,6 +707,36 @@ impl Store for MemoryStore {
             }
         }
         Ok(pruned)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        let mut inner = self.inner();
+        let items = inner.mailboxes.values().flat_map(|mailbox| mailbox.items.values());
+        let named = items.filter_map(|stored| match &stored.item.content {
+            Content::Mail(mail) => Some(mail.blob),
+            Content::Object(_) => None,
+        });
+        let named: BTreeSet<BlobId> = named.chain(inner.outgoing.values().map(|outgoing| outgoing.blob)).collect();
+        let unnamed: BTreeSet<BlobId> = inner.blobs.keys().filter(|blob| !named.contains(blob)).copied().collect();
+        let (twice, once): (BTreeSet<BlobId>, BTreeSet<BlobId>) =
+            unnamed.into_iter().partition(|blob| inner.suspects.contains(blob));
+        inner.blobs.retain(|blob, _| !twice.contains(blob));
+        inner.suspects = once;
+        Ok(twice.len() as u64)
+    }
+
+    fn to_index_again(&self, _limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        // Nothing is indexed: a search reads the texts.
+        Ok(Vec::new())
+    }
+
+    fn index_again(&self, user: UserId, item: ServerId, facts: &Facts, seen: Modseq) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        let mailbox = inner.mailboxes.get_mut(&user).ok_or(StoreError::NotFound(Missing::User))?;
+        if let Some(stored) = Arc::make_mut(mailbox).items.get_mut(&item).filter(|stored| stored.item.changed <= seen) {
+            stored.search = searchable(facts);
+        }
+        Ok(())
     }
 
     fn bus(&self) -> &dyn Bus {
@@ -739,8 +839,8 @@ impl Snapshot for Look<'_> {
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
         let class_of =
             |folder: CollectionId| self.mailbox.folders.get(&folder).map(|f| f.kind).and_then(FolderType::class);
-        let asked: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
-        let asked: Vec<Vec<&str>> = asked.iter().filter(|word| !word.is_empty()).map(|word| words(word)).collect();
+        let asked: Vec<Vec<Unit>> =
+            query.words.iter().filter(|word| !word.is_empty()).map(|word| units(&word.to_lowercase())).collect();
         if asked.iter().any(Vec::is_empty) {
             return Ok(Vec::new());
         }
@@ -757,7 +857,7 @@ impl Snapshot for Look<'_> {
                     && (query.conversation.is_none() || query.conversation == item.facts.conversation)
                     && query.after.is_none_or(|after| key > after)
                     && query.before.is_none_or(|before| key < before)
-                    && asked.iter().all(|parts| found_in(&words(&stored.search), parts))
+                    && asked.iter().all(|parts| found_in(&units(&stored.search), parts))
             })
             .collect();
         found.sort_by_key(|stored| std::cmp::Reverse((stored.item.facts.window, stored.item.id)));

@@ -1,7 +1,7 @@
 //! The sync rule played against a naive model.
 //!
-//! Random deliveries, edits by devices and by the server, moves there and back, date changes, filter changes, withheld
-//! items, items to be sent again, lost answers and restarts. The model keeps the whole history of every item and, for
+//! Random deliveries, edits by devices and by the server, moves there and back, date changes, filter changes, folders that
+//! leave a collection and come back, withheld items, items to be sent again, lost answers and restarts. The model keeps the whole history of every item and, for
 //! every phone, the list of what it holds; after every step a phone must hold exactly what its cursor says, and once
 //! nothing is left to send exactly what is in its window. Every store plays it.
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use easel_protocol::{CollectionId, DeviceFacts, Facts, Groups, ServerId, WindowKey};
 
-use crate::cursor::{OpKind, Plan, plan, replay};
+use crate::cursor::{OpKind, Plan, leave, plan, replay};
 use crate::{
     ChangeSet, CollectionState, Content, Cursor, Cursors, Device, DeviceKey, Modseq, NewContent, NewUser, PolicyState,
     Snapshot, Store, UserId, Write,
@@ -80,7 +80,10 @@ struct Moment {
 struct Phone {
     name: char,
     key: DeviceKey,
+    /// The folders its collection has or had.
     folders: Vec<CollectionId>,
+    /// Those it has no more: what the phone holds of them is to leave it.
+    left: BTreeSet<CollectionId>,
     cutoff: WindowKey,
     /// The key it sends next, as a step.
     step: u64,
@@ -139,6 +142,7 @@ impl Game {
                 name,
                 key,
                 folders,
+                left: BTreeSet::new(),
                 cutoff: ALL,
                 step: 0,
                 holds: BTreeMap::new(),
@@ -187,7 +191,8 @@ impl Game {
                 self.phones[phone].cutoff = self.random.one_of(&cutoffs).expect("a list with members");
             }
             59..62 => self.ask_to_resend(store, phone),
-            62..75 => self.phone_edits(store, phone),
+            62..65 => self.reshape(),
+            65..75 => self.phone_edits(store, phone),
             _ => {
                 let window = 1 + usize::try_from(self.random.below(5)).expect("at most five");
                 let lost = self.random.below(5) == 0;
@@ -276,6 +281,17 @@ impl Game {
         store.commit(ChangeSet { user: self.user, author, writes }).expect("a change that may be made").modseq
     }
 
+    /// The second folder of the collection that has two leaves it, or comes back.
+    fn reshape(&mut self) {
+        for phone in &mut self.phones {
+            if let Some(second) = phone.folders.get(1).copied()
+                && !phone.left.remove(&second)
+            {
+                phone.left.insert(second);
+            }
+        }
+    }
+
     /// Someone changes what the phone is to see of an item it holds, so that it is to be sent again.
     fn ask_to_resend(&mut self, store: &impl Store, phone: usize) {
         let phone = &self.phones[phone];
@@ -334,7 +350,8 @@ impl Game {
         let snapshot = store.snapshot(self.user).expect("the mailbox");
         let old = snapshot.collection(device, collection).expect("the state");
         let Some(old) = old else {
-            let after = phone.folders.iter().map(|folder| (*folder, Cursor::starting(snapshot.modseq()))).collect();
+            let there = phone.folders.iter().filter(|folder| !phone.left.contains(folder));
+            let after = there.map(|folder| (*folder, Cursor::starting(snapshot.modseq()))).collect();
             let state = CollectionState {
                 generation: 1,
                 step: 1,
@@ -356,11 +373,24 @@ impl Game {
         assert!(repeated || phone.step == old.step, "{} sends a key of its own", phone.name);
         let mut plans: Vec<(CollectionId, Plan)> = Vec::new();
         let mut room = window;
-        for folder in &phone.folders {
-            let made = if repeated {
-                replay(&*snapshot, *folder, &old.before[folder], &old.after[folder], device)
+        // A folder that joined later starts from nothing; one that left before it was held is nothing to the phone.
+        let start = |cursors: &Cursors, folder: &CollectionId| {
+            cursors.get(folder).cloned().unwrap_or_else(|| Cursor::starting(snapshot.modseq()))
+        };
+        let known = |folder: &CollectionId| {
+            if repeated {
+                old.after.contains_key(folder)
             } else {
-                plan(&*snapshot, *folder, &old.after[folder], device, phone.cutoff, room)
+                !phone.left.contains(folder) || old.after.contains_key(folder)
+            }
+        };
+        for folder in phone.folders.iter().filter(|folder| known(folder)) {
+            let made = if repeated {
+                replay(&*snapshot, *folder, &start(&old.before, folder), &old.after[folder], device)
+            } else if phone.left.contains(folder) {
+                leave(&*snapshot, *folder, &start(&old.after, folder), device, room)
+            } else {
+                plan(&*snapshot, *folder, &start(&old.after, folder), device, phone.cutoff, room)
             };
             let made = made.expect("a plan");
             room = room.saturating_sub(made.ops.len());
@@ -485,7 +515,7 @@ impl Game {
             let wanted: BTreeMap<ServerId, u64> = self
                 .history
                 .iter()
-                .filter(|(_, (folder, _))| phone.folders.contains(folder))
+                .filter(|(_, (folder, _))| phone.folders.contains(folder) && !phone.left.contains(folder))
                 .map(|(item, _)| (*item, self.now(*item)))
                 .filter(|(_, now)| now.there && now.key >= phone.cutoff && !withheld(now.content))
                 .map(|(item, now)| (item, now.content))

@@ -1,5 +1,7 @@
 //! The durable queue of messages to be sent.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{BlobId, UserId};
 
 /// Names a queued message.
@@ -19,6 +21,15 @@ pub struct NewOutgoing {
     pub queued: i64,
 }
 
+/// Somebody a message cannot be brought to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRecipient {
+    /// As the envelope names them.
+    pub recipient: String,
+    /// Why: what was answered.
+    pub reason: String,
+}
+
 /// A queued message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -30,6 +41,9 @@ pub struct Outgoing {
     pub sender: String,
     /// The recipients still to be served.
     pub recipients: Vec<String>,
+    /// Those who were refused for good. They are not tried again by themselves
+    /// ([`crate::Store::retry_outgoing`]); the message stays for their sake.
+    pub failed: Vec<FailedRecipient>,
     /// As in [`NewOutgoing`].
     pub blob: BlobId,
     /// As in [`NewOutgoing`].

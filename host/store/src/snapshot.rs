@@ -86,7 +86,8 @@ pub enum Order {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     /// Words, each of which must begin a word of subject, people or text, without regard to case. A word is a run of
-    /// letters and digits; one with marks inside (`anna@one`) is found where its parts follow one another.
+    /// letters and digits; one with marks inside (`anna@one`) is found where its parts follow one another. In Chinese,
+    /// Japanese and Korean every character begins a word ([`crate::begins_a_word`]).
     pub words: Vec<String>,
     /// In these folders; empty means in all.
     pub folders: Vec<CollectionId>,

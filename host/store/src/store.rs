@@ -1,6 +1,6 @@
 //! The promises every store gives.
 
-use easel_protocol::{CollectionId, ServerId};
+use easel_protocol::{CollectionId, Facts, ServerId};
 
 use crate::{
     BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId, Snapshot,
@@ -59,6 +59,10 @@ pub trait Store: Send + Sync {
     /// Stores a device; one with key 0 is new and gets its key.
     fn put_device(&self, device: &Device) -> Result<Device, StoreError>;
 
+    /// Stores `after` in the place of a device that still is as `before`; [`StoreError::Stale`] when somebody else
+    /// changed it meanwhile. [`change_device`](crate::change_device) looks again and repeats.
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError>;
+
     /// Forgets a device and all its state.
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError>;
 
@@ -74,7 +78,7 @@ pub trait Store: Send + Sync {
     /// Sets a folder number aside.
     fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError>;
 
-    /// Stores raw mail, durably. What no item and no queued message names is swept at the next start.
+    /// Stores raw mail, durably. What no item and no queued message names is swept: see [`Store::sweep`].
     fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError>;
 
     /// Raw mail, whole: for sending and export.
@@ -83,18 +87,42 @@ pub trait Store: Send + Sync {
     /// Makes changes, all or none, and wakes whoever watches.
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError>;
 
-    /// Queued messages that are due at `now` (milliseconds since 1970), oldest first, at most `limit`.
+    /// Queued messages with recipients to be tried that are due at `now` (milliseconds since 1970), oldest first, at most
+    /// `limit`.
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
 
-    /// Writes back what an attempt left: a message without recipients is done and goes.
+    /// Writes back what an attempt left: a message without recipients, failed ones included, is done and goes.
     fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError>;
 
     /// A queued message.
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError>;
 
+    /// Everything queued, due or not, failed or not, after the message `after`, by id, at most `limit`.
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+
+    /// Has a message tried at `now` (milliseconds since 1970), those who were refused for good included; whether it is
+    /// there. An attempt that is under way is not disturbed, and what it writes back holds.
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError>;
+
+    /// Removes a message from the queue; whether it was there. An attempt that is under way is not stopped.
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError>;
+
     /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many. Messages
     /// sent at or before `since` are forgotten as well.
     fn prune_log(&self, since: i64) -> Result<u64, StoreError>;
+
+    /// Removes raw mail that nothing names, and gives its space back; how many mails. Called now and then, such as every
+    /// hour: only what two sweeps in turn have found unnamed goes, so a mail has at least the time between two of them
+    /// to be named. A change set that names one that is gone fails ([`crate::Missing::Blob`]). Takes short turns.
+    fn sweep(&self) -> Result<u64, StoreError>;
+
+    /// Items whose words were indexed by an older rule than today's, at most `limit`; none when there are none. Their text
+    /// is to be made again by whoever knows formats: see [`Store::index_again`].
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError>;
+
+    /// Indexes the words of an item again; nothing else of it changes. `seen` is when the item that `facts` were made of
+    /// had changed last ([`crate::Item::changed`]): of one that changed since, or is gone, nothing is done.
+    fn index_again(&self, user: UserId, item: ServerId, facts: &Facts, seen: Modseq) -> Result<(), StoreError>;
 
     /// Who is woken by changes.
     fn bus(&self) -> &dyn Bus;

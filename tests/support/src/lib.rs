@@ -2,8 +2,9 @@
 //! everything that would confuse a real one.
 //!
 //! [`Phone`] is the phone, [`Transport`] what it speaks through: [`Socket`] is real TLS over a real socket; a test of
-//! the commands hands over a function. [`Identity`] is what it says it is.
+//! the commands hands over a function. [`Identity`] is what it says it is, and [`hostile`] what it should survive.
 
+pub mod hostile;
 mod identity;
 mod phone;
 mod socket;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easel_commands::{Service, Settings};
-use easel_plugin::{DevicePlugin, NoPlugin};
+use easel_plugin::{DevicePlugins, NoPlugin};
 use easel_protocol::{Class, CollectionId, Facts, MailRecord, ServerId, WindowKey};
 use easel_server::{
     Clock, Listener, ListenerKind, LoginOptions, Logins, ManualClock, Running, ServeOptions, Server, TlsFiles,
@@ -33,7 +33,7 @@ pub struct House {
     pub anna: User,
     /// Zoë of `ox.io`.
     pub zoe: User,
-    plugin: Arc<dyn DevicePlugin>,
+    plugin: Arc<dyn DevicePlugins>,
     settings: Settings,
 }
 
@@ -54,7 +54,7 @@ impl House {
     ///
     /// # Panics
     /// When the machine does not let it listen or write.
-    pub fn with(plugin: Arc<dyn DevicePlugin>, settings: Settings) -> Self {
+    pub fn with(plugin: Arc<dyn DevicePlugins>, settings: Settings) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let store = open(&dir.path().join("data"));
         let user = |tenant: &str, name: &str, zone: &str| {
@@ -135,7 +135,7 @@ impl House {
     }
 
     /// Stops it and starts it again on the same data, with another plugin.
-    pub fn restart_with(&mut self, plugin: Arc<dyn DevicePlugin>) {
+    pub fn restart_with(&mut self, plugin: Arc<dyn DevicePlugins>) {
         self.stop();
         self.plugin = plugin;
         self.start(self.settings.clone());

@@ -41,7 +41,7 @@ pub(super) fn search(
 
 /// The range asked for, cut to what a search reaches; the device's own default if it names none (K: G30).
 fn range(context: &Context<'_>, options: Option<&Element>) -> Result<Range, Status> {
-    let default = u64::try_from(context.profile.number("search.gal_default_range")).expect("the table bounds it");
+    let default = u64::try_from(context.profile().number("search.gal_default_range")).expect("the table bounds it");
     let Some(text) = options.and_then(|options| options.text_of(s::RANGE)) else {
         return Ok(Range { first: 0, last: default });
     };
@@ -79,11 +79,11 @@ fn page(context: &Context<'_>, entries: &[GalEntry], asked: Range, mut pictures:
 fn properties(context: &Context<'_>, entry: &GalEntry) -> Element {
     let name = if entry.display_name.is_empty() { &entry.email } else { &entry.display_name };
     let (mut first, mut last) = (entry.first_name.clone(), entry.last_name.clone());
-    if context.profile.flag("search.names") && first.is_empty() && last.is_empty() {
+    if context.profile().flag("search.names") && first.is_empty() && last.is_empty() {
         let (given, family) = name.trim().rsplit_once(' ').unwrap_or(("", name));
         (first, last) = (given.to_owned(), family.to_owned());
     }
-    let always_first = context.profile.flag("search.always_firstname");
+    let always_first = context.profile().flag("search.always_firstname");
     let all: [(Tag, &str); 11] = [
         (gal::DISPLAY_NAME, name),
         (gal::PHONE, &entry.phone),
@@ -119,7 +119,7 @@ impl Pictures {
 
     /// The picture of an entry, or why there is none.
     fn of(&mut self, context: &Context<'_>, entry: &GalEntry) -> Element {
-        let form = context.profile.text("search.gal_photo");
+        let form = context.profile().text("search.gal_photo");
         let photo = entry.photo.as_ref().filter(|photo| !photo.is_empty() && form != "none-status");
         let data = match photo {
             None => Err(CommonStatus::NoPicture),

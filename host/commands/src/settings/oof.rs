@@ -204,7 +204,7 @@ fn shown(context: &Context<'_>, oof: &Oof, html: bool) -> Element {
     };
     get.extend(time(s::START_TIME, oof.start));
     get.extend(time(s::END_TIME, oof.end));
-    let with_type = context.profile.flag("settings.oof_bodytype");
+    let with_type = context.profile().flag("settings.oof_bodytype");
     get.extend(Audience::ALL.into_iter().map(|audience| {
         let message = audience.of(oof);
         let mut element =

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, email};
-use easel_plugin::Direction;
+use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, compose, email};
+use easel_plugin::{Direction, Outcome as Asked};
 use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
 use easel_store::{
     Content, Cursors, DeviceKey, Folder, Item, LogKind, Modseq, NewContent, Outcome, OutcomeToken, Snapshot,
@@ -20,7 +20,7 @@ use super::options::Sticky;
 use super::request::Command;
 use crate::context::{Context, Failure};
 use crate::hierarchy::FolderView;
-use crate::render::edited;
+use crate::submit;
 
 /// Item status. MS-ASCMD 2.2.3.177.17 "Status (Sync)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,14 @@ impl Edits {
         }
         self.writes
     }
+}
+
+/// What a plugin made of what the device sent.
+enum Incoming {
+    /// This is to be taken in.
+    As(Element),
+    /// Nothing is; the device does not learn of it.
+    Withheld,
 }
 
 /// One collection while its commands run.
@@ -172,7 +180,14 @@ impl Client<'_> {
             return Ok(Err(ItemStatus::Conversion));
         }
         let folder = self.view.folders[0];
-        let Some(data) = self.incoming(folder, data)? else { return Ok(Err(ItemStatus::Conversion)) };
+        let data = match self.incoming(folder, data, None)? {
+            Incoming::As(data) => data,
+            // The device is told that it was taken; its id names nothing.
+            Incoming::Withheld => {
+                let id = self.context.store().reserve_items(self.context.user.id, 1)?;
+                return Ok(Ok((id, Vec::new())));
+            }
+        };
         let view = self.context.view(&self.sticky.body);
         let none = Ghosting::None;
         let edit = Edit {
@@ -192,6 +207,7 @@ impl Client<'_> {
         };
         let id = self.context.store().reserve_items(self.context.user.id, 1)?;
         answer.extend(self.added_attachments(&data, id));
+        self.tell_guests(None, Some(&content), edits)?;
         edits.writes.push(Write::AddItem { id, folder, content: NewContent::Object(content), facts });
         Ok(Ok((id, answer)))
     }
@@ -218,6 +234,9 @@ impl Client<'_> {
                 outcome
             }
         };
+        if outcome.status == ItemStatus::Conflict as u8 {
+            self.send.extend(self.context.ids.parse_item(id));
+        }
         let answer = easel_wbxml::decode(&outcome.answer).ok();
         let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
         if outcome.status != ItemStatus::Success as u8 || tells {
@@ -239,7 +258,10 @@ impl Client<'_> {
         edits: &mut Edits,
     ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
         let Some(item) = self.item(id, edits)? else { return Ok(Err(ItemStatus::NotFound)) };
-        let Some(data) = self.incoming(item.folder, data)? else { return Ok(Err(ItemStatus::Conversion)) };
+        let data = match self.incoming(item.folder, data, Some(&item))? {
+            Incoming::As(data) => data,
+            Incoming::Withheld => return Ok(Ok(Vec::new())),
+        };
         match &item.content {
             Content::Mail(_) => self.change_mail(&item, &data, edits),
             Content::Object(_) => self.change_object(&item, instance, &data, false, edits),
@@ -277,14 +299,13 @@ impl Client<'_> {
         delete_instance: bool,
         edits: &mut Edits,
     ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
-        let Content::Object(content) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
+        let Content::Object(before) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
         let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
         let conflict = item.changed > seen && changed_by_others(self.snapshot, item, seen, self.context.device.key)?;
         if conflict && !self.client_wins() {
-            self.send.push(item.id);
             return Ok(Err(ItemStatus::Conflict));
         }
-        let base = if conflict { self.snapshot.content_at(item.id, seen)? } else { None };
+        let base = if conflict { content_seen(self.snapshot, item, seen, self.context.device.key)? } else { None };
         let instance = match instance.map(parse_date_time) {
             None => None,
             Some(Ok(instance)) => Some(instance),
@@ -293,7 +314,7 @@ impl Client<'_> {
         let all = Ghosting::All;
         let edit = Edit {
             data,
-            ghosting: match self.context.profile.text("sync.ghosting").as_str() {
+            ghosting: match self.context.profile().text("sync.ghosting").as_str() {
                 "all-ghosted" => &all,
                 "none" => &Ghosting::None,
                 _ => &self.sticky.ghosting,
@@ -303,21 +324,55 @@ impl Client<'_> {
             instance,
             delete_instance,
         };
-        match easel_items::apply(self.class, Some(content), &edit, &self.context.view(&self.sticky.body)) {
+        match easel_items::apply(self.class, Some(before), &edit, &self.context.view(&self.sticky.body)) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
+                    self.tell_guests(Some(before), Some(&content), edits)?;
                     edits.items.insert(item.id, Edited::Content(content, facts));
                 }
                 answer.extend(self.added_attachments(data, item.id));
                 Ok(Ok(answer))
             }
             Ok(Applied { content: None, .. }) => {
+                self.tell_guests(Some(before), None, edits)?;
                 edits.writes.push(Write::RemoveItem { id: item.id });
                 edits.items.insert(item.id, Edited::Gone);
                 Ok(Ok(Vec::new()))
             }
             Err(error) => Ok(Err(self.refused(&error))),
         }
+    }
+
+    /// Mails invitations, updates and cancellations of the owner's meetings: from 16.0 devices leave that to the server
+    /// (K: G43).
+    fn tell_guests(&self, before: Option<&str>, after: Option<&str>, edits: &mut Edits) -> Result<(), Failure> {
+        if self.class != Class::Calendar || self.context.version < Version::V16_0 {
+            return Ok(());
+        }
+        let messages = match calendar::messages(before, after, &self.context.view(&self.sticky.body)) {
+            Ok(messages) => messages,
+            Err(error) => {
+                tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
+                return Ok(());
+            }
+        };
+        for message in messages {
+            let subject = match message.method {
+                "CANCEL" => format!("Canceled: {}", message.subject),
+                _ => message.subject.clone(),
+            };
+            let id = submit::message_id(self.context);
+            let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
+                .and_then(|mime| compose::outgoing(&mime, &submit::sending(self.context, &id)));
+            match composed {
+                Ok(outgoing) => edits.writes.extend(submit::queued(self.context, self.snapshot, &outgoing)?),
+                // One address nobody can mail to must not keep the event from being stored.
+                Err(error) => {
+                    tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What a device is told of the attachments it added to an event.
@@ -327,7 +382,7 @@ impl Client<'_> {
     }
 
     fn client_wins(&self) -> bool {
-        match self.context.profile.text("sync.conflict").as_str() {
+        match self.context.profile().text("sync.conflict").as_str() {
             "client" => true,
             "server" => false,
             _ => self.sticky.client_wins,
@@ -344,6 +399,9 @@ impl Client<'_> {
         if instance.is_some() {
             let nothing = Element::new(airsync::APPLICATION_DATA);
             return self.change_object(&item, instance, &nothing, true, edits);
+        }
+        if let Content::Object(before) = &item.content {
+            self.tell_guests(Some(before), None, edits)?;
         }
         match self.trash(&item)? {
             Some(trash) => {
@@ -396,12 +454,36 @@ impl Client<'_> {
         Ok(item.map(|item| edits.over(item)))
     }
 
-    /// What the device sent, after the plugin saw it; `None` when the plugin refuses it.
-    fn incoming(&self, folder: CollectionId, data: &Element) -> Result<Option<Element>, StoreError> {
+    /// What the device sent, after the plugin saw it. `before` is the item it changes.
+    fn incoming(&self, folder: CollectionId, data: &Element, before: Option<&Item>) -> Result<Incoming, Failure> {
         let folder: Option<Folder> = self.snapshot.folder(folder)?;
+        let base = match before {
+            Some(item) if self.context.asked.sees(Direction::Incoming, self.class) => self.last_seen(item)?,
+            Some(_) | None => Vec::new(),
+        };
         let properties: Vec<Element> = data.children().cloned().collect();
-        let edited = edited(self.context, folder.as_ref(), Direction::Incoming, self.class, properties);
-        Ok(edited.map(|properties| Element::of(airsync::APPLICATION_DATA, properties)))
+        let hook = self.context.hook(folder.as_ref(), 0);
+        let mut state = self.context.pack_state.borrow_mut();
+        Ok(match self.context.asked.incoming(&hook, self.class, &mut state, properties, || base) {
+            Asked::As(properties) => Incoming::As(Element::of(airsync::APPLICATION_DATA, properties)),
+            Asked::Withheld(reason, _) => {
+                let (user, device) = (self.context.user.id.0, self.context.device.key.0);
+                tracing::warn!(user, device, reason, "a pack withholds what the device sent");
+                Incoming::Withheld
+            }
+        })
+    }
+
+    /// An item as the host would show what this device last saw of it.
+    fn last_seen(&self, item: &Item) -> Result<Vec<Element>, Failure> {
+        let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
+        let mut item = item.clone();
+        if item.changed > seen
+            && let Some(then) = content_seen(self.snapshot, &item, seen, self.context.device.key)?
+        {
+            item.content = Content::Object(then);
+        }
+        Ok(self.context.shown(self.snapshot, self.class, &item, &self.sticky.body)?.unwrap_or_default())
     }
 
     fn refused(&self, error: &ItemError) -> ItemStatus {
@@ -434,6 +516,31 @@ fn changed_by_others(
             Some(_) | None => return Ok(false),
         }
     }
+}
+
+/// The text of an item as the device last had it: as at `seen`, or as it wrote it itself since, before anybody else did.
+fn content_seen(
+    snapshot: &dyn Snapshot,
+    item: &Item,
+    seen: Modseq,
+    device: DeviceKey,
+) -> Result<Option<String>, StoreError> {
+    let (mut after, mut own) = (seen, seen);
+    'log: loop {
+        let rows = snapshot.log(item.folder, after, 256)?;
+        for row in rows.iter().filter(|row| row.item == item.id) {
+            if row.author == Some(device) {
+                own = row.modseq;
+            } else if row.kind == LogKind::Changed && row.groups.has(Groups::CONTENT) {
+                break 'log;
+            }
+        }
+        match rows.last() {
+            Some(last) if rows.len() == 256 => after = last.modseq,
+            Some(_) | None => break,
+        }
+    }
+    snapshot.content_at(item.id, own)
 }
 
 fn token(kind: u8, id: &str, instance: Option<&str>, data: Option<&Element>) -> OutcomeToken {

@@ -1,6 +1,7 @@
 //! Options: how a device wants items, remembered with the collection. MS-ASCMD 2.2.3.125 "Options".
 
 use easel_items::{BodyPartPreference, BodyPreference, BodyPreferences, BodyType, Ghosting};
+use easel_plugin::StoredState;
 use easel_protocol::{Class, CommonStatus, WindowKey};
 use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, Tag};
@@ -20,6 +21,10 @@ pub(crate) struct Sticky {
     pub(crate) body: BodyPreferences,
     /// What absence means; set with key 0 and kept.
     pub(crate) ghosting: Ghosting,
+    /// What the pack left with the key before the current one,
+    pub(crate) pack_before: Option<StoredState>,
+    /// and with the current one.
+    pub(crate) pack_after: Option<StoredState>,
 }
 
 /// Why options are refused.
@@ -52,9 +57,8 @@ impl Sticky {
             }
         }
         if let Some(block) = own {
-            let ghosting = std::mem::take(&mut self.ghosting);
-            *self = Self::read(block, class)?;
-            self.ghosting = ghosting;
+            let Self { ghosting, pack_before, pack_after, .. } = std::mem::take(self);
+            *self = Self { ghosting, pack_before, pack_after, ..Self::read(block, class)? };
         }
         Ok(())
     }
@@ -70,7 +74,7 @@ impl Sticky {
             filter,
             client_wins: block.text_of(airsync::CONFLICT).is_some_and(|text| text.trim() == "0"),
             body: bodies(block)?,
-            ghosting: Ghosting::None,
+            ..Self::default()
         })
     }
 

@@ -21,6 +21,15 @@ pub(crate) struct Sent {
     pub(crate) more: bool,
 }
 
+impl Sent {
+    /// Adds entries of items that are not among the entries already.
+    pub(crate) fn join(&mut self, others: Vec<Element>) {
+        let id = |entry: &Element| entry.text_of(airsync::SERVER_ID).map(std::borrow::Cow::into_owned);
+        let there: Vec<_> = self.entries.iter().map(id).collect();
+        self.entries.extend(others.into_iter().filter(|entry| !there.contains(&id(entry))));
+    }
+}
+
 /// One collection while its entries are made.
 pub(crate) struct Server<'a> {
     pub(crate) context: &'a Context<'a>,
@@ -66,9 +75,17 @@ impl Server<'_> {
             sent.more |= rest.more || !rest.ops.is_empty();
             sent.cursors.insert(folder, plan.cursor);
         }
-        // What came since follows with the next key; more must not be promised without an entry (K: G17).
-        sent.more &= !sent.entries.is_empty();
         Ok(sent)
+    }
+
+    /// How many entries [`Server::again`] makes at most.
+    pub(crate) fn repeats(&self, before: &Cursors, after: &Cursors) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for folder in self.folders(before) {
+            let (from, to) = (self.start(before, folder), self.start(after, folder));
+            count += cursor::replay(self.snapshot, folder, &from, &to, self.context.device.key)?.ops.len();
+        }
+        Ok(count)
     }
 
     /// How many entries wait, at most `most`; what Ping and GetItemEstimate ask.
@@ -84,15 +101,23 @@ impl Server<'_> {
         Ok(count)
     }
 
-    /// The entry for an item whose server state won over the device's change (K: A36).
-    pub(crate) fn winner(&self, item: ServerId) -> Result<Option<Element>, Failure> {
-        let Some(found) = self.snapshot.item(item)? else { return Ok(None) };
-        let Some(folder) = self.snapshot.folder(found.folder)? else { return Ok(None) };
-        let op = Op { item, kind: OpKind::Change(Groups::CONTENT) };
-        Ok(match self.entry(Some(&folder), op)? {
-            Entry::Is(element) => Some(element),
-            Entry::Nothing | Entry::Withheld => None,
-        })
+    /// The entries for items whose server state won over the device's change (K: A36), at most `most`.
+    pub(crate) fn winners(&self, items: &[ServerId], most: usize) -> Result<Vec<Element>, Failure> {
+        let mut entries = Vec::new();
+        for (at, id) in items.iter().enumerate() {
+            if entries.len() == most {
+                break;
+            }
+            let found = self.snapshot.item(*id)?.filter(|_| !items[..at].contains(id));
+            let Some(folder) = found.map(|item| self.snapshot.folder(item.folder)).transpose()?.flatten() else {
+                continue;
+            };
+            let op = Op { item: *id, kind: OpKind::Change(Groups::CONTENT) };
+            if let Entry::Is(element) = self.entry(Some(&folder), op)? {
+                entries.push(element);
+            }
+        }
+        Ok(entries)
     }
 
     /// The folders of the collection, and those that were part of it and of which the device may still hold something.

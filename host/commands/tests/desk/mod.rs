@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use easel_commands::{Answer, Parked, Reply, Request, Service, Settings, Sink, SinkClosed, Why};
 use easel_items::email;
-use easel_plugin::{DevicePlugin, NoPlugin};
+use easel_plugin::{DevicePlugins, NoPlugin};
 use easel_protocol::{CollectionId, Facts, MailRecord, RequestLine, ServerId, WindowKey};
 use easel_store::{ChangeSet, LocalBus, MemoryStore, Modseq, NewContent, NewUser, Store, TenantId, User, Write};
 use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Transport};
@@ -27,7 +27,7 @@ impl Desk {
         Self::with(Arc::new(NoPlugin), Settings::default())
     }
 
-    pub fn with(plugin: Arc<dyn DevicePlugin>, settings: Settings) -> Self {
+    pub fn with(plugin: Arc<dyn DevicePlugins>, settings: Settings) -> Self {
         let store = Arc::new(MemoryStore::new(Arc::new(LocalBus::default())));
         let tenant = store.add_tenant("defaultcontext").unwrap().id;
         let user = add_user(&store, tenant, "anna");

@@ -49,8 +49,10 @@ pub(crate) struct Toml {
     /// The request line and headers, where they say more than the command, the version and the device.
     #[serde(default)]
     pub(crate) query: Query,
-    /// What of the store fails during the request: `snapshot`, `commit`, `put_device`, `put_blob`, `search_gal`, and `stale`: a commit
-    /// that finds the mailbox changed by somebody else every time.
+    /// What of the store fails during the request: `snapshot`, `commit`, `put_device`, `put_blob`, `search_gal`, and
+    /// `stale`: a commit that finds the mailbox changed by somebody else every time. `commit 2`: only the second one.
+    /// `blocked after look 1`: the administrator blocks the device when the request has read its record once, and so
+    /// on.
     #[serde(default)]
     pub(crate) fails: Vec<String>,
     /// The device before the request.
@@ -138,6 +140,8 @@ pub(crate) struct Device {
     pub(crate) wipe: String,
     /// What the device told of itself.
     pub(crate) information: BTreeMap<String, String>,
+    /// The version it spoke last; that of the request if absent.
+    pub(crate) version: Option<String>,
     /// Another user of the same device.
     pub(crate) shared_with: Option<String>,
 }
@@ -151,6 +155,7 @@ impl Default for Device {
             policy_version: 1,
             wipe: "none".to_owned(),
             information: BTreeMap::new(),
+            version: None,
             shared_with: None,
         }
     }
@@ -207,6 +212,9 @@ pub(crate) struct Item {
     /// Whether a mail was read.
     #[serde(default)]
     pub(crate) read: bool,
+    /// Whether the file of a mail is damaged: what its index names is no longer there.
+    #[serde(default)]
+    pub(crate) damaged: bool,
 }
 
 /// An entry of the address list.

@@ -12,6 +12,7 @@ const ENUMS: &[(&str, &str, &str)] = &[
     ("folder_update", "Status", include_str!("../../src/folder_update.rs")),
     ("get_item_estimate", "Status", include_str!("../../src/get_item_estimate.rs")),
     ("item_operations", "Status", include_str!("../../src/item_operations.rs")),
+    ("meeting_response", "Status", include_str!("../../src/meeting_response.rs")),
     ("move_items", "Status", include_str!("../../src/move_items.rs")),
     ("ping", "Response", include_str!("../../src/ping.rs")),
     ("provision", "PolicyStatus", include_str!("../../src/provision.rs")),
@@ -26,6 +27,7 @@ const ENUMS: &[(&str, &str, &str)] = &[
 const COMMON: &[(&str, &[&str])] = &[
     ("get_item_estimate", &["InvalidXml", "ServerError"]),
     ("item_operations", &["MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
+    ("meeting_response", &["InvalidDateTime", "InvalidXml", "NoRecurrenceInCalendar"]),
     ("move_items", &["InvalidXml", "ServerError"]),
     (
         "provision",
@@ -54,6 +56,7 @@ const COMMON: &[(&str, &[&str])] = &[
             "MailSubmissionFailed",
             "MessageHasNoRecipient",
             "MessagePreviouslySent",
+            "MessageRecipientUnresolved",
             "SendQuotaExceeded",
         ],
     ),
@@ -66,11 +69,23 @@ const COMMON: &[(&str, &[&str])] = &[
             "InvalidMimeBodyCombination",
             "InvalidSmartForwardParameters",
             "ItemNotFound",
+            "MessageRecipientUnresolved",
+            "MessageReplyFailed",
             "NoRecurrenceInCalendar",
             "UnexpectedItemClass",
         ],
     ),
-    ("smart_reply", &["InvalidCombinationOfIds", "InvalidDateTime", "ItemNotFound", "NoRecurrenceInCalendar"]),
+    (
+        "smart_reply",
+        &[
+            "InvalidCombinationOfIds",
+            "InvalidDateTime",
+            "ItemNotFound",
+            "MessageRecipientUnresolved",
+            "MessageReplyFailed",
+            "NoRecurrenceInCalendar",
+        ],
+    ),
 ];
 
 /// The variants of an enum and their numbers, as rustfmt writes them: `Wrong = 12` in the enum, or `Self::Wrong => 12`

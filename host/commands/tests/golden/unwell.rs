@@ -1,6 +1,7 @@
 //! A store that fails when it is told to.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use easel_protocol::{CollectionId, ServerId};
 use easel_store::{
@@ -12,17 +13,23 @@ use easel_store::{
 pub(crate) struct Unwell {
     store: MemoryStore,
     failing: Mutex<Vec<String>>,
+    /// How often a device was looked up since the methods were named.
+    looks: AtomicU64,
+    /// How often a change was to be committed since then.
+    commits: AtomicU64,
 }
 
 impl Unwell {
     /// Well, for now.
     pub(crate) fn new(store: MemoryStore) -> Self {
-        Self { store, failing: Mutex::default() }
+        Self { store, failing: Mutex::default(), looks: AtomicU64::new(0), commits: AtomicU64::new(0) }
     }
 
     /// From now on the methods of these names fail, and no others.
     pub(crate) fn fail(&self, methods: &[String]) {
         *self.failing.lock().unwrap() = methods.to_vec();
+        self.looks.store(0, Ordering::Relaxed);
+        self.commits.store(0, Ordering::Relaxed);
     }
 
     fn well(&self, method: &str) -> Result<(), StoreError> {
@@ -88,12 +95,24 @@ impl Store for Unwell {
     }
 
     fn device(&self, user: UserId, id: &str, kind: &str) -> Result<Option<Device>, StoreError> {
-        self.store.device(user, id, kind)
+        let device = self.store.device(user, id, kind)?;
+        let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(device) = &device
+            && self.well(&format!("blocked after look {look}")).is_err()
+        {
+            self.store.put_device(&Device { blocked: true, ..device.clone() })?;
+        }
+        Ok(device)
     }
 
     fn put_device(&self, device: &Device) -> Result<Device, StoreError> {
         self.well("put_device")?;
         self.store.put_device(device)
+    }
+
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        self.well("put_device")?;
+        self.store.replace_device(before, after)
     }
 
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
@@ -128,6 +147,8 @@ impl Store for Unwell {
 
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         self.well("commit")?;
+        let commit = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        self.well(&format!("commit {commit}"))?;
         self.well("stale").map_err(|_| StoreError::Stale)?;
         self.store.commit(changes)
     }
@@ -142,6 +163,36 @@ impl Store for Unwell {
 
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         self.store.outgoing(id)
+    }
+
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.store.list_outgoing(after, limit)
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        self.store.retry_outgoing(id, now)
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        self.store.drop_outgoing(id)
+    }
+
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.store.to_index_again(limit)
+    }
+
+    fn index_again(
+        &self,
+        user: UserId,
+        item: ServerId,
+        facts: &easel_protocol::Facts,
+        seen: Modseq,
+    ) -> Result<(), StoreError> {
+        self.store.index_again(user, item, facts, seen)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.store.sweep()
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {

@@ -127,7 +127,7 @@ fn add_item(store: &dyn Store, user: &User, case: &Case, item: &case::Item, now:
             let received = item.received.as_ref().map_or(now, |text| text.parse().unwrap());
             let indexed = easel_items::email::index(text.as_bytes(), received);
             let record = MailRecord { read: item.read, ..MailRecord::arrived(received.as_millisecond()) };
-            let blob = store.put_blob(text.as_bytes()).unwrap();
+            let blob = store.put_blob(if item.damaged { b"lost" } else { text.as_bytes() }).unwrap();
             let (size, index) = (text.len() as u64, indexed.index.to_bytes());
             (NewContent::Mail { blob, size, index, record }, indexed.facts)
         }
@@ -183,7 +183,7 @@ fn device(user: &User, device: &case::Device, version: Version, now: Timestamp) 
     let facts = DeviceFacts {
         device_id: device.id.clone(),
         device_type: device.kind.clone(),
-        version: Some(version),
+        version: Some(device.version.as_deref().map_or(version, |version| Version::parse(version).unwrap())),
         information: device.information.clone(),
         ..DeviceFacts::default()
     };

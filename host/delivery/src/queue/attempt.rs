@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use super::lines::normal;
 use super::local::Work;
-use super::retry::{HOST_DELAY_MIN, Trouble, put_off};
-use super::smart_host::{Answer, Host};
+use super::retry::{HOST_DELAY_MIN, Trouble, fail, put_off};
+use super::smart_host::{Answer, Host, Refusal};
 use crate::{Address, Clock, Shutdown};
 
 /// Recipients of one transaction: RFC 5321 4.5.3.1.8 "Recipients Buffer" promises so many.
@@ -33,18 +33,18 @@ impl Courier {
     pub(super) async fn attempt(&self, work: Work, shutdown: Shutdown) {
         let Work { mut row, remote, trouble } = work;
         let sent = self.send(&mut row, &remote, &shutdown).await;
+        let trouble = sent.err().or(trouble);
         if !row.recipients.is_empty() {
-            let trouble = match (sent, trouble) {
-                (Err(Trouble::Permanent(_)) | Ok(()), Some(trouble)) => trouble,
-                (Err(trouble), _) => trouble,
-                (Ok(()), None) => Trouble::Temporary("no answer was given".to_owned()),
-            };
+            let trouble = trouble.unwrap_or_else(|| Trouble::Temporary("no answer was given".to_owned()));
             put_off(&mut row, (self.clock)(), trouble);
+        } else if !row.failed.is_empty() {
+            row.attempts = row.attempts.saturating_add(1);
         }
         let (id, left, attempts) = (row.id.0, row.recipients.len(), row.attempts);
-        match &row.last_error {
-            Some(reason) if left > 0 => tracing::warn!(id, left, attempts, reason, "mail put off"),
-            Some(_) | None => tracing::info!(id, "mail handed on"),
+        match (&row.last_error, row.failed.len()) {
+            (Some(reason), failed) if left > 0 => tracing::warn!(id, left, failed, attempts, reason, "mail put off"),
+            (Some(reason), failed) if failed > 0 => tracing::error!(id, failed, reason, "mail refused for good"),
+            _ => tracing::info!(id, "mail handed on"),
         }
         self.write_down(&row, &shutdown).await;
     }
@@ -60,7 +60,14 @@ impl Courier {
             Ok(Err(error)) => return Err(Trouble::Temporary(error.to_string())),
             Err(error) => return Err(Trouble::Temporary(error.to_string())),
         };
-        let (message, sender) = (normal(&raw), sender(row)?);
+        let message = normal(&raw);
+        let sender = match sender(row) {
+            Ok(sender) => sender,
+            Err(reason) => {
+                fail(row, |recipient| is_one_of(recipient, remote).then(|| reason.clone()));
+                return Ok(());
+            }
+        };
         let mut connection = host.connect().await.map_err(|reason| {
             *self.down() = Some((later((self.clock)()), reason.clone()));
             Trouble::Host(reason)
@@ -69,8 +76,12 @@ impl Courier {
         let mut chunks = remote.chunks(RECIPIENTS_MAX).peekable();
         while let Some(chunk) = chunks.next() {
             let answers = connection.send(sender.as_ref(), chunk, &message).await;
-            row.recipients.retain(|recipient| !is_served(recipient, &answers));
-            refused = worst(refused, &answers);
+            row.recipients.retain(|recipient| !matches!(answer_to(recipient, &answers), Some(Ok(()))));
+            fail(row, |recipient| match answer_to(recipient, &answers)? {
+                Err(refusal) if refusal.permanent => Some(refusal.reason.clone()),
+                Err(_) | Ok(()) => None,
+            });
+            refused = refused.or_else(|| put_back(&answers));
             if chunks.peek().is_some() {
                 self.write_down(row, shutdown).await;
                 if let Err(refusal) = connection.reset().await {
@@ -125,51 +136,26 @@ fn later(now: Timestamp) -> Timestamp {
 }
 
 /// The sender of the envelope. A bad one is the message's end: no host would take it, and it goes into a command line.
-fn sender(row: &Outgoing) -> Result<Option<Address>, Trouble> {
+fn sender(row: &Outgoing) -> Result<Option<Address>, String> {
     match row.sender.as_str() {
         "" => Ok(None),
-        text => Address::parse(text)
-            .map(Some)
-            .map_err(|error| Trouble::Permanent(format!("the sender cannot be used: {error}"))),
+        text => Address::parse(text).map(Some).map_err(|error| format!("the sender cannot be used: {error}")),
     }
 }
 
-fn is_served(recipient: &str, answers: &[Answer]) -> bool {
-    Address::parse(recipient)
-        .is_ok_and(|recipient| answers.iter().any(|(address, answer)| *address == recipient && answer.is_ok()))
+fn is_one_of(recipient: &str, addresses: &[Address]) -> bool {
+    Address::parse(recipient).is_ok_and(|recipient| addresses.contains(&recipient))
 }
 
-/// What is said of those who are left: for good only if it is for good for each of them.
-fn worst(before: Option<Trouble>, answers: &[Answer]) -> Option<Trouble> {
-    answers.iter().filter_map(|(address, answer)| answer.as_ref().err().map(|refusal| (address, refusal))).fold(
-        before,
-        |worst, (address, refusal)| {
-            let reason = format!("<{address}>: {}", refusal.reason);
-            match (worst, refusal.permanent) {
-                (Some(temporary @ Trouble::Temporary(_)), _) => Some(temporary),
-                (_, false) => Some(Trouble::Temporary(reason)),
-                (Some(permanent @ Trouble::Permanent(_)), true) => Some(permanent),
-                (Some(Trouble::Host(_)) | None, true) => Some(Trouble::Permanent(reason)),
-            }
-        },
-    )
+fn answer_to<'a>(recipient: &str, answers: &'a [Answer]) -> Option<&'a Result<(), Refusal>> {
+    let recipient = Address::parse(recipient).ok()?;
+    answers.iter().find(|(address, _)| *address == recipient).map(|(_, answer)| answer)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::smart_host::Refusal;
-    use super::*;
-
-    #[test]
-    fn it_is_for_good_only_if_it_is_for_everybody() {
-        let answer = |permanent: Option<bool>| {
-            let refusal = |permanent| Refusal { permanent, reason: "no".to_owned() };
-            (Address::parse("a@x").unwrap(), permanent.map_or(Ok(()), |permanent| Err(refusal(permanent))))
-        };
-        let reason = "<a@x>: no".to_owned();
-        assert_eq!(worst(None, &[answer(None)]), None);
-        assert_eq!(worst(None, &[answer(Some(true)), answer(None)]), Some(Trouble::Permanent(reason.clone())));
-        assert_eq!(worst(None, &[answer(Some(true)), answer(Some(false))]), Some(Trouble::Temporary(reason.clone())));
-        assert_eq!(worst(None, &[answer(Some(false)), answer(Some(true))]), Some(Trouble::Temporary(reason)));
-    }
+/// Why somebody may be served another time.
+fn put_back(answers: &[Answer]) -> Option<Trouble> {
+    answers.iter().find_map(|(address, answer)| match answer {
+        Err(refusal) if !refusal.permanent => Some(Trouble::Temporary(format!("<{address}>: {}", refusal.reason))),
+        Err(_) | Ok(()) => None,
+    })
 }

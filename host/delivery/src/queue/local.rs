@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::QueueOptions;
 use super::lines::normal;
-use super::retry::{Trouble, put_off};
+use super::retry::{Trouble, fail, put_off};
 use crate::deliver::{deliver_indexed, indexed};
 use crate::{Address, DeliveryError, INBOX, Trace, local_user};
 
@@ -27,12 +27,10 @@ pub(super) struct Work {
 /// Where a recipient is served.
 enum Place {
     Here(Address, UserId),
-    Nowhere,
     There(Address),
 }
 
-fn place(store: &dyn Store, options: &QueueOptions, recipient: &str) -> Result<Place, StoreError> {
-    let Ok(address) = Address::parse(recipient) else { return Ok(Place::Nowhere) };
+fn place(store: &dyn Store, options: &QueueOptions, address: Address) -> Result<Place, StoreError> {
     Ok(match local_user(store, &address, options.delimiter)? {
         Some(user) => Place::Here(address, user),
         None => Place::There(address),
@@ -47,14 +45,14 @@ pub(super) fn serve(
     row: Outgoing,
     now: Timestamp,
 ) -> Result<Option<Work>, DeliveryError> {
+    let before = row.recipients.len();
+    let mut row = row;
+    fail(&mut row, |recipient| Address::parse(recipient).is_err().then(|| format!("{recipient:?} is not an address")));
     let (mut remote, mut here, mut left, mut trouble) = (Vec::new(), Vec::new(), Vec::new(), None);
     for recipient in &row.recipients {
-        match place(store, options, recipient)? {
+        let Ok(address) = Address::parse(recipient) else { continue };
+        match place(store, options, address)? {
             Place::Here(address, user) => here.push((recipient, address, user)),
-            Place::Nowhere => {
-                trouble = Some(Trouble::Permanent(format!("{recipient:?} is not an address")));
-                left.push(recipient.clone());
-            }
             Place::There(address) => {
                 remote.push(address);
                 left.push(recipient.clone());
@@ -74,11 +72,10 @@ pub(super) fn serve(
             }
         }
     }
-    let before = row.recipients.len();
     write_down(store, Work { row: Outgoing { recipients: left, ..row }, remote, trouble }, before, now)
 }
 
-/// Writes down who is left, if that changed; puts the message off if nobody is left for the smart host.
+/// Writes down who is left, if that changed; puts the message off if nobody is left for the smart host to serve.
 fn write_down(store: &dyn Store, mut work: Work, before: usize, now: Timestamp) -> Result<Option<Work>, DeliveryError> {
     let waits = work.remote.is_empty().then(|| work.trouble.take()).flatten();
     if let Some(trouble) = waits {

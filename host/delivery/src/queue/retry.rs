@@ -1,6 +1,6 @@
 //! When a message is tried again.
 
-use easel_store::Outgoing;
+use easel_store::{FailedRecipient, Outgoing};
 use jiff::Timestamp;
 
 /// Minutes to the next attempt, after the first, the second and so on; the last again and again.
@@ -15,8 +15,6 @@ const REASON_MAX: usize = 500;
 pub(super) enum Trouble {
     /// Nobody was asked: the smart host cannot be used. It says nothing about the message.
     Host(String),
-    /// It was refused for good, for every recipient left.
-    Permanent(String),
     /// It may go better another time.
     Temporary(String),
 }
@@ -25,10 +23,6 @@ pub(super) enum Trouble {
 pub(super) fn put_off(row: &mut Outgoing, now: Timestamp, trouble: Trouble) {
     let (minutes, reason) = match trouble {
         Trouble::Host(reason) => (HOST_DELAY_MIN, reason),
-        Trouble::Permanent(reason) => {
-            row.attempts = row.attempts.saturating_add(1);
-            (DELAYS_MIN[DELAYS_MIN.len() - 1], reason)
-        }
         Trouble::Temporary(reason) => {
             let delay = DELAYS_MIN[DELAYS_MIN.len() - 1];
             let step = usize::try_from(row.attempts).unwrap_or(usize::MAX);
@@ -37,8 +31,25 @@ pub(super) fn put_off(row: &mut Outgoing, now: Timestamp, trouble: Trouble) {
         }
     };
     row.next_attempt = now.as_millisecond().saturating_add(minutes * 60_000);
-    // A smart host's words: one line, and not for ever.
-    row.last_error = Some(reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect());
+    row.last_error = Some(kept(&reason));
+}
+
+/// A smart host's words: one line, and not for ever.
+fn kept(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON_MAX).collect()
+}
+
+/// Gives up those recipients of a message for whom there is a reason: they are not tried again.
+pub(super) fn fail(row: &mut Outgoing, reason: impl Fn(&str) -> Option<String>) {
+    for recipient in std::mem::take(&mut row.recipients) {
+        match reason(&recipient) {
+            Some(reason) => {
+                row.last_error = Some(kept(&format!("<{recipient}>: {reason}")));
+                row.failed.push(FailedRecipient { recipient, reason: kept(&reason) });
+            }
+            None => row.recipients.push(recipient),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +63,8 @@ mod tests {
             id: OutgoingId(1),
             user: UserId(1),
             sender: String::new(),
-            recipients: vec!["a@x".to_owned()],
+            recipients: vec!["a@x".to_owned(), "b@x".to_owned()],
+            failed: Vec::new(),
             blob: BlobId(1),
             queued: 0,
             attempts: 0,
@@ -82,9 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_for_good_is_tried_again_rarely() {
+    fn only_those_refused_for_good_are_given_up() {
         let mut row = row();
-        put_off(&mut row, Timestamp::UNIX_EPOCH, Trouble::Permanent("550".to_owned()));
-        assert_eq!((row.attempts, row.next_attempt), (1, 360 * 60_000));
+        fail(&mut row, |recipient| (recipient == "a@x").then(|| "550\r\nno".to_owned()));
+        assert_eq!(row.recipients, ["b@x"]);
+        assert_eq!(row.last_error.as_deref(), Some("<a@x>: 550  no"));
+        assert_eq!(row.failed, [FailedRecipient { recipient: "a@x".into(), reason: "550  no".into() }]);
     }
 }

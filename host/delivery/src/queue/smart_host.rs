@@ -1,7 +1,7 @@
 //! The smart host, spoken to through `lettre`: its connection, TLS, login and replies; the commands are written here,
 //! because every recipient has an answer of its own.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::line_stream::LineStream;
 use super::lines::has_utf8_header;
-use super::{Patience, SmartHost, Tls};
+use super::{Patience, SmartHost, Tls, seven_bit};
 use crate::{Address, DeliveryError};
 
 /// How long goodbye may take.
@@ -106,19 +106,40 @@ impl Connection {
     /// Sends a message whose lines end with CR LF, in one transaction: an answer for every recipient.
     pub(super) async fn send(&mut self, sender: Option<&Address>, to: &[Address], message: &[u8]) -> Vec<Answer> {
         let all = |refusal: Refusal| to.iter().map(|address| (address.clone(), Err(refusal.clone()))).collect();
-        let mail = match self.mail_command(sender, to, message) {
-            Ok(mail) => mail,
-            Err(refusal) => return all(refusal),
-        };
-        if let Err(refusal) = self.command(mail).await {
-            return all(refusal);
+        let refuse = |reason: String| Refusal { permanent: true, reason };
+        // RFC 6531 3.2: such an address goes only to a host that knows how to take it.
+        let takes_utf8 = self.offers(Extension::SmtpUtfEight);
+        let strange = |address: &Address| !takes_utf8 && !address.is_ascii();
+        if sender.is_some_and(strange) {
+            return all(refuse("the sender is not ASCII and the smart host does not offer SMTPUTF8".to_owned()));
         }
-        let mut answers: Vec<Answer> = Vec::with_capacity(to.len());
+        // RFC 6152 3: without 8BITMIME a message is converted or refused.
+        let message = if message.is_ascii() || self.offers(Extension::EightBitMime) {
+            Cow::Borrowed(message)
+        } else {
+            match seven_bit::convert(message) {
+                Ok(message) => Cow::Owned(message),
+                Err(error) => {
+                    return all(refuse(format!("the smart host does not offer 8BITMIME, and {error}")));
+                }
+            }
+        };
+        let (strangers, to): (Vec<&Address>, Vec<&Address>) = to.iter().partition(|address| strange(address));
+        let no = "the address is not ASCII and the smart host does not offer SMTPUTF8";
+        let mut answers: Vec<Answer> =
+            strangers.into_iter().map(|address| (address.clone(), Err(refuse(no.to_owned())))).collect();
+        if to.is_empty() {
+            return answers;
+        }
+        if let Err(refusal) = self.command(self.mail_command(sender, &to, &message)).await {
+            answers.extend(to.into_iter().map(|address| (address.clone(), Err(refusal.clone()))));
+            return answers;
+        }
         for address in to {
             answers.push((address.clone(), self.command(format!("RCPT TO:<{address}>\r\n")).await));
         }
         if answers.iter().any(|(_, answer)| answer.is_ok()) {
-            let sent = self.data(message).await;
+            let sent = self.data(&message).await;
             for (_, answer) in answers.iter_mut().filter(|(_, answer)| answer.is_ok()) {
                 answer.clone_from(&sent);
             }
@@ -126,27 +147,22 @@ impl Connection {
         answers
     }
 
-    /// RFC 6152 and RFC 6531: what is not ASCII is announced, and only to a host that knows how to take it.
-    fn mail_command(&self, sender: Option<&Address>, to: &[Address], message: &[u8]) -> Result<String, Refusal> {
-        let info = self.inner.server_info();
-        let refuse = |reason: &str| Err(Refusal { permanent: false, reason: reason.to_owned() });
+    fn offers(&self, extension: Extension) -> bool {
+        self.inner.server_info().supports_feature(extension)
+    }
+
+    /// RFC 6152 and RFC 6531: what is not ASCII is announced.
+    fn mail_command(&self, sender: Option<&Address>, to: &[&Address], message: &[u8]) -> String {
         let mut command = format!("MAIL FROM:<{}>", sender.map_or("", Address::as_str));
         if !message.is_ascii() {
-            if !info.supports_feature(Extension::EightBitMime) {
-                return refuse("the message is not ASCII and the smart host does not offer 8BITMIME");
-            }
             command.push_str(" BODY=8BITMIME");
         }
-        let must = !sender.into_iter().chain(to).all(Address::is_ascii);
-        let offered = info.supports_feature(Extension::SmtpUtfEight);
-        if must && !offered {
-            return refuse("an address is not ASCII and the smart host does not offer SMTPUTF8");
-        }
-        if must || (offered && has_utf8_header(message)) {
+        let must = !sender.into_iter().chain(to.iter().copied()).all(Address::is_ascii);
+        if must || (self.offers(Extension::SmtpUtfEight) && has_utf8_header(message)) {
             command.push_str(" SMTPUTF8");
         }
-        let _ = write!(command, "\r\n");
-        Ok(command)
+        command.push_str("\r\n");
+        command
     }
 
     async fn command(&mut self, command: String) -> Result<(), Refusal> {

@@ -178,6 +178,9 @@ impl Store for TestStore {
     fn put_device(&self, device: &Device) -> Result<Device, StoreError> {
         self.inner.put_device(device)
     }
+    fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
+        self.inner.replace_device(before, after)
+    }
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         self.inner.remove_device(key)
     }
@@ -223,6 +226,35 @@ impl Store for TestStore {
     fn outgoing(&self, id: OutgoingId) -> Result<Option<Outgoing>, StoreError> {
         self.inner.outgoing(id)
     }
+    fn list_outgoing(&self, after: OutgoingId, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.inner.list_outgoing(after, limit)
+    }
+
+    fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
+        self.inner.retry_outgoing(id, now)
+    }
+
+    fn drop_outgoing(&self, id: OutgoingId) -> Result<bool, StoreError> {
+        self.inner.drop_outgoing(id)
+    }
+
+    fn to_index_again(&self, limit: usize) -> Result<Vec<(UserId, ServerId)>, StoreError> {
+        self.inner.to_index_again(limit)
+    }
+
+    fn index_again(
+        &self,
+        user: UserId,
+        item: ServerId,
+        facts: &easel_protocol::Facts,
+        seen: Modseq,
+    ) -> Result<(), StoreError> {
+        self.inner.index_again(user, item, facts, seen)
+    }
+
+    fn sweep(&self) -> Result<u64, StoreError> {
+        self.inner.sweep()
+    }
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         self.inner.prune_log(since)
     }
@@ -245,6 +277,10 @@ impl FakeClock {
 
     pub fn advance_minutes(&self, minutes: i64) {
         self.0.fetch_add(minutes * 60_000, Ordering::SeqCst);
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
     }
 
     pub fn clock(&self) -> Clock {

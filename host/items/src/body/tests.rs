@@ -141,6 +141,78 @@ fn a_body_part_is_html_and_only_for_14_1() {
     assert_eq!(made.text_of(airsyncbase::PREVIEW).unwrap(), "some");
 }
 
+/// The Data and the EstimatedDataSize of the BodyPart.
+fn own_part(stored: Stored<'_>, truncation_size: Option<u32>) -> (String, String, bool) {
+    let owner = Owner { name: String::new(), addresses: vec!["a@b".into()], zone: TimeZone::UTC };
+    let part = Some(BodyPartPreference { truncation_size, all_or_none: false, preview: None });
+    let preferences = BodyPreferences { part, ..BodyPreferences::default() };
+    let view = View { version: Version::V14_1, owner: &owner, body: &preferences, now: Timestamp::UNIX_EPOCH };
+    let made = body_part(&stored, &view).unwrap().unwrap();
+    let text = |tag| made.text_of(tag).unwrap_or_default().into_owned();
+    (text(airsyncbase::DATA), text(airsyncbase::ESTIMATED_DATA_SIZE), made.child(airsyncbase::TRUNCATED).is_some())
+}
+
+#[test]
+fn a_body_part_is_without_the_history_that_mail_programs_quote() {
+    for quote in [
+        "<div class=\"gmail_quote\"><div dir=\"ltr\">On Monday Bob wrote:</div><blockquote>Old</blockquote></div>",
+        "<div class=\"moz-cite-prefix\">On 2.3. Bob wrote:</div><blockquote type=\"cite\">Old</blockquote>\r\n",
+        "<blockquote type=cite><div>On 2 March, Bob wrote:</div>Old</blockquote><br>",
+        "<div id=\"appendonsend\"></div><hr tabindex=\"-1\"><div id=\"divRplyFwdMsg\">From: Bob</div>Old",
+        "<hr style=\"width:98%\" tabindex=\"-1\"><div>From: Bob</div>Old",
+        "<div style=\"border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt\"><b>From:</b> Bob</div><p>Old",
+        "<div class=\"yahoo_quoted\" id=\"x\">Old</div>",
+        "<div class=\"protonmail_quote\">Old</div>",
+        "<hr>\r\n<div>From: Bob<br>\r\nSent: Mon</div><br>\r\n<div>Old</div>",
+    ] {
+        let page = format!("<html><style>a {{}}</style><p>New <b>words</b></p>{quote}</html>");
+        let (data, size, cut) = own_part(Stored { text: "", html: Some(&page) }, None);
+        assert_eq!(data, "<html><style>a {}</style><p>New <b>words</b></p>", "{quote}");
+        assert_eq!((size, cut), (data.len().to_string(), false));
+        // What there is of it is cut as any other body.
+        let (data, size, cut) = own_part(Stored { text: "", html: Some(&page) }, Some(30));
+        assert_eq!((data.len() <= 30, size.as_str(), cut), (true, "48", true), "{data}");
+        let forwarded = format!("<html><p>&nbsp;</p>{quote}</html>");
+        assert_eq!(own_part(Stored { text: "", html: Some(&forwarded) }, None).0, forwarded);
+    }
+    for quote in [
+        "On Mon, 2 Mar 2026, Bob wrote:\r\n> Old\r\n>\r\n> older\r\n",
+        "Am 2. M\u{e4}rz 2026 um 10:00 schrieb Bob\r\n<bob@example.org>:\r\n\r\n> Old\r\n",
+        "> Old\r\n",
+        "-----Original Message-----\r\nFrom: Bob\r\n\r\nOld\r\n",
+        "________________________________\r\nVon: Bob\r\nOld\r\n",
+    ] {
+        let data = own_part(text(&format!("New words\r\n\r\n{quote}")), None).0;
+        assert!(data.contains("New words") && !data.contains("Old") && !data.contains("Bob"), "{data}");
+        assert!(own_part(text(quote), None).0.contains("Old"), "{quote}");
+    }
+}
+
+#[test]
+fn an_answer_below_or_between_quoted_lines_keeps_the_whole() {
+    let page = "<p>Hi</p><blockquote type=\"cite\">Why?</blockquote><p>Because.</p>";
+    assert_eq!(own_part(Stored { text: "", html: Some(page) }, None).0, page);
+    for answer in ["Bob wrote:\r\n> Why?\r\nBecause.\r\n", "a > b\r\n-----\r\nc: d\r\n", "Hi\r\n> Why?\r\nSo.\r\n"] {
+        let whole = text_to_html(answer);
+        assert_eq!(own_part(text(answer), None).0, whole);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_has_an_own_part_that_is_its_beginning(
+        html in "(<(div|hr|blockquote)( (type=cite|class=\"gmail_quote\"|tabindex=\"-1\"))?>|</blockquote>|<|>|\u{e4}| |[a-z]|&amp;){0,40}",
+        lines in "(> ?|-----|[a-z]: |\r\n|\n|_{20}|[a-z\u{e4}0-9]){0,40}",
+    ) {
+        if let Some(own) = own::own_html(&html) {
+            proptest::prop_assert!(html.starts_with(own) && own.len() < html.len());
+        }
+        if let Some(own) = own::own_text(&lines) {
+            proptest::prop_assert!(lines.starts_with(own) && own.len() < lines.len());
+        }
+    }
+}
+
 #[test]
 fn n13_a_cut_body_of_2_5_carries_its_full_size_and_i47_an_empty_one_stays() {
     let owner = Owner { name: String::new(), addresses: vec!["a@b".into()], zone: TimeZone::UTC };

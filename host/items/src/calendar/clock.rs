@@ -5,13 +5,15 @@
 //! with the rules of the blob, so that the clock time stays right.
 
 use easel_protocol::Version;
-use jiff::civil::{DateTime, Time};
+use easel_wbxml::Element;
+use easel_wbxml::pages::calendar as c;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::stored::{Form, Span, Stored, When, date_of, instant};
 use crate::lines::Component;
-use crate::recurrence::{Rule, Until};
+use crate::recurrence::{Cover, Freq, Rule, Set, Until, anchor};
 use crate::time_zone::{NamedZone, Rules, encode};
 use crate::{ItemError, View};
 
@@ -101,30 +103,89 @@ fn era(start: Timestamp, rule: &Rule, zone: &TimeZone, now: Timestamp) -> Timest
 pub(super) struct Series {
     pub(super) span: Span,
     pub(super) clock: Clock,
-    pub(super) rule: Rule,
+    pub(super) set: Set,
+    /// Whether no pattern says it, so that a cover must.
+    pub(super) covered: bool,
     /// Taken out.
     pub(super) gone: Vec<DateTime>,
+}
+
+/// How a device is told of a series.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    /// By the pattern of its rule, from that occurrence on.
+    Plain(DateTime),
+    /// By a pattern with its days in it.
+    Cover(Box<Cover>),
+}
+
+impl Told {
+    /// The first occurrence that is told of.
+    pub(super) const fn start(&self) -> DateTime {
+        match self {
+            Self::Plain(start) => *start,
+            Self::Cover(cover) => cover.start,
+        }
+    }
 }
 
 impl Series {
     /// The series of an object, `None` for a single event.
     pub(super) fn of(stored: &Stored, view: &View<'_>) -> Result<Option<Self>, ItemError> {
         let event = stored.main();
-        let Some(rule) = Stored::rules(event)? else { return Ok(None) };
-        let span = stored.span(event, &view.owner.zone)?;
-        let clock = Clock::of(&span, Some(&rule), view);
-        let mut gone: Vec<DateTime> = Vec::new();
-        for when in stored.dates(event, "EXDATE") {
-            let mut local = clock.of_when(&when);
-            // A date takes out the occurrence of that day.
-            if when.is_date() && !span.start.is_date() {
-                local = when.local.date().to_datetime(span.start.local.time());
-            }
-            gone.push(local);
+        let (mut rules, mut excluded) = (Stored::rules(event, "RRULE")?, Stored::rules(event, "EXRULE")?);
+        if rules.is_empty() && event.line("RDATE").is_none() {
+            return Ok(None);
         }
-        gone.sort_unstable();
-        gone.dedup();
-        Ok(Some(Self { span, clock, rule, gone }))
+        let span = stored.span(event, &view.owner.zone)?;
+        if span.start.is_date() {
+            rules.iter_mut().chain(&mut excluded).for_each(Rule::without_times);
+        }
+        let clock = match rules.as_slice() {
+            [rule] => Clock::of(&span, Some(rule), view),
+            _ => Clock::of(&span, Some(&Rule::new(Freq::Daily)), view),
+        };
+        let locals = |name: &str| {
+            let local = |when: &When| match when.is_date() && !span.start.is_date() {
+                // A date is the occurrence of that day.
+                true => when.local.date().to_datetime(span.start.local.time()),
+                false => clock.of_when(when),
+            };
+            let mut locals: Vec<DateTime> = stored.dates(event, name).iter().map(local).collect();
+            locals.sort_unstable();
+            locals.dedup();
+            locals
+        };
+        let (dates, gone) = (locals("RDATE"), locals("EXDATE"));
+        let set = Set::new(span.start.local, rules, excluded, dates, &clock.zone);
+        let say = |at: DateTime| clock.say(at);
+        let plain =
+            set.rule().is_some_and(|rule| rule.to_pattern(span.start.local, &clock.zone, view.version, say).is_ok());
+        let covered = !plain && set.is_known();
+        Ok(Some(Self { span, clock, set, covered, gone }))
+    }
+
+    /// How a device is told of it; `from` is the day its stretch begins with or behind, where it is known. `None` where
+    /// no occurrence is found.
+    pub(super) fn told(&self, view: &View<'_>, from: Option<Date>) -> Option<Told> {
+        if !self.covered {
+            return Some(Told::Plain(self.span.start.local));
+        }
+        let from = from.unwrap_or_else(|| anchor(view.owner.zone.to_datetime(view.now).date()));
+        if let Some(first) = self.first_behind_start(view, from) {
+            return Some(Told::Plain(first));
+        }
+        Cover::of(&self.set, &self.clock.zone, from, view.version >= Version::V14_1)
+            .map(|cover| Told::Cover(Box::new(cover)))
+    }
+
+    /// Where only the start is off the pattern of a series without an end, and is past: the first on it. No cover is
+    /// needed then, and the series need not end.
+    fn first_behind_start(&self, view: &View<'_>, from: Date) -> Option<DateTime> {
+        let rule = self.set.rule_behind_start().filter(|rule| rule.is_endless())?;
+        let first = rule.occurrences(self.span.start.local, &self.clock.zone).next()?;
+        let says = || rule.to_pattern(first, &self.clock.zone, view.version, |at| self.clock.say(at)).is_ok();
+        (first.date() <= from && self.span.start.local.date() < from && says()).then_some(first)
     }
 
     /// The original time of an override.
@@ -136,10 +197,17 @@ impl Series {
         Some(self.clock.of_when(&when))
     }
 
+    /// The time by which a device that was shown the series so knows an occurrence: under a cover, that of most.
+    pub(super) fn slot(&self, shown: &Element, original: DateTime) -> DateTime {
+        let start = super::times::moment(shown, c::START_TIME).filter(|_| self.covered);
+        start.map_or(original, |start| original.date().to_datetime(self.clock.hear(start).time()))
+    }
+
     /// Those of `wanted` (sorted) that are occurrences of the rule, deleted ones too.
     pub(super) fn occurring(&self, wanted: &[DateTime]) -> Vec<DateTime> {
         let Some(last) = wanted.last() else { return Vec::new() };
-        let mut occurrences = self.rule.occurrences(self.span.start.local, &self.clock.zone);
+        let mut occurrences = self.set.occurrences(&self.clock.zone);
+        occurrences.skip_to(wanted[0]);
         let mut found = Vec::new();
         for at in occurrences.by_ref() {
             if at > *last {
@@ -153,14 +221,21 @@ impl Series {
         if occurrences.is_complete() { found } else { wanted.to_vec() }
     }
 
-    /// The occurrence that a device means: at that time, else the one of that day.
+    /// The occurrence that a device means: at that time, else the one of that day. Of a series that is told by a cover
+    /// it is the first of that day, whatever its time.
     pub(super) fn meant(&self, at: Timestamp) -> Option<DateTime> {
         let local = self.clock.hear(at);
+        if self.covered {
+            let first = self.set.days(local.date(), &self.clock.zone).next();
+            return first.filter(|first| first.date() == local.date());
+        }
         if self.occurring(&[local]).contains(&local) {
             return Some(local);
         }
         let mut day = None;
-        for at in self.rule.occurrences(self.span.start.local, &self.clock.zone) {
+        let mut occurrences = self.set.occurrences(&self.clock.zone);
+        occurrences.skip_to(local.date().at(0, 0, 0, 0));
+        for at in occurrences {
             match at.date().cmp(&local.date()) {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Equal => {

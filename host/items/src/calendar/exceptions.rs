@@ -62,7 +62,9 @@ pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, vie
             }
             continue;
         }
-        if before != Some(exception) || inherits_a_change(known) {
+        // An occurrence that a cover tells as moved is like the others, and follows the series by itself.
+        let own = before != Some(exception) || place_of(stored, &series, original).is_some();
+        if own && (before != Some(exception) || inherits_a_change(known)) {
             edit_occurrence(stored, &series, original, &Occurrence { known, sent: exception, before }, edit, view)?;
         }
     }
@@ -73,7 +75,7 @@ pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, vie
             .filter(|at| !mentioned.contains(at))
             .collect();
         for original in rest {
-            if let Some(before) = find(shown, series.clock.say(original)) {
+            if let Some(before) = find(shown, series.clock.say(series.slot(known.shown, original))) {
                 let occurrence = Occurrence { known, sent: before, before: Some(before) };
                 edit_occurrence(stored, &series, original, &occurrence, edit, view)?;
             }
@@ -265,6 +267,12 @@ pub(super) fn drop_all(stored: &mut Stored) {
 
 /// Moves the names of the exceptions along with the time of day of the series.
 pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
+    move_dates(stored, "EXDATE", from, to);
+    move_dates(stored, "RECURRENCE-ID", from, to);
+}
+
+/// Moves the dates of that name, in every event, along with the time of day of the series.
+pub(super) fn move_dates(stored: &mut Stored, name: &str, from: &Span, to: &Span) {
     let (old, new) = (from.start.local.time(), to.start.local.time());
     if from.start.is_date() || to.start.is_date() || (old == new && from.start.form == to.start.form) {
         return;
@@ -277,11 +285,10 @@ pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
         }
         Form::Floating | Form::Utc | Form::Zoned(_) => when.clone(),
     };
-    times::map_dates(stored.main_mut(), &frozen, "EXDATE", |when| Some(moved(when)));
     let places: Vec<usize> = stored.event_indices().collect();
     for at in places {
         if let Some(event) = stored.event_at_mut(at) {
-            times::map_dates(event, &frozen, "RECURRENCE-ID", |when| Some(moved(when)));
+            times::map_dates(event, &frozen, name, |when| Some(moved(when)));
         }
     }
 }

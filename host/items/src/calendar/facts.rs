@@ -9,7 +9,7 @@ use super::clock::Series;
 use super::people;
 use super::stored::{Stored, instant, later};
 use crate::lines::Component;
-use crate::recurrence::Rule;
+use crate::recurrence::{Rule, Set};
 use crate::{ItemError, View, component};
 
 /// Bytes of text that a search finds.
@@ -46,39 +46,23 @@ fn window(stored: &Stored, view: &View<'_>) -> WindowKey {
     let end_of = |event: &Component| stored.span(event, owner).ok().map(|span| span.end(owner));
     let Some(own) = end_of(stored.main()) else { return WindowKey::FOREVER };
     let moved = stored.overrides().filter_map(end_of).max().unwrap_or(Timestamp::MIN);
-    let dates = stored.dates(stored.main(), "RDATE");
-    let length = stored.span(stored.main(), owner).map_or(SignedDuration::ZERO, |span| span.length);
-    let extra = dates.iter().map(|when| later(when.instant(owner), length)).max().unwrap_or(Timestamp::MIN);
     let last = match Series::of(stored, view) {
         Ok(None) => Some(own),
         Ok(Some(series)) => {
             let mut passed = series.gone.clone();
             passed.extend(stored.overrides().filter_map(|event| series.original(stored, event)));
             passed.sort_unstable();
-            last_occurrence(&series.rule, series.span.start.local, &series.clock.zone, &passed)
+            series
+                .set
+                .last(&series.clock.zone, &passed)
                 .map(|last| last.map_or(Timestamp::MIN, |at| later(instant(&series.clock.zone, at), series.length())))
         }
         Err(_) => None,
     };
     last.map_or(WindowKey::FOREVER, |last| {
-        let last = last.max(moved).max(extra);
+        let last = last.max(moved);
         WindowKey(if last == Timestamp::MIN { own } else { last }.as_millisecond())
     })
-}
-
-/// The last occurrence that is not in `passed`; `Some(None)` when none is left, `None` for a series without an end, or
-/// one whose end is not found within the bound.
-fn last_occurrence(rule: &Rule, start: DateTime, zone: &TimeZone, passed: &[DateTime]) -> Option<Option<DateTime>> {
-    if rule.is_endless() {
-        return None;
-    }
-    let mut occurrences = rule.occurrences(start, zone);
-    let last = occurrences.by_ref().filter(|at| passed.binary_search(at).is_err()).last();
-    match (occurrences.is_complete(), rule.until) {
-        (true, _) => Some(last),
-        (false, Some(until)) => Some(Some(until.on_clock(zone))),
-        (false, None) => None,
-    }
 }
 
 /// The end of the last occurrence of a rule.
@@ -86,7 +70,7 @@ fn last_occurrence(rule: &Rule, start: DateTime, zone: &TimeZone, passed: &[Date
 /// `start` is the first occurrence on the clock of `zone`, `length` how long each is. [`WindowKey::FOREVER`] for a
 /// series without an end.
 pub fn last_occurrence_end(rule: &Rule, start: DateTime, zone: &TimeZone, length: SignedDuration) -> WindowKey {
-    match last_occurrence(rule, start, zone, &[]) {
+    match Set::new(start, vec![rule.clone()], Vec::new(), Vec::new(), zone).last(zone, &[]) {
         Some(last) => WindowKey(later(instant(zone, last.unwrap_or(start)), length).as_millisecond()),
         None => WindowKey::FOREVER,
     }

@@ -97,9 +97,7 @@ pub fn respond(
             stored.main().clone()
         }
         Some(at) => {
-            let series = Series::of(&stored, view)?.ok_or(ItemError::NoSuchOccurrence)?;
-            let original =
-                series.meant(at).filter(|at| !series.gone.contains(at)).ok_or(ItemError::NoSuchOccurrence)?;
+            let (series, original) = named(&stored, at, view)?;
             exceptions::with_occurrence(&mut stored, &series, original, view, |event| {
                 answer(event, response, view);
                 event.clone()
@@ -174,6 +172,62 @@ fn calendar_of(method: &str, stored: &Stored, events: Vec<Component>) -> String 
     let zones = stored.root.components().filter(|component| component.name == "VTIMEZONE").cloned();
     root.entries.extend(zones.chain(events).map(Entry::Component));
     root.to_string()
+}
+
+/// The occurrence a device names by its original start.
+fn named(stored: &Stored, at: Timestamp, view: &View<'_>) -> Result<(Series, DateTime), ItemError> {
+    let series = Series::of(stored, view)?.ok_or(ItemError::NoSuchOccurrence)?;
+    let original = series.meant(at).filter(|at| !series.gone.contains(at)).ok_or(ItemError::NoSuchOccurrence)?;
+    Ok((series, original))
+}
+
+/// Whether a series has the occurrence that a device names by its original start.
+pub fn check_occurrence(content: &str, at: Timestamp, view: &View<'_>) -> Result<(), ItemError> {
+    named(&Stored::parse(content)?, at, view).map(|_| ())
+}
+
+/// An event on its way to somebody who need not be invited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// The event's summary.
+    pub subject: String,
+    /// The iCalendar object, METHOD REQUEST.
+    pub content: String,
+}
+
+/// The invitation to an event, or to one occurrence of it, to be handed on. The organizer stays, and so do the people
+/// who are invited (RFC 5546 3.2.2.6 "Forwarding to an Uninvited CU"). An event of the owner's to which nobody is
+/// invited becomes an invitation of the owner's to `guests`.
+pub fn forwarded(
+    content: &str,
+    instance: Option<Timestamp>,
+    guests: &[String],
+    view: &View<'_>,
+) -> Result<Forwarded, ItemError> {
+    let mut stored = Stored::parse(content)?;
+    let events: Vec<Component> = match instance {
+        None => stored.events().cloned().collect(),
+        Some(at) => {
+            let (series, original) = named(&stored, at, view)?;
+            vec![exceptions::with_occurrence(&mut stored, &series, original, view, |event| event.clone())]
+        }
+    };
+    let handed_on = |mut event: Component| {
+        event.entries.retain(is_mailed);
+        if !Meeting::of(&event, view.owner).is_meeting() {
+            let own = view.owner.addresses.first().map_or("", String::as_str);
+            let organizer = Line::new("ORGANIZER", format!("mailto:{own}"));
+            event.set(organizer.with("CN", view.owner.name.clone()));
+            for guest in guests {
+                let line = Line::new("ATTENDEE", format!("mailto:{guest}"));
+                event.push(line.with("PARTSTAT", "NEEDS-ACTION").with("RSVP", "TRUE"));
+            }
+        }
+        event
+    };
+    let events: Vec<Component> = events.into_iter().map(handed_on).collect();
+    let subject = events.first().and_then(|event| event.plain("SUMMARY")).unwrap_or_default();
+    Ok(Forwarded { subject, content: calendar_of("REQUEST", &stored, events) })
 }
 
 /// What an invitation, a cancellation or an answer makes of the owner's event (`current`, the one of its UID).

@@ -29,6 +29,12 @@ const VCAL_UID: &[u8] = b"vCal-Uid\x01\0\0\0";
 /// Bytes of a decoded GlobalObjId.
 const ID_MAX: usize = 2_048;
 
+/// The UID of the first event of an iCalendar object. RFC 5545 3.8.4.7.
+pub fn uid(ics: &str) -> Option<String> {
+    let stored = Stored::parse(ics).ok()?;
+    stored.main().line("UID").map(|line| line.value.trim().to_owned()).filter(|uid| !uid.is_empty())
+}
+
 /// METHOD of an object, in capitals.
 pub fn method(ics: &str) -> Option<String> {
     let stored = Stored::parse(ics).ok()?;
@@ -122,7 +128,8 @@ fn instance_type(stored: &Stored, series: bool, instance: bool) -> u8 {
 
 fn recurrences(series: &Series, view: &View<'_>) -> Option<Element> {
     let start = series.span.start.local;
-    let pattern = series.rule.to_pattern(start, &series.clock.zone, view.version, |at| series.clock.say(at)).ok()?;
+    let rule = series.set.main_rule()?;
+    let pattern = rule.to_pattern(start, &series.clock.zone, view.version, |at| series.clock.say(at)).ok()?;
     Some(Element::of(e::RECURRENCES, [pattern.to_element(&MEETING, view.version, compact)]))
 }
 

@@ -3,15 +3,16 @@
 use easel_protocol::{Version, compact, parse_date_time};
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c};
 use easel_wbxml::{Element, Tag};
+use jiff::civil::{Date, DateTime};
 use sha2::{Digest, Sha256};
 
-use super::clock::{Clock, Series};
+use super::clock::{Clock, Series, Told};
 use super::people::{self, Meeting};
 use super::show::{self, LEGACY};
-use super::stored::{Span, Stored};
+use super::stored::{Span, Stored, When};
 use super::{alarm, attachments, exceptions, facts, place, times};
 use crate::lines::{Component, Entry, Line};
-use crate::recurrence::{CALENDAR, Pattern};
+use crate::recurrence::{CALENDAR, Pattern, Rule};
 use crate::said::Sent;
 use crate::text_body::{self, BodyEdit};
 use crate::{Applied, Edit, Ghosting, ItemError, View, component};
@@ -34,17 +35,21 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
     let data = edit.data;
     check(data)?;
     let pattern = data.child(c::RECURRENCE).map(|element| Pattern::read(element, &CALENDAR)).transpose()?.flatten();
-    let span = times::for_add(data, pattern.is_some(), view)?;
+    let mut span = times::for_add(data, pattern.is_some(), view)?;
+    let rule = pattern.map(|pattern| {
+        let clock = device_clock(data, &span, view);
+        pattern.to_rule(span.start.local, |at| clock.hear_until(at, &span.start))
+    });
+    if let Some(rule) = &rule {
+        span.start.local = on_pattern(rule, &span, view);
+    }
     let mut stored = blank(edit, view)?;
     stored.add_zone(&span.start, span.start.instant(&view.owner.zone));
     let shown = Element::new(airsync::APPLICATION_DATA);
     let mut event = stored.main().clone();
     times::put(&mut event, &stored, &span, &view.owner.zone);
     times::put_end(&mut event, &stored, &span, &view.owner.zone);
-    if let Some(pattern) = &pattern {
-        let clock = device_clock(data, &span, view);
-        event.push(pattern.to_rule(span.start.local, |at| clock.hear_until(at, &span.start)).to_line());
-    }
+    event.entries.extend(rule.map(|rule| Entry::Line(rule.to_line())));
     fields(&mut event, &stored, &span, &Said { sent: data, shown: &shown, occurrence: false }, edit, view)?;
     *stored.main_mut() = event;
     let known = exceptions::Known { shown: &shown, sent: data };
@@ -53,6 +58,13 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
     let answer =
         if view.version >= Version::V16_0 { vec![Element::text(c::UID, show::short_uid(&uid))] } else { Vec::new() };
     Ok(Applied { facts: facts::of(&stored, view), content: Some(stored.root.to_string()), changed: true, answer })
+}
+
+/// The first occurrence of a rule that a device made. Devices begin with it, whatever the start; RFC 5545 3.8.5.3 would
+/// have the start itself be one.
+fn on_pattern(rule: &Rule, span: &Span, view: &View<'_>) -> DateTime {
+    let first = rule.occurrences(span.start.local, &span.start.zone(&view.owner.zone)).next();
+    first.filter(|_| rule.is_known()).unwrap_or(span.start.local)
 }
 
 /// The clock of a series that a device just made.
@@ -105,8 +117,9 @@ pub(super) fn change(current: &str, edit: &Edit<'_>, view: &View<'_>) -> Result<
     let base = edit.base.and_then(|base| Stored::parse(base).ok());
     let seen = base.as_ref().unwrap_or(&before);
     let seen_view = View { body: edit.shown, ..view.clone() };
+    let from = show::stretch_of(seen, edit.data, &seen_view);
     // What cannot be shown was not shown.
-    let shown = show::event(seen, &seen_view).unwrap_or_else(|_| Element::new(airsync::APPLICATION_DATA));
+    let shown = show::event(seen, &seen_view, from).unwrap_or_else(|_| Element::new(airsync::APPLICATION_DATA));
     let mut stored = before.clone();
     if edit.instance.is_some() {
         if !change_instance(&mut stored, &shown, edit, view)? {
@@ -114,7 +127,7 @@ pub(super) fn change(current: &str, edit: &Edit<'_>, view: &View<'_>) -> Result<
         }
     } else {
         check(edit.data)?;
-        change_all(&mut stored, &shown, seen, edit, view)?;
+        change_all(&mut stored, &Seen { shown: &shown, event: seen, from }, edit, view)?;
     }
     let changed = stored != before;
     let content = if changed { stored.root.to_string() } else { current.to_owned() };
@@ -136,8 +149,8 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
             return Ok(false);
         }
         let plain = Edit { instance: None, ..edit.clone() };
-        let seen = stored.clone();
-        return change_all(stored, shown, &seen, &plain, view).map(|()| true);
+        let event = stored.clone();
+        return change_all(stored, &Seen { shown, event: &event, from: None }, &plain, view).map(|()| true);
     };
     let original = series.meant(at).ok_or(ItemError::NoSuchOccurrence)?;
     if edit.delete_instance {
@@ -151,7 +164,7 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
     check(edit.data)?;
     let nothing = Element::new(airsync::APPLICATION_DATA);
     let known = exceptions::Known { shown, sent: &nothing };
-    let named = series.clock.say(original);
+    let named = series.clock.say(series.slot(shown, original));
     let before = shown.child(c::EXCEPTIONS).into_iter().flat_map(|all| all.all(c::EXCEPTION));
     let before = before.into_iter().find(|exception| times::moment(exception, b::INSTANCE_ID) == Some(named));
     let occurrence = exceptions::Occurrence { known: &known, sent: edit.data, before };
@@ -160,7 +173,7 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
 }
 
 fn has_occurrence(series: &Series) -> bool {
-    let mut occurrences = series.rule.occurrences(series.span.start.local, &series.clock.zone);
+    let mut occurrences = series.set.occurrences(&series.clock.zone);
     occurrences.by_ref().any(|at| series.gone.binary_search(&at).is_err()) || !occurrences.is_complete()
 }
 
@@ -186,25 +199,54 @@ fn repeat(data: &Element, shown: &Element, keeps: bool) -> Result<Repeat, ItemEr
     })
 }
 
-fn change_all(
-    stored: &mut Stored,
-    shown: &Element,
-    seen: &Stored,
-    edit: &Edit<'_>,
-    view: &View<'_>,
-) -> Result<(), ItemError> {
+/// An event as the device knew it.
+struct Seen<'a> {
+    shown: &'a Element,
+    event: &'a Stored,
+    /// The day that its stretch began with.
+    from: Option<Date>,
+}
+
+fn change_all(stored: &mut Stored, seen: &Seen<'_>, edit: &Edit<'_>, view: &View<'_>) -> Result<(), ItemError> {
     let data = edit.data;
+    let shown = seen.shown;
     let keeps = |tag: Tag| view.version >= Version::V16_0 || edit.ghosting.keeps(tag);
     let repeat = repeat(data, shown, keeps(c::RECURRENCE))?;
     let old = stored.span(stored.main(), &view.owner.zone)?;
-    let old_rule = Stored::rules(stored.main()).ok().flatten();
+    let series = Series::of(stored, view).ok().flatten();
+    let by = series.as_ref().and_then(|series| series.told(view, seen.from));
+    let is_cover = matches!(by, Some(Told::Cover(_)));
+    let told = match &by {
+        Some(by) => Span { start: When::like(by.start(), &old.start), ..old.clone() },
+        None => old.clone(),
+    };
     let recurring = match &repeat {
-        Repeat::Keep => old_rule.is_some(),
+        Repeat::Keep => series.is_some(),
         Repeat::Never => false,
         Repeat::By(_) => true,
     };
-    let clock = Clock::of(&old, old_rule.as_ref(), view);
-    let change = times::changed(&old, clock, data, shown, recurring, view)?;
+    let clock = series.as_ref().map_or_else(|| Clock::of(&old, None, view), |series| series.clock.clone());
+    let mut change = times::changed(&told, clock, data, shown, recurring, view)?;
+    let mut rule = None;
+    match (&repeat, &series) {
+        (Repeat::Keep, Some(series)) if change.changed && is_cover => {
+            change.span.start.local = moved_start(series, &told, &change.span)?;
+        }
+        (Repeat::Keep, Some(series)) if change.changed => {
+            change.span.start.local =
+                series.set.main_rule().map_or(change.span.start.local, |rule| on_pattern(rule, &change.span, view));
+        }
+        (Repeat::Keep, _) if !change.changed => change.span = old.clone(),
+        (Repeat::Keep, _) => {}
+        // What begins anew begins with what was shown.
+        (Repeat::Never, _) => change.changed |= told != old,
+        (Repeat::By(pattern), _) => {
+            let made = pattern.to_rule(change.span.start.local, |at| change.clock.hear_until(at, &change.span.start));
+            change.span.start.local = on_pattern(&made, &change.span, view);
+            change.changed |= change.span != old;
+            rule = Some(made);
+        }
+    }
     let mut event = stored.main().clone();
     if change.changed {
         stored.add_zone(&change.span.start, change.span.start.instant(&view.owner.zone));
@@ -213,14 +255,13 @@ fn change_all(
     match &repeat {
         Repeat::Keep => {}
         Repeat::Never => ["RRULE", "RDATE", "EXRULE"].into_iter().for_each(|name| event.remove(name)),
-        Repeat::By(pattern) => {
-            let until = |at| change.clock.hear_until(at, &change.span.start);
-            event.set(pattern.to_rule(change.span.start.local, until).to_line());
+        Repeat::By(_) => {
+            rule.iter().for_each(|rule| event.set(rule.to_line()));
             ["RDATE", "EXRULE"].into_iter().for_each(|name| event.remove(name));
         }
     }
     let said = Said { sent: data, shown, occurrence: false };
-    fields_seen(&mut event, stored, &change.span, &said, seen.main(), edit, view)?;
+    fields_seen(&mut event, stored, &change.span, &said, seen.event.main(), edit, view)?;
     let moved = change.changed || !matches!(repeat, Repeat::Keep);
     if event != *stored.main() {
         restamp(&mut event, data, shown, view);
@@ -230,6 +271,9 @@ fn change_all(
         }
     }
     *stored.main_mut() = event;
+    if change.changed {
+        exceptions::move_dates(stored, "RDATE", &old, &change.span);
+    }
     match &repeat {
         Repeat::Never => {
             exceptions::drop_all(stored);
@@ -244,7 +288,28 @@ fn change_all(
         Repeat::Keep | Repeat::By(_) if change.changed => exceptions::move_along(stored, &old, &change.span),
         Repeat::Keep | Repeat::By(_) => {}
     }
+    if is_cover && matches!(repeat, Repeat::By(_)) {
+        // The holes of another pattern are deleted occurrences of this one.
+        let rest = shown.children().filter(|child| child.tag != c::EXCEPTIONS);
+        let shown = Element::of(airsync::APPLICATION_DATA, rest.cloned());
+        return exceptions::merge(stored, &exceptions::Known { shown: &shown, sent: data }, edit, view);
+    }
     exceptions::merge(stored, &exceptions::Known { shown, sent: data }, edit, view)
+}
+
+/// The start of a series that was told by a cover and that a device moved: the device knows nothing of the start
+/// itself, so the time of day is all that can move.
+fn moved_start(series: &Series, told: &Span, sent: &Span) -> Result<DateTime, ItemError> {
+    let refused = |reason| Err(ItemError::Rule { element: "StartTime", reason });
+    let own = series.span.start.local;
+    let (from, to) = (told.start.local, sent.start.local);
+    if told.start.is_date() != sent.start.is_date() || from.date() != to.date() {
+        return refused("another day of a series that no pattern says");
+    }
+    if from != to && series.set.names_times() {
+        return refused("another time of a series that names its times");
+    }
+    Ok(own.saturating_add(to.duration_since(from)))
 }
 
 /// RFC 5545 3.8.7.4 "Sequence Number".

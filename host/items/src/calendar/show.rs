@@ -3,22 +3,24 @@
 use easel_protocol::{Version, compact};
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c, contacts};
 use easel_wbxml::{Element, Tag};
-use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
+use jiff::{Timestamp, ToSpan};
 use sha2::{Digest, Sha256};
 
-use super::clock::{Clock, Series};
+use super::clock::{Clock, Series, Told};
 use super::people::Meeting;
 use super::stored::{Span, Stored, When};
 use super::{alarm, place};
 use crate::lines::Component;
-use crate::recurrence::CALENDAR;
+use crate::recurrence::{CALENDAR, Cover, Pattern, anchor};
 use crate::said::text_element;
 use crate::text_body::Legacy;
 use crate::{ItemError, View, component};
 
 /// Exceptions a device is sent. MS-ASCAL 2.2.2.20 "Exceptions": the oldest beyond it are left out.
 const EXCEPTIONS_MAX: usize = 256;
+/// Months back that a device may have been told of a stretch that it sends without its start.
+const STRETCHES_MAX: i32 = 25;
 /// MS-ASCAL 2.2.2.46 "UID".
 const UID_MAX: usize = 300;
 
@@ -86,29 +88,25 @@ const MASTER_ONLY: &[Tag] = &[
     b::NATIVE_BODY_TYPE,
 ];
 
-/// The children of ApplicationData, inside one.
-pub(super) fn event(stored: &Stored, view: &View<'_>) -> Result<Element, ItemError> {
+/// The children of ApplicationData, inside one. `from` is the day that a stretch begins with, where it is known.
+pub(super) fn event(stored: &Stored, view: &View<'_>, from: Option<Date>) -> Result<Element, ItemError> {
     let main = stored.main();
     let series = Series::of(stored, view)?;
-    if main.line("RDATE").is_some() {
-        return Err(ItemError::Rule { element: "Recurrence", reason: "dates beside the rule" });
-    }
-    let mut span = stored.span(main, &view.owner.zone)?;
+    let span = stored.span(main, &view.owner.zone)?;
     let clock = series.as_ref().map_or_else(|| Clock::of(&span, None, view), |series| series.clock.clone());
     let mut elements = Vec::new();
+    let by = series.as_ref().and_then(|series| series.told(view, from));
+    let mut told = span.clone();
     if let Some(series) = &series {
-        let first = series.rule.occurrences(span.start.local, &clock.zone).next();
-        // A start off the pattern is undefined (RFC 5545 3.8.5.3); devices begin with the first on it.
-        span.start.local = first.filter(|_| series.rule.is_gregorian()).unwrap_or(span.start.local);
-        let pattern = series.rule.to_pattern(span.start.local, &clock.zone, view.version, |at| clock.say(at))?;
-        elements.push(pattern.to_element(&CALENDAR, view.version, compact));
+        told.start.local = by.as_ref().map_or(told.start.local, Told::start);
+        elements.push(pattern(series, by.as_ref(), view)?.to_element(&CALENDAR, view.version, compact));
     }
     elements.extend(clock.blob.as_deref().map(|blob| Element::text(c::TIMEZONE, blob)));
-    let start = clock.say(span.start.local);
-    let end = if span.start.is_date() { clock.say(span.end_local()) } else { super::stored::later(start, span.length) };
+    let start = clock.say(told.start.local);
+    let end = if told.start.is_date() { clock.say(told.end_local()) } else { super::stored::later(start, told.length) };
     elements.extend(own(stored, main, &span, [start, end], view)?);
     if let Some(series) = &series {
-        let exceptions = exceptions(stored, series, &elements, view)?;
+        let exceptions = exceptions(stored, series, by.as_ref(), &elements, view)?;
         elements.extend(exceptions);
     } else if let Some(when) = main.line("RECURRENCE-ID").and_then(|line| stored.when(line))
         && view.version >= Version::V16_0
@@ -117,6 +115,39 @@ pub(super) fn event(stored: &Stored, view: &View<'_>) -> Result<Element, ItemErr
         elements.push(Element::text(b::INSTANCE_ID, compact(clock.say(clock.of_when(&when)))));
     }
     Ok(Element::of(airsync::APPLICATION_DATA, sorted(elements)))
+}
+
+/// The pattern a device is told.
+fn pattern(series: &Series, told: Option<&Told>, view: &View<'_>) -> Result<Pattern, ItemError> {
+    let unknown = ItemError::Rule { element: "Recurrence", reason: "occurrences that are not known" };
+    let rule = match told {
+        Some(Told::Cover(cover)) => &cover.rule,
+        Some(Told::Plain(_)) => series.set.rule().or_else(|| series.set.rule_behind_start()).ok_or(unknown)?,
+        None => return Err(unknown),
+    };
+    let (first, clock) = (told.map_or(series.span.start.local, Told::start), &series.clock);
+    Ok(rule.to_pattern(first, &clock.zone, view.version, |at| clock.say(at))?)
+}
+
+/// The day that the stretch began with which a device sends back, where it is told of a series by stretches: the day
+/// of its StartTime, or one of the last two years whose pattern it sends.
+pub(super) fn stretch_of(stored: &Stored, data: &Element, view: &View<'_>) -> Option<Date> {
+    let series = Series::of(stored, view).ok().flatten()?;
+    if !series.covered {
+        return None;
+    }
+    let sent = data.child(c::RECURRENCE).and_then(|element| Pattern::read(element, &CALENDAR).ok().flatten());
+    let began = super::times::moment(data, c::START_TIME).map(|at| series.clock.hear(at).date());
+    let month = |ago: i32| anchor(view.owner.zone.to_datetime(view.now).date().saturating_sub(ago.months()));
+    let candidates = began.into_iter().chain((0..STRETCHES_MAX).filter(|_| sent.is_some()).map(month));
+    candidates.into_iter().find(|from| {
+        let Some(told) = series.told(view, Some(*from)) else { return false };
+        match (&sent, pattern(&series, Some(&told), view)) {
+            (Some(sent), Ok(shown)) => sent.says_the_same(&shown),
+            (None, Ok(_)) => told.start().date() == *from,
+            (_, Err(_)) => false,
+        }
+    })
 }
 
 fn sorted(mut elements: Vec<Element>) -> Vec<Element> {
@@ -253,6 +284,7 @@ pub(super) fn short_uid(uid: &str) -> String {
 fn exceptions(
     stored: &Stored,
     series: &Series,
+    told: Option<&Told>,
     master: &[Element],
     view: &View<'_>,
 ) -> Result<Option<Element>, ItemError> {
@@ -264,15 +296,53 @@ fn exceptions(
         }
     }
     all.sort_by_key(|(at, _)| *at);
+    if let Some(Told::Cover(cover)) = told {
+        return covered(stored, series, cover, &all, master, view);
+    }
     let wanted: Vec<DateTime> = all.iter().map(|(at, _)| *at).collect();
     let occurring = series.occurring(&wanted);
     // One that is no occurrence of the series (any more) would be a riddle to a device.
     all.retain(|(at, _)| occurring.binary_search(at).is_ok());
     let surplus = all.len().saturating_sub(EXCEPTIONS_MAX);
     let told = all.into_iter().skip(surplus);
-    let elements = told.map(|(at, event)| exception(stored, series, at, event, master, view));
+    let elements = told.map(|(at, event)| exception(stored, series, [at, at], event, master, view));
     let elements: Vec<Element> = elements.collect::<Result<_, _>>()?;
     Ok((!elements.is_empty()).then(|| Element::of(c::EXCEPTIONS, elements)))
+}
+
+/// The exceptions of a cover: those of the series, its holes, and the occurrences at another time than most.
+fn covered(
+    stored: &Stored,
+    series: &Series,
+    cover: &Cover,
+    known: &[(DateTime, Option<&Component>)],
+    master: &[Element],
+    view: &View<'_>,
+) -> Result<Option<Element>, ItemError> {
+    let hole = |slot: &DateTime| (*slot, deleted(key(series.clock.say(*slot), view.version)));
+    let mut all: Vec<(DateTime, Element)> = cover.holes.iter().map(hole).collect();
+    for (slot, at) in &cover.days {
+        match known.binary_search_by_key(at, |(at, _)| *at) {
+            Ok(found) => all.push((*slot, exception(stored, series, [*slot, *at], known[found].1, master, view)?)),
+            Err(_) if slot != at => all.push((*slot, moved(series, [*slot, *at], view))),
+            Err(_) => {}
+        }
+    }
+    all.sort_by_key(|(slot, _)| *slot);
+    let elements = all.into_iter().map(|(_, element)| element);
+    Ok((elements.len() > 0).then(|| Element::of(c::EXCEPTIONS, elements)))
+}
+
+fn deleted(key: Element) -> Element {
+    Element::of(c::EXCEPTION, [Element::boolean(c::DELETED, true), key])
+}
+
+/// An occurrence like the others, at another time.
+fn moved(series: &Series, [slot, at]: [DateTime; 2], view: &View<'_>) -> Element {
+    let start = series.clock.say(at);
+    let end = super::stored::later(start, series.length());
+    let times = [Element::text(c::START_TIME, compact(start)), Element::text(c::END_TIME, compact(end))];
+    Element::of(c::EXCEPTION, sorted([key(series.clock.say(slot), view.version)].into_iter().chain(times).collect()))
 }
 
 /// The element that names an occurrence by its original start.
@@ -284,18 +354,17 @@ fn key(at: Timestamp, version: Version) -> Element {
 fn exception(
     stored: &Stored,
     series: &Series,
-    original: DateTime,
+    [slot, original]: [DateTime; 2],
     event: Option<&Component>,
     master: &[Element],
     view: &View<'_>,
 ) -> Result<Element, ItemError> {
-    let named = key(series.clock.say(original), view.version);
-    let deleted = |key| Ok(Element::of(c::EXCEPTION, [Element::boolean(c::DELETED, true), key]));
-    let Some(event) = event else { return deleted(named) };
+    let named = key(series.clock.say(slot), view.version);
+    let Some(event) = event else { return Ok(deleted(named)) };
     let meeting = Meeting::of(event, view.owner);
-    let Ok(span) = stored.span(event, &view.owner.zone) else { return deleted(named) };
+    let Ok(span) = stored.span(event, &view.owner.zone) else { return Ok(deleted(named)) };
     if meeting.cancelled && !meeting.is_meeting() {
-        return deleted(named);
+        return Ok(deleted(named));
     }
     let clock = Clock::of_moment(&span, view);
     // An occurrence that was moved is a moment, not a time on the clock of the series; one that was not keeps its name.

@@ -12,8 +12,10 @@ use crate::time_zone::{self, NamedZone};
 
 /// Bytes of one object.
 const OBJECT_MAX: usize = 32 << 20;
-/// Members of EXDATE looked at.
+/// Members of RDATE and EXDATE looked at.
 const DATES_MAX: usize = 10_000;
+/// Rules of one event.
+const RULES_MAX: usize = 10;
 
 /// A VCALENDAR that holds an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,14 +244,12 @@ impl Stored {
         Ok(Span { start, length })
     }
 
-    /// The recurrence rules of an event.
-    pub(super) fn rules(event: &Component) -> Result<Option<Rule>, ItemError> {
-        let mut rules = event.all("RRULE");
-        let Some(line) = rules.next() else { return Ok(None) };
-        if rules.next().is_some() || event.line("EXRULE").is_some() {
-            return Err(ItemError::Rule { element: "Recurrence", reason: "more than one rule" });
+    /// The recurrence rules of an event: RRULE, or EXRULE of RFC 2445.
+    pub(super) fn rules(event: &Component, name: &str) -> Result<Vec<Rule>, ItemError> {
+        if event.all(name).count() > RULES_MAX {
+            return Err(ItemError::Rule { element: "Recurrence", reason: "more than 10 rules" });
         }
-        Rule::of_line(line).map(Some).map_err(|error| bad(error.to_string()))
+        event.all(name).map(|line| Rule::of_line(line).map_err(|error| bad(error.to_string()))).collect()
     }
 }
 

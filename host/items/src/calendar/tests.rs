@@ -1,5 +1,6 @@
 //! The rules of the class, each in the version it belongs to.
 
+mod covers;
 mod golden;
 mod meetings;
 mod occurrences;

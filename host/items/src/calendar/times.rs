@@ -231,6 +231,9 @@ pub(super) fn put_when(event: &mut Component, stored: &Stored, name: &str, when:
 pub(super) fn map_dates(event: &mut Component, stored: &Stored, name: &str, map: impl Fn(&When) -> Option<When>) {
     let lines: Vec<Line> = event.all(name).cloned().collect();
     let mut kept = lines.iter().map(|line| {
+        if line.has_param("VALUE", "PERIOD") {
+            return Some(line.clone());
+        }
         let mut alone = Component::new("X");
         alone.push(line.clone());
         let dates = stored.dates(&alone, name);

@@ -130,7 +130,7 @@ fn recipients(lists: [&[Mailbox]; 3]) -> Result<Vec<String>, ComposeError> {
 }
 
 /// `local@domain` that can stand in an SMTP command.
-fn is_address(address: &str) -> bool {
+pub(super) fn is_address(address: &str) -> bool {
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
     let safe = |c: char| !c.is_control() && !c.is_whitespace() && !"<>()[],;:\\\"".contains(c);
@@ -149,7 +149,7 @@ fn is_address(address: &str) -> bool {
     address.len() <= ADDRESS_BYTES_MAX && local.len() <= LOCAL_BYTES_MAX && local_fits && domain_fits
 }
 
-fn people(name: &str, mailboxes: &[Mailbox], out: &mut Vec<u8>) {
+pub(super) fn people(name: &str, mailboxes: &[Mailbox], out: &mut Vec<u8>) {
     if mailboxes.is_empty() {
         return;
     }

@@ -346,3 +346,48 @@ proptest::proptest! {
         let _ = forward(&mime, &original, false, &sending(&owner));
     }
 }
+
+const INVITATION: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:u1\r\n\
+    DTSTAMP:20260101T000000Z\r\nDTSTART:20260310T090000Z\r\nDTEND:20260310T100000Z\r\nSUMMARY:Gr\u{f6}\u{df}e\r\n\
+    ORGANIZER:mailto:bob@ox.example\r\nATTENDEE:mailto:ann@ox.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+#[test]
+fn a_forwarded_event_is_an_invitation_to_who_gets_it() {
+    let mime = "To: carol@ox.example\r\nSubject: FW: Talk\r\n\r\nYou may want to come.\r\n";
+    let out = forward_event(mime.as_bytes(), INVITATION, &sending(&ann())).unwrap();
+    check(&out);
+    assert!(read(&out.submit).contains("You may want to come."));
+    let index = index(&out.submit, arrival()).index;
+    assert_eq!(index.class, MessageClass::MeetingRequest);
+    let part = &index.parts[usize::from(index.calendar.unwrap())];
+    let bytes = out.submit[usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap()].to_vec();
+    let decoded = mail_parser::decoders::base64::base64_decode(&bytes).unwrap();
+    assert_eq!(text_of(decoded), INVITATION);
+}
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn forwardees_get_a_message_that_the_server_writes() {
+    let forwardee = |name: &str, email: &str| Forwardee { name: name.into(), email: email.into() };
+    let to =
+        [forwardee("J\u{fc}rgen \"X\"\r\nBcc: evil@ox.example", "j@ox.example"), forwardee("", "carol@ox.example")];
+    let subject = "Gr\u{f6}\u{df}e\r\nBcc: evil@ox.example ".repeat(8);
+    let mime = to_forwardees(&to, &subject, Some((crate::body::Form::Html, "<p>S\u{fc}\u{df}</p>"))).unwrap();
+    let out = forward_event(&mime, INVITATION, &sending(&ann())).unwrap();
+    check(&out);
+    assert_eq!(out.recipients, ["j@ox.example", "carol@ox.example"]);
+    assert!(read(&out.submit).contains("S\u{fc}\u{df}"), "{}", read(&out.submit));
+    let made = index(&out.submit, arrival()).index;
+    assert!(made.subject.starts_with("Gr\u{f6}\u{df}e Bcc: evil"), "{}", made.subject);
+    assert_eq!(made.class, MessageClass::MeetingRequest);
+    for bad in ["", "nobody", "a@b>\r\nBcc: c@d"] {
+        let refused = to_forwardees(&[forwardee("", bad)], "x", None);
+        assert!(matches!(refused, Err(ComposeError::BadRecipient(_))), "{bad:?}");
+    }
+    let nobody = to_forwardees(&[], "x", None).unwrap();
+    let refused = forward_event(&nobody, INVITATION, &sending(&ann()));
+    assert!(matches!(refused, Err(ComposeError::NoRecipients)), "{refused:?}");
+}

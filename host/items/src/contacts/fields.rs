@@ -161,7 +161,7 @@ pub(crate) fn shown(card: &Component) -> Vec<Element> {
 }
 
 /// Merges what a device sent.
-pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, view: &View<'_>) {
+pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, unseen: &[Tag], view: &View<'_>) {
     names::apply(card, sent);
     let form = card::form(card);
     for text in &TEXTS {
@@ -180,7 +180,7 @@ pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, view: &View<'_>) {
     for family in [Family::Email, Family::Phone, Family::Messenger] {
         for tag in family.tags() {
             if let Some(change) = sent.of(tag, |text| Some(slots::canonical(family, text))).change() {
-                slots::set(card, family, tag, change);
+                slots::set(card, family, tag, change, unseen.contains(&tag));
             }
         }
     }

@@ -3,6 +3,11 @@
 //! A card has any number of such lines; the class has numbered slots. Lines fill the slots of their kind in order,
 //! preferred ones first; what finds no slot stays in the card, unseen. A line whose place in the card does not tell
 //! its slot carries the parameter X-EASEL-SLOT, so that a device finds every value where it put it.
+//!
+//! A slot that a device empties is filled by the next line of its kind, if the card has one. The device is not told of
+//! its own change, so it goes on believing that the slot is empty. The line that moved up therefore carries
+//! X-EASEL-UNSEEN: to empty the slot, or to fill it, removes nothing then. The mark goes with the first change that
+//! brings the value along, because its sender has seen it.
 
 use std::collections::HashMap;
 
@@ -14,8 +19,8 @@ use crate::lines::{Component, Entry, Line, escape};
 
 /// The parameter that names a slot, by its element.
 const SLOT: &str = "X-EASEL-SLOT";
-/// Its value in a line that no slot shows: one that would otherwise move into a slot a device has emptied.
-const UNSEEN: &str = "none";
+/// The parameter of a line that moved into a slot which a device believes to be empty.
+const UNSEEN: &str = "X-EASEL-UNSEEN";
 /// Lines of one family that are looked at.
 const LINES_MAX: usize = 200;
 
@@ -222,8 +227,7 @@ fn assign(card: &Component, family: Family, labels: &HashMap<String, String>) ->
     for (at, entry) in card.entries.iter().enumerate() {
         let Entry::Line(line) = entry else { continue };
         let Some(kind) = family.kind(line, labels) else { continue };
-        let seen = line.param(SLOT) != Some(UNSEEN) && lines.len() < LINES_MAX;
-        if seen && !line.value.is_empty() && !family.text(line).is_empty() {
+        if lines.len() < LINES_MAX && !line.value.is_empty() && !family.text(line).is_empty() {
             lines.push((at, line, kind));
         }
     }
@@ -261,10 +265,42 @@ pub(crate) fn read(card: &Component, family: Family, labels: &HashMap<String, St
     assign(card, family, labels).into_iter().map(|(tag, at)| (tag, family.text(line_at(card, at)))).collect()
 }
 
-/// Sets or empties one slot; no other value changes its slot by it.
-pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&str>) {
+/// The slots whose value a device may not have seen.
+pub(crate) fn unseen(card: &Component) -> Vec<Tag> {
+    if !card.lines().any(|line| line.param(UNSEEN).is_some()) {
+        return Vec::new();
+    }
+    let labels = card::labels(card);
+    let families = [Family::Email, Family::Phone, Family::Messenger].into_iter();
+    let filled = families.flat_map(|family| assign(card, family, &labels));
+    filled.filter(|(_, at)| line_at(card, *at).param(UNSEEN).is_some()).map(|(tag, _)| tag).collect()
+}
+
+/// Notes that the value of a slot has been seen.
+pub(crate) fn see(card: &mut Component, tag: Tag) {
+    let labels = card::labels(card);
+    let families = [Family::Email, Family::Phone, Family::Messenger].into_iter();
+    let place = families.flat_map(|family| assign(card, family, &labels)).find(|(other, _)| *other == tag);
+    if let Some((_, at)) = place {
+        line_at_mut(card, at).set_param(UNSEEN, None);
+    }
+}
+
+/// Sets or empties one slot; no other value changes its slot by it. `unseen`: the device may not know what is in it, so
+/// that this stays in the card.
+pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&str>, unseen: bool) {
     let mut wanted = assign(card, family, &card::labels(card));
-    let at = wanted.iter().find(|(other, _)| *other == tag).map(|(_, at)| *at);
+    let mut at = wanted.iter().find(|(other, _)| *other == tag).map(|(_, at)| *at);
+    if let (true, Some(place)) = (unseen, at) {
+        if text.is_none() {
+            return;
+        }
+        let line = line_at_mut(card, place);
+        line.set_param(SLOT, None);
+        line.set_param(UNSEEN, None);
+        wanted.retain(|(_, other)| *other != place);
+        at = None;
+    }
     match (text, at) {
         (Some(text), Some(at)) => family.set_text(line_at_mut(card, at), text),
         (Some(text), None) => {
@@ -282,8 +318,11 @@ pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&
         (None, None) => {}
     }
     hold(card, family, &wanted);
-    if text.is_none() {
-        keep_empty(card, family, tag);
+    let moved_up = assign(card, family, &card::labels(card)).into_iter().find(|(other, _)| *other == tag);
+    if let (None, Some((_, at))) = (text, moved_up) {
+        let line = line_at_mut(card, at);
+        line.set_param(SLOT, tag.name());
+        line.set_param(UNSEEN, Some("TRUE"));
     }
 }
 
@@ -315,16 +354,6 @@ fn relocate(card: &Component, before: &[(Tag, usize)], lines: &[Line], removed: 
         }
     }
     places
-}
-
-/// Hides the lines that would move up into an emptied slot: the device does not know them and would remove them with
-/// its next change.
-fn keep_empty(card: &mut Component, family: Family, tag: Tag) {
-    for _ in 0..LINES_MAX {
-        let moved_up = assign(card, family, &card::labels(card)).into_iter().find(|(other, _)| *other == tag);
-        let Some((_, at)) = moved_up else { return };
-        line_at_mut(card, at).set_param(SLOT, Some(UNSEEN));
-    }
 }
 
 /// Marks lines until every one of `wanted` is found in its slot.

@@ -87,20 +87,70 @@ fn a_new_name_renames_the_card() {
 }
 
 #[test]
-fn an_emptied_slot_stays_empty_and_the_others_stay_where_they_are() {
+fn an_emptied_slot_is_filled_by_what_had_none_and_the_others_stay_where_they_are() {
     let desk = desk();
     let changed = desk.change_without(CARD, &[c::EMAIL1_ADDRESS, c::BUSINESS_PHONE_NUMBER]);
-    assert_eq!(desk.text(&changed, c::EMAIL1_ADDRESS), None);
+    assert_eq!(desk.text(&changed, c::EMAIL1_ADDRESS).as_deref(), Some("ada@fourth.example"));
     assert_eq!(desk.text(&changed, c::EMAIL2_ADDRESS).as_deref(), Some("ada@work.example"));
     assert_eq!(desk.text(&changed, c::EMAIL3_ADDRESS).as_deref(), Some("ada@home.example"));
-    assert_eq!(desk.text(&changed, c::BUSINESS_PHONE_NUMBER), None);
+    assert_eq!(desk.text(&changed, c::BUSINESS_PHONE_NUMBER).as_deref(), Some("+44 5"));
     assert_eq!(desk.text(&changed, c::BUSINESS2_PHONE_NUMBER).as_deref(), Some("+44 4"));
     assert!(changed.contains("ada@fourth.example") && changed.contains("+44 5") && !changed.contains("first.example"));
     let again = desk.send(Some(&changed), desk.see(&changed)).unwrap();
-    assert!(!again.changed, "what the device did not see is not removed by its next change");
-    let refilled = desk.change(&changed, vec![Element::text(c::EMAIL1_ADDRESS, "back@example.org")]);
-    assert_eq!(desk.text(&refilled, c::EMAIL1_ADDRESS).as_deref(), Some("back@example.org"));
-    assert_eq!(desk.text(&refilled, c::EMAIL2_ADDRESS).as_deref(), Some("ada@work.example"));
+    assert!(!again.changed);
+}
+
+#[test]
+fn what_moved_into_an_emptied_slot_survives_the_device_that_does_not_know_of_it() {
+    let desk = desk();
+    let emptied = desk.change_without(CARD, &[c::EMAIL1_ADDRESS]);
+    let fourth = |content: &str| desk.text(content, c::EMAIL1_ADDRESS).as_deref() == Some("ada@fourth.example");
+    // It is not told of its own change and goes on without the address.
+    let mut blind = desk.see(&emptied);
+    blind.retain(|element| element.tag != c::EMAIL1_ADDRESS);
+    assert!(!desk.send(Some(&emptied), blind.clone()).unwrap().changed);
+    blind.retain(|element| element.tag != c::JOB_TITLE);
+    blind.push(Element::text(c::JOB_TITLE, "Countess"));
+    blind.push(Element::new(c::EMAIL1_ADDRESS));
+    let titled = desk.send(Some(&emptied), blind.clone()).unwrap().content.unwrap();
+    assert!(fourth(&titled) && titled.contains("Countess"), "{titled}");
+    // It fills the slot: the fourth is the fourth again.
+    blind.retain(|element| element.tag != c::EMAIL1_ADDRESS);
+    blind.push(Element::text(c::EMAIL1_ADDRESS, "new@example.org"));
+    let filled = desk.send(Some(&titled), blind).unwrap().content.unwrap();
+    assert_eq!(desk.text(&filled, c::EMAIL1_ADDRESS).as_deref(), Some("new@example.org"));
+    assert!(filled.contains("ada@fourth.example") && !filled.contains("UNSEEN"), "{filled}");
+    assert!(fourth(&desk.change_without(&filled, &[c::EMAIL1_ADDRESS])));
+    // One that has seen it may remove it; whatever another held meanwhile, not by what it does not know.
+    let seen = desk.change(&emptied, vec![Element::text(c::JOB_TITLE, "Lady")]);
+    assert!(fourth(&seen) && !seen.contains("UNSEEN"), "{seen}");
+    let removed = desk.change_without(&seen, &[c::EMAIL1_ADDRESS]);
+    assert!(!removed.contains("fourth"), "{removed}");
+    let mut other = self::desk();
+    other.base = Some(emptied.clone());
+    let mut blind = other.see(&emptied);
+    blind.retain(|element| element.tag != c::EMAIL1_ADDRESS);
+    assert!(fourth(&other.send(Some(&seen), blind).unwrap().content.unwrap()));
+}
+
+#[test]
+fn several_slots_emptied_at_once_lose_no_further_line() {
+    let desk = desk();
+    let lines = (1..=6).map(|n| format!("EMAIL:{n}@example.org\r\nTEL;TYPE=work:{n}\r\n")).collect::<String>();
+    let stored = card(&lines);
+    let emptied = desk.change_without(&stored, &[c::EMAIL1_ADDRESS, c::EMAIL3_ADDRESS, c::BUSINESS_PHONE_NUMBER]);
+    for (tag, text) in [
+        (c::EMAIL1_ADDRESS, "4@example.org"),
+        (c::EMAIL2_ADDRESS, "2@example.org"),
+        (c::EMAIL3_ADDRESS, "5@example.org"),
+        (c::BUSINESS_PHONE_NUMBER, "3"),
+        (c::BUSINESS2_PHONE_NUMBER, "2"),
+    ] {
+        assert_eq!(desk.text(&emptied, tag).as_deref(), Some(text), "{emptied}");
+    }
+    let left = ["2@", "4@", "5@", "6@"];
+    assert!(left.iter().all(|address| emptied.contains(address)), "{emptied}");
+    assert!(!emptied.contains(":1@") && !emptied.contains(":3@"), "{emptied}");
 }
 
 #[test]
@@ -150,7 +200,8 @@ fn a46_a_long_supported_list_manages_the_listed_properties_only() {
     let listed = FAMILIES.iter().flat_map(|family| family.tags()).map(|tag| (tag.page(), tag.token()));
     desk.ghosting = Ghosting::Except(listed.collect());
     let changed = desk.send(Some(CARD), vec![Element::text(c::FIRST_NAME, "Augusta")]).unwrap().content.unwrap();
-    assert_eq!(desk.text(&changed, c::EMAIL1_ADDRESS), None);
+    let left = [c::EMAIL1_ADDRESS, c::EMAIL2_ADDRESS, c::EMAIL3_ADDRESS].map(|tag| desk.text(&changed, tag));
+    assert_eq!(left, [Some("ada@fourth.example".to_owned()), None, None]);
     assert_eq!(desk.text(&changed, c::MOBILE_PHONE_NUMBER), None);
     assert_eq!(desk.text(&changed, c::COMPANY_NAME).as_deref(), Some("Analytical Engines"));
     assert_eq!(desk.text(&changed, c::BIRTHDAY).as_deref(), Some("1815-12-10T00:00:00.000Z"));

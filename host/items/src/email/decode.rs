@@ -6,8 +6,8 @@ use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use mail_parser::decoders::charsets::DecoderFnc;
 use mail_parser::decoders::charsets::map::charset_decoder;
 
-use super::Raw;
 use super::index::{Part, Transfer};
+use super::{Raw, seven_bit};
 use crate::ItemError;
 
 /// The least that is read at once.
@@ -240,6 +240,9 @@ fn charset(label: Option<&str>) -> Charset {
     // `us-ascii` with bytes above 127 can be anything.
     if label.eq_ignore_ascii_case("us-ascii") || label.eq_ignore_ascii_case("ascii") {
         return Charset::Unknown;
+    }
+    if let Some(decode) = seven_bit::decoder(label) {
+        return Charset::Other(decode);
     }
     match Encoding::for_label(label.as_bytes()) {
         Some(encoding) => Charset::Known(encoding),

@@ -39,10 +39,7 @@ pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
             if start >= header.len() {
                 return None;
             }
-            at = line_end(header, start);
-            while matches!(header.get(at), Some(b' ' | b'\t')) {
-                at = line_end(header, at);
-            }
+            at = field_end(header, start);
             let line = &header[start..at];
             let Some(colon) = name_end(line) else { continue };
             let Ok(name) = std::str::from_utf8(&line[..colon]) else { continue };
@@ -50,6 +47,15 @@ pub(crate) fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
         }
     })
     .take(FIELDS_MAX)
+}
+
+/// Behind the field that begins at `at`, folded lines included.
+pub(crate) fn field_end(header: &[u8], at: usize) -> usize {
+    let mut end = line_end(header, at);
+    while matches!(header.get(end), Some(b' ' | b'\t')) {
+        end = line_end(header, end);
+    }
+    end
 }
 
 /// Where the colon of a header line stands; `None` if the line is none.
@@ -68,6 +74,13 @@ pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
 fn prepared(value: &[u8]) -> Cow<'_, [u8]> {
     let cut = &value[..value.len().min(FIELD_BYTES_MAX)];
     let words = memchr::memmem::find_iter(cut, b"=?").take(ENCODED_WORDS_MAX + 1).count();
+    if (1..=ENCODED_WORDS_MAX).contains(&words)
+        && let Some(rewritten) = super::seven_bit::header(cut)
+    {
+        let mut text = guess(&rewritten);
+        text.push('\n');
+        return Cow::Owned(text.into_bytes());
+    }
     if cut.ends_with(b"\n") && words <= ENCODED_WORDS_MAX && std::str::from_utf8(cut).is_ok() {
         return Cow::Borrowed(cut);
     }

@@ -17,7 +17,7 @@ use super::{forms, mime};
 use crate::ItemError;
 
 /// Grows whenever [`index`] would say something else of the same message; older indexes are made again.
-pub const PARSER_VERSION: u8 = 1;
+pub const PARSER_VERSION: u8 = 2;
 /// Bytes of text that a search finds.
 const SEARCH_BYTES_MAX: usize = 32 * 1024;
 /// Bytes of names and addresses that a search finds.

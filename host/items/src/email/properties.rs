@@ -189,6 +189,15 @@ fn attachment_2_5(part: &Part, reference: String) -> Element {
     )
 }
 
+/// The iCalendar object of an invitation, a cancellation or an answer; `None` for another mail, and for an object of more
+/// than a megabyte.
+pub fn calendar_text(index: &Index, raw: &dyn Raw) -> Result<Option<String>, ItemError> {
+    let part = index.calendar.and_then(|at| index.parts.get(usize::from(at)));
+    let Some(part) = part else { return Ok(None) };
+    let (text, whole) = decode::text(raw, part, Some(CALENDAR_BYTES_MAX))?;
+    Ok(whole.then_some(text))
+}
+
 fn meeting_request(index: &Index, raw: &dyn Raw, view: &View<'_>) -> Result<Option<Element>, ItemError> {
     let asks = matches!(index.class, MessageClass::MeetingRequest | MessageClass::MeetingCanceled);
     let part = index.calendar.filter(|_| asks).and_then(|at| index.parts.get(usize::from(at)));

@@ -69,6 +69,11 @@ impl Content {
         self.media.0 == kind && self.media.1 == subtype
     }
 
+    /// The parameters of Content-Type, names in lower case.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.parameters.parameters.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+    }
+
     /// A parameter of Content-Type.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.parameter(name)

@@ -141,6 +141,22 @@ fn charsets_of_four_scripts_are_read() {
 }
 
 #[test]
+fn korean_and_chinese_in_seven_bits_are_read_in_bodies_and_headers() {
+    let korean = "From: =?ISO-2022-KR?B?GyQpQw4+SDNnDw==?= <a@b.example>\r\nSubject: =?iso-2022-kr?Q?=1B$)C=0E>H3g=0F?=\r\n\
+        Content-Type: text/plain; charset=ISO-2022-KR\r\n\r\n\x1b$)C\r\n\x0e>H3g\x0f!\r\n";
+    let chinese = "From: =?HZ-GB-2312?Q?~{<:~}?= <a@b.example>\r\nSubject: =?hz-gb-2312?B?fns8On59?=\r\n\
+        Content-Type: text/plain; charset=hz-gb-2312\r\n\r\n~{<:Ky2;S{~}!\r\n";
+    for (raw, name, body) in
+        [(korean, "\u{c548}\u{b155}", "\u{c548}\u{b155}!"), (chinese, "\u{5df1}", "\u{5df1}\u{6240}\u{4e0d}\u{6b32}!")]
+    {
+        let index = index(raw.as_bytes(), arrival()).index;
+        assert_eq!((index.from[0].name.as_str(), index.subject.as_str()), (name, name));
+        let data = shown(raw.as_bytes(), Version::V14_1, vec![prefer(BodyType::Text, None)]);
+        assert_eq!(body_data(&data).trim(), body);
+    }
+}
+
+#[test]
 fn i03_addresses_are_joined_with_comma_and_space_and_cut_between_two() {
     let data = shown(&mail("plain-latin1"), Version::V2_5, vec![]);
     assert_eq!(data.text_of(email::TO).unwrap(), "\"Lee, Ann\" <ann@ox.example>, \"Bob\" <bob@ox.example>");

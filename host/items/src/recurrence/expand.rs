@@ -22,6 +22,8 @@ const TIMES_MAX: usize = 1_440;
 pub struct Occurrences<'a> {
     rule: &'a Rule,
     start: DateTime,
+    /// Nothing before it is wanted.
+    from: DateTime,
     until: Option<DateTime>,
     left: Option<u32>,
     steps: u32,
@@ -59,6 +61,7 @@ impl Rule {
         Occurrences {
             rule: self,
             start,
+            from: start,
             until: self.until.map(|until| until.on_clock(zone)),
             left: self.count,
             steps: 0,
@@ -75,6 +78,30 @@ impl Occurrences<'_> {
     /// After the end: whether the rule has no more occurrences, rather than the bound having been reached.
     pub fn is_complete(&self) -> bool {
         self.ended == Ended::Complete
+    }
+
+    /// Passes over occurrences before `at` without looking at them, as far as that is possible: COUNT must count them.
+    pub fn skip_to(&mut self, at: DateTime) {
+        if self.left.is_some() || at <= self.from {
+            return;
+        }
+        self.from = at;
+        self.ready.retain(|ready| *ready >= at);
+        let seconds = at.duration_since(self.start).as_secs();
+        let passed = match self.rule.freq {
+            Freq::Yearly => i64::from(at.year()) - i64::from(self.start.year()),
+            Freq::Monthly => {
+                let month = |at: DateTime| i64::from(at.year()) * 12 + i64::from(at.month());
+                month(at) - month(self.start)
+            }
+            Freq::Weekly => seconds / 604_800,
+            Freq::Daily => seconds / 86_400,
+            Freq::Hourly => seconds / 3_600,
+            Freq::Minutely => seconds / 60,
+            Freq::Secondly => seconds,
+        };
+        // One less, because weeks and days do not begin at the time of the start.
+        self.period = self.period.max(passed / i64::from(self.rule.interval) - 1);
     }
 
     /// The occurrences of the next period, or `None` behind the last year there is.
@@ -167,8 +194,8 @@ impl Occurrences<'_> {
                 return;
             };
             self.steps += u32::try_from(found.len()).unwrap_or(STEPS_MAX);
-            let start = self.start;
-            self.ready.extend(found.into_iter().filter(|at| *at >= start));
+            let from = self.from;
+            self.ready.extend(found.into_iter().filter(|at| *at >= from));
         }
     }
 }

@@ -11,10 +11,12 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use crate::lines::{Component, Line};
+use crate::lines::{Component, Entry, Line};
 use crate::said::{Said, Sent};
-use crate::time_zone;
+use crate::time_zone::{self, NamedZone};
 
+/// The parameter of a DTSTART that no device and nobody else has said.
+const IMPLIED: &str = "X-EASEL-IMPLIED";
 /// Zones looked up for one task.
 const ZONES_MAX: usize = 20;
 
@@ -110,7 +112,31 @@ pub(super) fn canonical(text: &str) -> Option<String> {
 
 /// When it starts.
 pub(super) fn start(task: &Component, clocks: &Clocks) -> Option<Moment> {
-    clocks.moment(task.line("DTSTART")?)
+    if is_implied(task) { None } else { clocks.moment(task.line("DTSTART")?) }
+}
+
+/// Whether DTSTART is there only because RFC 5545 3.8.2.4 asks one of a series: nobody said when the task starts.
+pub(super) fn is_implied(task: &Component) -> bool {
+    task.line("DTSTART").is_some_and(|line| line.param(IMPLIED).is_some())
+}
+
+/// Gives a series without a start the one it must have: the date it is due, else the beginning of its pattern. Takes it
+/// from a task that is no series any more.
+pub(super) fn imply(task: &mut Component, begun: Option<&Line>) {
+    if task.line("DTSTART").is_some() && !is_implied(task) {
+        return;
+    }
+    let source = task.line("DUE").or(begun).filter(|_| task.line("RRULE").is_some());
+    match source {
+        None => task.remove("DTSTART"),
+        Some(source) => {
+            let mut line = Line::new("DTSTART", source.value.clone());
+            for name in ["VALUE", "TZID"] {
+                line.set_param(name, source.param(name));
+            }
+            task.set(line.with(IMPLIED, "TRUE"));
+        }
+    }
 }
 
 /// When it is due: DUE, or DTSTART and DURATION.
@@ -158,9 +184,40 @@ pub(super) fn said(data: &Element, sent: &Sent<'_>, clocks: &Clocks, [utc, local
     chosen.map(Some)
 }
 
+/// The zone of a time that had none: that of the task's other date, else the owner's. `None` is UTC. A series keeps its
+/// time of day by it when the clocks change.
+fn zone_of_new(task: &Component, name: &str, clocks: &Clocks, at: Timestamp) -> Option<NamedZone> {
+    let other = task.line(if name == "DUE" { "DTSTART" } else { "DUE" }).filter(|line| line.value.trim().len() > 8);
+    match other.map(|line| (line.value.trim().ends_with(['Z', 'z']), line.param("TZID"))) {
+        Some((true, _)) => None,
+        Some((false, Some(id))) if clocks.named.contains_key(id) => {
+            Some(NamedZone { id: id.to_owned(), zone: clocks.named[id].clone() })
+        }
+        Some(_) | None => Some(NamedZone::of(&clocks.owner, at)).filter(|named| !named.is_utc()),
+    }
+}
+
+/// Adds the VTIMEZONE of the owner's zone where a date of the task is on it.
+pub(super) fn add_zone(calendar: &mut Component, task: &Component, clocks: &Clocks, now: Timestamp) {
+    let named = NamedZone::of(&clocks.owner, now);
+    let is_used = task.lines().any(|line| line.param("TZID") == Some(named.id.as_str()));
+    let is_there = calendar
+        .components()
+        .any(|zone| zone.name == "VTIMEZONE" && zone.line("TZID").is_some_and(|line| line.value.trim() == named.id));
+    if is_used && !is_there {
+        let first = calendar.entries.iter().position(|entry| matches!(entry, Entry::Component(_)));
+        let zone = Entry::Component(time_zone::vtimezone(&named, now));
+        calendar.entries.insert(first.unwrap_or(calendar.entries.len()), zone);
+    }
+}
+
 /// Writes a date into its line, on the clock that the line has been on; `None` removes it.
 pub(super) fn set(task: &mut Component, name: &str, moment: Option<Moment>, clocks: &Clocks) {
     let Some(moment) = moment else { return task.remove(name) };
+    let named = match moment {
+        Moment::At(at) => zone_of_new(task, name, clocks, at),
+        Moment::Day(_) => None,
+    };
     if task.line(name).is_none() {
         task.push(Line::new(name, ""));
     }
@@ -174,7 +231,14 @@ pub(super) fn set(task: &mut Component, name: &str, moment: Option<Moment>, cloc
         Moment::At(at) => {
             let value = line.value.trim();
             let on_clock = value.len() > 8 && !value.ends_with(['Z', 'z']);
-            let zone = on_clock.then(|| clocks.zone(line).clone());
+            let zone = match (on_clock, value.len() > 8) {
+                (true, _) => Some(clocks.zone(line).clone()),
+                (false, true) => None,
+                (false, false) => {
+                    line.set_param("TZID", named.as_ref().map(|named| named.id.as_str()));
+                    named.map(|named| named.zone)
+                }
+            };
             line.set_param("VALUE", None);
             match zone {
                 Some(zone) => line.set_value(zone.to_datetime(at).strftime("%Y%m%dT%H%M%S").to_string()),

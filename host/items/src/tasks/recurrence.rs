@@ -35,7 +35,7 @@ pub(super) fn element(task: &Component, clocks: &Clocks, view: &View<'_>) -> Opt
     stored(task, clocks, view).and_then(|series| series.to_element(clocks, view))
 }
 
-/// Merges what a device said; `known` is the task as the device knew it.
+/// Merges what a device said; `known` is the task as the device knew it. Answers whether the series is another.
 pub(super) fn apply(
     task: &mut Component,
     data: &Element,
@@ -43,11 +43,11 @@ pub(super) fn apply(
     known: Option<(&Component, &Clocks)>,
     clocks: &Clocks,
     view: &View<'_>,
-) -> Result<(), ItemError> {
+) -> Result<bool, ItemError> {
     let shown = known.and_then(|(task, clocks)| stored(task, clocks, view));
     let sent = match data.child(t::RECURRENCE) {
         Some(element) => Series::read(element, clocks, view)?,
-        None if ghosting.keeps(t::RECURRENCE) => return Ok(()),
+        None if ghosting.keeps(t::RECURRENCE) => return Ok(false),
         None => None,
     };
     let same = match (&sent, &shown) {
@@ -65,7 +65,13 @@ pub(super) fn apply(
             series.write(task, clocks, view);
         }
     }
-    Ok(())
+    Ok(!same)
+}
+
+/// See [`dates::imply`].
+pub(super) fn imply_start(task: &mut Component) {
+    let begun = task.line(START).cloned();
+    dates::imply(task, begun.as_ref());
 }
 
 fn stored(task: &Component, clocks: &Clocks, view: &View<'_>) -> Option<Series> {

@@ -265,8 +265,11 @@ fn a_date_may_come_as_moment_or_as_numbers_or_as_both() {
     assert_eq!(due(None, midnight), "DUE;VALUE=DATE:20260701");
     assert_eq!(due(Some("2026-06-30T22:00:00.000Z"), None), "DUE;VALUE=DATE:20260701");
     assert_eq!(due(midnight, midnight), "DUE;VALUE=DATE:20260701");
-    assert_eq!(due(Some("2026-07-01T08:00:00Z"), Some("2026-07-01T10:00:00Z")), "DUE:20260701T080000Z");
-    assert_eq!(due(None, Some("2026-07-01T10:00:00Z")), "DUE:20260701T080000Z");
+    assert_eq!(
+        due(Some("2026-07-01T08:00:00Z"), Some("2026-07-01T10:00:00Z")),
+        "DUE;TZID=Europe/Berlin:20260701T100000"
+    );
+    assert_eq!(due(None, Some("2026-07-01T10:00:00Z")), "DUE;TZID=Europe/Berlin:20260701T100000");
     assert_eq!(due(Some("never"), None), "");
     let cleared = desk.change_without(TASK, &[t::UTC_DUE_DATE, t::DUE_DATE]);
     assert!(!cleared.contains("DUE"));
@@ -287,7 +290,10 @@ fn dates_stay_on_the_clock_of_their_line() {
     ];
     let moved = desk.change(&zoned, later);
     assert!(moved.contains("DTSTART;TZID=America/New_York:20260701T100000\r\n"), "{moved}");
-    assert!(moved.contains("DUE:20260701T150000Z") && !moved.contains("DURATION"), "the end stays: {moved}");
+    assert!(
+        moved.contains("DUE;TZID=America/New_York:20260701T110000\r\n") && !moved.contains("DURATION"),
+        "the end stays: {moved}"
+    );
 }
 
 #[test]
@@ -299,7 +305,66 @@ fn start_and_due_are_both_days_or_both_moments() {
             Element::text(t::DUE_DATE, "2026-03-09T12:00:00.000Z"),
         ],
     );
-    assert!(changed.contains("DTSTART:20260301T230000Z\r\nDUE:20260309T110000Z\r\n"), "{changed}");
+    let lines = "DTSTART;TZID=Europe/Berlin:20260302T000000\r\nDUE;TZID=Europe/Berlin:20260309T120000\r\n";
+    assert!(changed.contains(lines), "{changed}");
+}
+
+#[test]
+fn a_task_from_a_device_is_on_the_clock_of_its_owner() {
+    let mut desk = desk();
+    let due = |utc: &str, local: &str| vec![Element::text(t::UTC_DUE_DATE, utc), Element::text(t::DUE_DATE, local)];
+    let recurrence = weekly(Vec::new());
+    let sent = with([due("2026-03-02T08:00:00.000Z", "2026-03-02T09:00:00.000Z"), vec![recurrence]].concat());
+    let added = desk.add(sent.clone());
+    assert!(added.contains("DUE;TZID=Europe/Berlin:20260302T090000\r\n"), "{added}");
+    assert_eq!(added.matches("BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\n").count(), 1, "{added}");
+    // Behind the change of the clock it is nine o'clock still.
+    let moved = desk.change(&added, due("2026-03-30T07:00:00.000Z", "2026-03-30T09:00:00.000Z"));
+    assert!(moved.contains("DUE;TZID=Europe/Berlin:20260330T090000\r\n"), "{moved}");
+    assert_eq!(moved.matches("BEGIN:VTIMEZONE").count(), 1, "{moved}");
+    // A line of somebody else in UTC stays in UTC.
+    let utc = task("DUE:20260302T080000Z\r\n");
+    let later = due("2026-03-02T09:00:00.000Z", "2026-03-02T10:00:00.000Z");
+    assert!(desk.change(&utc, later).contains("DUE:20260302T090000Z\r\n"));
+    desk.owner.zone = jiff::tz::TimeZone::UTC;
+    let added = desk.add(with(due("2026-03-02T08:00:00.000Z", "2026-03-02T08:00:00.000Z")));
+    assert!(added.contains("DUE:20260302T080000Z\r\n") && !added.contains("VTIMEZONE"), "{added}");
+}
+
+#[test]
+fn a_series_without_a_start_is_a_valid_object_and_shows_none() {
+    let desk = desk();
+    let due = |day: &str| vec![Element::text(t::DUE_DATE, format!("2026-03-{day}T00:00:00.000Z"))];
+    let added = desk.add(with([due("09"), vec![weekly(Vec::new())]].concat()));
+    assert!(added.contains("DTSTART;VALUE=DATE;X-EASEL-IMPLIED=TRUE:20260309\r\n"), "{added}");
+    let started = |content: &str| desk.text(content, t::START_DATE);
+    assert_eq!(started(&added), None);
+    assert_eq!(desk.change(&added, Vec::new()), added);
+    // It follows the date the task is due, and goes when there is a start or no series.
+    let later = desk.change_without(&added, &[t::UTC_DUE_DATE]);
+    assert_eq!(later.matches("DTSTART;VALUE=DATE;X-EASEL-IMPLIED=TRUE:20260309").count(), 1, "{later}");
+    let mut sent = desk.see(&added);
+    sent.retain(|element| !matches!(element.tag, t::UTC_DUE_DATE | t::DUE_DATE));
+    let moved = desk.send(Some(&added), [sent.clone(), due("16")].concat()).unwrap().content.unwrap();
+    assert!(moved.contains("DTSTART;VALUE=DATE;X-EASEL-IMPLIED=TRUE:20260316\r\n"), "{moved}");
+    let start = Element::text(t::START_DATE, "2026-03-05T00:00:00.000Z");
+    let begun = desk.send(Some(&added), [sent, due("09"), vec![start]].concat()).unwrap().content.unwrap();
+    assert!(begun.contains("DTSTART;VALUE=DATE:20260305\r\n"), "{begun}");
+    let single = desk.change_without(&added, &[t::RECURRENCE]);
+    assert!(!single.contains("VTODO\r\nDTSTART") && !single.contains("IMPLIED"), "{single}");
+    // Without any date it is the beginning of the pattern.
+    let bare = desk.add(with(vec![weekly(Vec::new())]));
+    assert!(bare.contains("DTSTART;VALUE=DATE;X-EASEL-IMPLIED=TRUE:20260302\r\n"), "{bare}");
+    assert_eq!((started(&bare), desk.change(&bare, Vec::new())), (None, bare.clone()));
+}
+
+#[test]
+fn an_occurrence_that_differs_is_not_told_and_stays() {
+    let once = "BEGIN:VTODO\r\nUID:task-1\r\nRECURRENCE-ID;VALUE=DATE:20260309\r\nSUMMARY:Once\r\nSTATUS:COMPLETED\r\nEND:VTODO\r\n";
+    let stored = TASK.replace("END:VCALENDAR", &format!("{once}END:VCALENDAR"));
+    assert_eq!(desk().see(&stored), desk().see(TASK));
+    let changed = desk().change(&stored, vec![Element::text(t::SUBJECT, "Other")]);
+    assert!(changed.contains(once) && changed.contains("SUMMARY:Other"), "{changed}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use easel_protocol::Class;
 
 use super::{
-    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, ImportOutcome, LoginName, Reply, Request,
-    ServerShown, TenantShown, UserShown,
+    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, ImportOutcome, LoginName, QueuedShown, Reply,
+    Request, ServerShown, TenantShown, UserShown,
 };
 use crate::import::MailState;
 
@@ -37,6 +37,20 @@ impl Channel {
         let reply = self.ask(Request::DeviceList { login })?;
         let Reply::Devices { devices } = reply else { return Err(unexpected(&reply)) };
         Ok(devices)
+    }
+
+    /// Everything in the outgoing queue.
+    pub(crate) fn queue(&mut self) -> Result<Vec<QueuedShown>, ChannelError> {
+        let mut all: Vec<QueuedShown> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |message| message.number);
+            let reply = self.ask(Request::QueueList { after })?;
+            let Reply::Queue { messages } = reply else { return Err(unexpected(&reply)) };
+            if messages.is_empty() {
+                return Ok(all);
+            }
+            all.extend(messages);
+        }
     }
 
     pub(crate) fn folders(&mut self, login: &LoginName) -> Result<Vec<FolderShown>, ChannelError> {

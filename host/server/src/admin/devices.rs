@@ -1,7 +1,7 @@
 //! Devices, and what an administrator does with them.
 
 use easel_protocol::Version;
-use easel_store::{Device, Event, Provisioning, User, Wipe};
+use easel_store::{Device, Event, Provisioning, StoreError, User, Wipe};
 use jiff::Timestamp;
 
 use super::office::{Office, Refusal};
@@ -25,15 +25,32 @@ pub(super) fn list(office: &Office, login: Option<&LoginName>) -> Result<Reply, 
 
 pub(super) fn order(office: &Office, login: &LoginName, name: &str, order: &DeviceOrder) -> Result<Reply, Refusal> {
     let user = office.user(login)?;
-    let mut device = find(office, &user, login, name)?;
+    loop {
+        let before = find(office, &user, login, name)?;
+        if let DeviceOrder::Forget = order {
+            office.store.remove_device(before.key)?;
+            tell(office, &before);
+            return Ok(Reply::Done);
+        }
+        let after = ordered(before.clone(), name, order)?;
+        // A request of the device may change its record between the look and the write.
+        match office.store.replace_device(&before, &after) {
+            Ok(device) => {
+                tell(office, &device);
+                return Ok(Reply::Done);
+            }
+            Err(StoreError::Stale) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The device as the order wants it.
+fn ordered(mut device: Device, name: &str, order: &DeviceOrder) -> Result<Device, Refusal> {
     match order {
         DeviceOrder::Allow => device.blocked = false,
         DeviceOrder::Block => device.blocked = true,
-        DeviceOrder::Forget => {
-            office.store.remove_device(device.key)?;
-            tell(office, &device);
-            return Ok(Reply::Done);
-        }
+        DeviceOrder::Forget => {}
         DeviceOrder::Wipe { whole: true } => device.policy.wipe = Wipe::DevicePending,
         DeviceOrder::Wipe { whole: false } => {
             check_account_wipe(&device)?;
@@ -45,9 +62,7 @@ pub(super) fn order(office: &Office, login: &LoginName, name: &str, order: &Devi
             Wipe::Done | Wipe::Failed => return Err(Refusal(format!("{name} has answered the wipe already"))),
         },
     }
-    office.store.put_device(&device)?;
-    tell(office, &device);
-    Ok(Reply::Done)
+    Ok(device)
 }
 
 /// Ends what the device waits for, so that it comes back and learns of the change.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::office::{Office, Refusal};
-use super::{DeviceOrder, LoginName, PROTOCOL, Reply, Request, address_list, devices, mailbox, users};
+use super::{
+    DeviceOrder, LoginName, PROTOCOL, QueueOrder, Reply, Request, address_list, devices, mailbox, queue, users,
+};
 use crate::import::{Intake, Taken};
 
 /// Carries out requests, in whichever process owns the data directory.
@@ -49,6 +51,8 @@ impl Session {
             Request::UserSet { login, changes } => users::set(office, &login, changes, body)?,
             Request::DeviceList { login } => devices::list(office, login.as_ref())?,
             Request::DeviceDo { login, device, order } => devices::order(office, &login, &device, &order)?,
+            Request::QueueList { after } => queue::list(office, after)?,
+            Request::QueueDo { number, order } => queue::order(office, number, order)?,
             Request::AddressListPut { tenant, entry } => address_list::put(office, &tenant, *entry, body)?,
             Request::FolderOpen { login, path, class } => mailbox::open(office, &login, &path, class)?,
             Request::Folders { login } => mailbox::folders(office, &login)?,
@@ -116,7 +120,10 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
             DeviceOrder::Wipe { whole: false } => ("account to be wiped", login.to_string()),
             DeviceOrder::Unwipe => ("wipe taken back", login.to_string()),
         }),
+        Request::QueueDo { number, order: QueueOrder::Drop } => Some(("queued message dropped", number.to_string())),
+        Request::QueueDo { number, order: QueueOrder::Retry } => Some(("queued message retried", number.to_string())),
         Request::Hello { .. }
+        | Request::QueueList { .. }
         | Request::Status
         | Request::TenantList
         | Request::UserList { .. }

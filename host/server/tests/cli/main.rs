@@ -5,6 +5,7 @@
 mod hostile;
 mod import;
 mod phones;
+mod queue;
 mod serving;
 mod setup;
 mod support;

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -143,16 +144,21 @@ impl House {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        // A pipe that nobody reads fills up, and then whoever writes to it waits.
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = Vec::new();
+            stderr.read_to_end(&mut log).unwrap();
+            String::from_utf8(log).unwrap()
+        });
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let address = line.split("://").nth(1).and_then(|rest| rest.split('/').next());
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
-            let mut log = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-            panic!("the server does not start: {line:?} {log}");
+            panic!("the server does not start: {line:?} {}", log.join().unwrap());
         };
-        Serving { child, address, _out: out }
+        Serving { child, address, log: Some(log), _out: out }
     }
 }
 
@@ -190,6 +196,8 @@ pub(crate) fn fixture_bytes(name: &str) -> Vec<u8> {
 pub(crate) struct Serving {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// What it has logged, once it has ended.
+    log: Option<JoinHandle<String>>,
     /// Held open, so that the server never writes into the void.
     _out: BufReader<ChildStdout>,
 }
@@ -203,8 +211,7 @@ impl Serving {
     pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let told = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
         (self.child.wait().unwrap().code(), log)
     }
 

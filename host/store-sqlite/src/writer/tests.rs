@@ -17,7 +17,7 @@ fn writer(backlog: Box<dyn Backlog>) -> (TempDir, Connection, Writer) {
     let connection = connection::open(&files, Role::EaselWriter).unwrap();
     connection.execute_batch("CREATE TABLE t (x INTEGER UNIQUE, y BLOB) STRICT").unwrap();
     let reader = Connection::open(&files.easel).unwrap();
-    let writer = Writer::start(connection, files.easel, "test-writer", backlog).unwrap();
+    let writer = Writer::start(connection, files.easel, "test-writer", backlog, None).unwrap();
     (dir, reader, writer)
 }
 

@@ -4,7 +4,7 @@ use easel_protocol::{DeviceFacts, Version};
 
 use super::Subject;
 use super::subject::{INBOX, assert_exists, assert_missing, new_device, state};
-use crate::{Device, DeviceKey, Missing, PolicyState, Provisioning, UserId, Wipe, Write};
+use crate::{Device, DeviceKey, Missing, PolicyState, Provisioning, StoreError, UserId, Wipe, Write, change_device};
 
 pub fn a_device_is_read_back_as_it_was_stored(subject: &Subject<'_>) {
     let user = subject.anna();
@@ -12,6 +12,7 @@ pub fn a_device_is_read_back_as_it_was_stored(subject: &Subject<'_>) {
         device_id: "ABC".into(),
         device_type: "iPhone".into(),
         user_agent: "Apple-iPhone/1".into(),
+        earlier_agents: vec!["Apple-iPhone/0".into()],
         version: Version::parse("14.1").ok(),
         base64_query: true,
         headers: [("x-a".into(), "b".into())].into(),
@@ -42,6 +43,43 @@ pub fn a_device_is_stored_again_under_its_key(subject: &Subject<'_>) {
     let changed = Device { blocked: true, last_seen: 9, ..stored };
     assert_eq!(subject.store.put_device(&changed).unwrap(), changed);
     assert_eq!(subject.store.devices(user).unwrap(), [changed]);
+}
+
+pub fn a_device_is_replaced_as_long_as_nobody_else_changed_it(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let seen = subject.store.put_device(&new_device(user, "abc")).unwrap();
+    let blocked = Device { blocked: true, ..seen.clone() };
+    assert_eq!(subject.store.replace_device(&seen, &blocked).unwrap(), blocked);
+    let told = Device { versions_told: "14.1".into(), ..seen.clone() };
+    assert!(matches!(subject.store.replace_device(&seen, &told), Err(StoreError::Stale)));
+    assert_eq!(subject.store.devices(user).unwrap(), std::slice::from_ref(&blocked));
+    let wiped = PolicyState { wipe: Wipe::DevicePending, ..PolicyState::default() };
+    let wiped = Device { policy: wiped, ..blocked.clone() };
+    subject.store.replace_device(&blocked, &wiped).unwrap();
+    assert!(matches!(subject.store.replace_device(&blocked, &told), Err(StoreError::Stale)), "each field counts");
+    subject.store.remove_device(seen.key).unwrap();
+    assert_missing(subject.store.replace_device(&wiped, &told), Missing::Device);
+    assert!(subject.store.devices(user).unwrap().is_empty(), "and what is forgotten stays forgotten");
+}
+
+pub fn a_device_two_change_at_once_keeps_what_both_changed(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let device = subject.store.put_device(&new_device(user, "abc")).unwrap();
+    let store = subject.store;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..50 {
+                change_device(store, &device, |device| device.last_seen += 1).unwrap();
+            }
+        });
+        for _ in 0..50 {
+            change_device(store, &device, |device| device.versions_told.push('x')).unwrap();
+        }
+    });
+    let stored = store.device(user, "abc", &device.kind).unwrap().unwrap();
+    assert_eq!((stored.last_seen - device.last_seen, stored.versions_told.len()), (50, 50));
+    store.remove_device(device.key).unwrap();
+    assert_eq!(change_device(store, &device, |device| device.blocked = true).unwrap(), None);
 }
 
 pub fn a_device_is_stored_once(subject: &Subject<'_>) {

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::subject::assert_missing;
-use crate::{BlobId, Missing, NewOutgoing, Outgoing, OutgoingId, Write};
+use crate::{BlobId, Event, FailedRecipient, Interest, Missing, NewOutgoing, Outgoing, OutgoingId, Write};
 
 pub fn a_message_is_queued_with_its_change_set(subject: &Subject<'_>) {
     let user = subject.anna();
@@ -14,6 +14,7 @@ pub fn a_message_is_queued_with_its_change_set(subject: &Subject<'_>) {
         user,
         sender: "anna@one.example".into(),
         recipients: vec!["x@there.example".into(), "y@there.example".into()],
+        failed: Vec::new(),
         blob,
         queued: 5,
         attempts: 0,
@@ -46,6 +47,71 @@ pub fn due_messages_come_oldest_first(subject: &Subject<'_>) {
     assert_eq!(due(30, 9), [10, 20, 30]);
     assert_eq!(due(40, 2), [10, 20]);
     assert_eq!(due(40, 0), [0; 0]);
+}
+
+fn failed(recipient: &str) -> FailedRecipient {
+    FailedRecipient { recipient: recipient.into(), reason: "550 nö".into() }
+}
+
+pub fn a_message_refused_for_good_is_kept_and_not_due(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let (blob, queue) = subject.message("text", 5);
+    subject.commit(user, vec![queue]);
+    let row = subject.store.due_outgoing(5, 1).unwrap().remove(0);
+    let (x, y) = ("x@there.example", "y@there.example");
+    let one = Outgoing { recipients: vec![y.into()], failed: vec![failed(x)], attempts: 1, ..row.clone() };
+    subject.store.put_outgoing(&one).unwrap();
+    assert_eq!(subject.store.due_outgoing(5, 9).unwrap(), std::slice::from_ref(&one));
+    let both = Outgoing { recipients: Vec::new(), failed: vec![failed(x), failed(y)], attempts: 2, ..row };
+    subject.store.put_outgoing(&both).unwrap();
+    assert!(subject.store.due_outgoing(i64::MAX, 9).unwrap().is_empty());
+    assert_eq!(subject.store.outgoing(both.id).unwrap(), Some(both.clone()));
+    assert_eq!((subject.store.sweep().unwrap(), subject.store.sweep().unwrap()), (0, 0));
+    assert_eq!(subject.store.read_blob(blob).unwrap(), b"text");
+    subject.store.put_outgoing(&Outgoing { failed: Vec::new(), ..both.clone() }).unwrap();
+    assert_eq!(subject.store.outgoing(both.id).unwrap(), None);
+}
+
+pub fn a_queue_is_listed_retried_and_dropped(subject: &Subject<'_>) {
+    let user = subject.anna();
+    for queued in [10, 20, 30] {
+        let (_, queue) = subject.message("text", queued);
+        subject.commit(user, vec![queue]);
+    }
+    let list = |after, limit| subject.store.list_outgoing(after, limit).unwrap();
+    let all = list(OutgoingId(0), 9);
+    assert_eq!(all.iter().map(|row| row.queued).collect::<Vec<_>>(), [10, 20, 30]);
+    assert_eq!(list(all[0].id, 1), all[1..2]);
+    assert!(list(all[2].id, 9).is_empty());
+
+    let stuck = Outgoing {
+        recipients: Vec::new(),
+        failed: vec![failed("y@there.example"), failed("x@there.example")],
+        attempts: 3,
+        next_attempt: 7000,
+        last_error: Some("550 nö".into()),
+        ..all[1].clone()
+    };
+    subject.store.put_outgoing(&stuck).unwrap();
+    assert_eq!(list(OutgoingId(0), 9)[1], stuck);
+    let woken = subject.watch_for(Interest::Outgoing);
+    assert!(subject.store.retry_outgoing(stuck.id, 500).unwrap());
+    assert_eq!(woken.try_recv().unwrap(), Event::Outgoing);
+    let again = Outgoing {
+        recipients: vec!["y@there.example".into(), "x@there.example".into()],
+        failed: Vec::new(),
+        next_attempt: 500,
+        ..stuck.clone()
+    };
+    assert!(!subject.store.due_outgoing(499, 9).unwrap().contains(&again));
+    assert!(subject.store.due_outgoing(500, 9).unwrap().contains(&again));
+
+    assert!(subject.store.drop_outgoing(stuck.id).unwrap());
+    assert_eq!(list(OutgoingId(0), 9), [all[0].clone(), all[2].clone()]);
+    assert!(!subject.store.drop_outgoing(stuck.id).unwrap() && !subject.store.retry_outgoing(stuck.id, 1).unwrap());
+    // What was under way when it was dropped writes nothing back.
+    subject.store.put_outgoing(&again).unwrap();
+    assert_eq!(subject.store.outgoing(stuck.id).unwrap(), None);
 }
 
 pub fn an_attempt_is_written_back(subject: &Subject<'_>) {

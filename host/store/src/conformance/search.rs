@@ -50,6 +50,80 @@ pub fn a_word_with_marks_inside_is_found_where_its_parts_follow_one_another(subj
     assert_eq!(find(subject, user, &words(&["", "berg"])), [id], "an empty word asks for nothing");
 }
 
+pub fn words_are_found_inside_a_run_of_a_script_without_spaces(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let add = |subject_line: &str, text: &str| {
+        let known = Facts { search_text: text.into(), ..facts(1, subject_line) };
+        subject.add_mail(user, INBOX, b"x", known)
+    };
+    let chinese =
+        add("关于下周项目会议的安排", "您好！明天下午三点在北京总部的第二会议室召开项目进度会议，请准时参加。谢谢。");
+    let japanese = add(
+        "来週の打ち合わせについて",
+        "お疲れ様です。東京都庁前のカフェでプロジェクトの打ち合わせをしたいのですが、ご都合いかがでしょうか。",
+    );
+    let korean = add(
+        "주간회의 일정 안내",
+        "안녕하세요. 다음 주 월요일 오전 열 시에 서울 본사 대회의실에서 프로젝트 회의를 진행합니다.",
+    );
+    let mixed = add("IT部のABC会議2024年度", "Zoomリンクは後で送ります");
+    let cases: [(&[&str], &[ServerId]); 34] = [
+        (&["会议"], &[chinese]),
+        (&["会议室"], &[chinese]),
+        (&["北京总部"], &[chinese]),
+        (&["总部"], &[chinese]),
+        (&["项目", "准时"], &[chinese]),
+        (&["下周项目会议的安排"], &[chinese]),
+        (&["排"], &[chinese]),
+        (&["三点在北"], &[chinese]),
+        (&["参加谢谢"], &[]),
+        (&["京北"], &[]),
+        (&["会室"], &[]),
+        (&["項目"], &[]),
+        (&["打ち合わせ"], &[japanese]),
+        (&["京都"], &[japanese]),
+        (&["都庁"], &[japanese]),
+        (&["東京都庁前"], &[japanese]),
+        (&["カフェ"], &[japanese]),
+        (&["ジェクト"], &[japanese]),
+        (&["プロジェクトの打ち合わせ", "都合"], &[japanese]),
+        (&["です東京"], &[]),
+        (&["회의"], &[korean]),
+        (&["회의실"], &[korean]),
+        (&["프로젝트", "서울"], &[korean]),
+        (&["주간회의"], &[korean]),
+        (&["의를"], &[korean]),
+        (&["회의 일정"], &[korean]),
+        (&["월요오전"], &[]),
+        (&["会議"], &[mixed]),
+        (&["abc会議"], &[mixed]),
+        (&["会議2024"], &[mixed]),
+        (&["it部のAB"], &[mixed]),
+        (&["024"], &[]),
+        (&["zoomリンク"], &[mixed]),
+        (&["会議-2024"], &[mixed]),
+    ];
+    for (asked, expected) in cases {
+        assert_eq!(find(subject, user, &words(asked)), expected, "{asked:?}");
+    }
+}
+
+pub fn an_item_is_indexed_again_as_it_was_seen(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let id = subject.add_object(user, CALENDAR, "x", facts(1, "apples"));
+    let before = subject.item(user, id).unwrap();
+    let again = Facts { search_text: "pears".into(), ..facts(1, "apples") };
+    subject.store.index_again(user, id, &again, before.changed).unwrap();
+    assert_eq!(find(subject, user, &words(&["pears", "apples"])), [id]);
+    assert_eq!((subject.item(user, id), subject.store.modseq(user)), (Some(before.clone()), before.changed));
+    subject.change(user, id, "y", facts(1, "plums"));
+    subject.store.index_again(user, id, &again, before.changed).unwrap();
+    assert!(find(subject, user, &words(&["pears"])).is_empty());
+    assert_eq!(find(subject, user, &words(&["plums"])), [id]);
+    subject.store.index_again(user, ServerId::new(999), &again, before.changed).unwrap();
+    assert!(subject.store.to_index_again(9).unwrap().is_empty(), "what was written by this version needs nothing");
+}
+
 pub fn subject_people_and_text_are_searched(subject: &Subject<'_>) {
     let user = subject.anna();
     let known = Facts {

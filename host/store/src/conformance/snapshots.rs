@@ -76,6 +76,56 @@ pub fn a_snapshot_sees_nothing_that_came_later(subject: &Subject<'_>) {
     assert_eq!(snapshot.blob(mail.blob, 0..9).unwrap(), b"mail");
 }
 
+/// A store may keep what was read; never longer than it is true.
+pub fn what_was_read_is_read_anew_once_it_changed(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let device = subject.device(user, "phone");
+    let folder = subject.add_folder(user, None, "0");
+    let mut expect = None;
+    for turn in 1..8_u64 {
+        let name = turn.to_string();
+        // Twice, so that whatever is kept is kept now.
+        for _ in 0..2 {
+            let snapshot = subject.snapshot(user);
+            assert_eq!(
+                snapshot.collection(device, INBOX).unwrap().map(|state| state.step),
+                expect.as_ref().map(|_| turn - 1)
+            );
+            assert_eq!(snapshot.value("oof").unwrap(), expect.as_ref().map(|_| vec![1]));
+            assert_eq!(snapshot.device_value(device, "ping").unwrap(), expect.as_ref().map(|_| vec![2]));
+            assert_eq!(snapshot.folder(folder).unwrap().unwrap().name, (turn - 1).to_string());
+            assert_eq!(snapshot.log(CALENDAR, Modseq(0), 99).unwrap().len() as u64, turn - 1);
+            assert!(snapshot.log(CALENDAR, snapshot.modseq(), 99).unwrap().is_empty());
+            assert!(subject.store.device(user, "phone", "SmartPhone").unwrap().is_some());
+        }
+        let next = state(turn, 0);
+        let (key, next) = (next.key(), Some(next));
+        subject.commit(
+            user,
+            vec![
+                Write::PutCollection { device, collection: INBOX, expect, state: next },
+                Write::PutValue { name: "oof", value: Some(vec![1]) },
+                Write::PutDeviceValue { device, name: "ping", value: Some(vec![2]) },
+                Write::UpdateFolder { id: folder, parent: None, name },
+            ],
+        );
+        subject.add_object(user, CALENDAR, "x", facts(1, "x"));
+        expect = Some(key);
+    }
+    subject.store.prune_log(i64::MAX).unwrap();
+    let snapshot = subject.snapshot(user);
+    assert_eq!(snapshot.log_floor().unwrap(), snapshot.modseq());
+    drop(snapshot);
+    subject.store.remove_device(device).unwrap();
+    let snapshot = subject.snapshot(user);
+    assert_eq!(snapshot.collection(device, INBOX).unwrap(), None);
+    assert_eq!(snapshot.device_value(device, "ping").unwrap(), None);
+    assert_eq!(subject.store.device(user, "phone", "SmartPhone").unwrap(), None);
+    drop(snapshot);
+    subject.store.remove_user(user).unwrap();
+    assert_missing(subject.store.snapshot(user).map(drop), Missing::User);
+}
+
 /// Every commit moves an item and counts a value up; a look must never see one without the other.
 pub fn a_snapshot_holds_while_commits_go_on(subject: &Subject<'_>) {
     let user = subject.anna();

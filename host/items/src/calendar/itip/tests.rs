@@ -193,3 +193,54 @@ fn what_is_the_owners_own_business_is_not_mailed() {
     assert_eq!(message.subject, "Talk");
     assert_eq!(super::super::message_class(&message.content), Some("IPM.Schedule.Meeting.Request"));
 }
+
+#[test]
+fn an_invitation_is_forwarded_as_it_is_without_what_is_private() {
+    let desk = desk();
+    let private =
+        format!("{INVITED}\nCATEGORIES:mine\nX-EASEL-CLIENT-UID:secret\nBEGIN:VALARM\nTRIGGER:-PT5M\nEND:VALARM");
+    let handed_on = forwarded(&ics("", &private), None, &["dan@example.org".into()], &desk.view()).unwrap();
+    assert_eq!(handed_on.subject, "Talk");
+    let content = handed_on.content;
+    assert!(content.contains("METHOD:REQUEST\r\n") && content.contains("ORGANIZER;CN=Bob:mailto:bob@example.org\r\n"));
+    assert!(content.contains("mailto:carol@example.org") && !content.contains("dan@"), "{content}");
+    for private in ["CATEGORIES", "X-EASEL", "VALARM"] {
+        assert!(!content.contains(private), "{content}");
+    }
+}
+
+#[test]
+fn an_appointment_is_forwarded_as_an_invitation_of_the_owner() {
+    let desk = desk();
+    let lonely = "DTSTART:20260310T090000Z\nDTEND:20260310T100000Z\nSUMMARY:Dentist";
+    let handed_on = forwarded(&ics("", lonely), None, &["dan@example.org".into()], &desk.view()).unwrap().content;
+    assert!(handed_on.contains(":mailto:ada@example.org\r\n") && handed_on.contains("ORGANIZER"), "{handed_on}");
+    assert!(handed_on.contains("ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:dan@example.org\r\n"), "{handed_on}");
+}
+
+#[test]
+fn one_occurrence_is_forwarded_alone() {
+    let desk = desk();
+    let series = "DTSTART:20260302T090000Z\nDTEND:20260302T100000Z\nRRULE:FREQ=WEEKLY\nEXDATE:20260316T090000Z\nSUMMARY:Weekly\n\
+        ORGANIZER:mailto:ada@example.org\nATTENDEE:mailto:bob@example.org\nEND:VEVENT\nBEGIN:VEVENT\nUID:u1\n\
+        RECURRENCE-ID:20260323T090000Z\nDTSTART:20260323T130000Z\nDTEND:20260323T140000Z\nSUMMARY:Late";
+    let one = |at_| forwarded(&ics("", series), Some(at(at_)), &[], &desk.view());
+    let plain = one("2026-03-09T09:00:00Z").unwrap();
+    assert_eq!(plain.subject, "Weekly");
+    for line in ["RECURRENCE-ID:20260309T090000Z", "DTSTART:20260309T090000Z", "DTEND:20260309T100000Z"] {
+        assert!(plain.content.contains(&format!("{line}\r\n")), "{}", plain.content);
+    }
+    assert_eq!(plain.content.matches("BEGIN:VEVENT").count(), 1);
+    assert!(!plain.content.contains("RRULE") && !plain.content.contains("EXDATE"));
+    let moved = one("2026-03-23T09:00:00Z").unwrap();
+    assert_eq!(moved.subject, "Late");
+    assert!(moved.content.contains("DTSTART:20260323T130000Z\r\n"), "{}", moved.content);
+    for never in ["2026-03-16T09:00:00Z", "2026-03-11T09:00:00Z"] {
+        assert!(matches!(one(never), Err(ItemError::NoSuchOccurrence)), "{never}");
+        assert!(check_occurrence(&ics("", series), at(never), &desk.view()).is_err());
+    }
+    assert!(matches!(
+        forwarded(&ics("", INVITED), Some(at("2026-03-10T08:00:00Z")), &[], &desk.view()),
+        Err(ItemError::NoSuchOccurrence)
+    ));
+}

@@ -203,29 +203,6 @@ fn a_new_pattern_is_stored_and_an_equal_one_keeps_its_bytes() {
 }
 
 #[test]
-fn a_series_that_no_pattern_says_is_an_error_and_loses_nothing() {
-    for rule in [
-        "FREQ=MONTHLY;BYMONTHDAY=1,15",
-        "FREQ=SECONDLY",
-        "FREQ=DAILY\nRRULE:FREQ=WEEKLY",
-        "FREQ=DAILY\nRDATE:20260501T000000Z",
-    ] {
-        let stored = ics(&SERIES.replace("FREQ=WEEKLY;BYDAY=MO", rule));
-        for desk in desks() {
-            let result = properties(&stored, &desk.view());
-            assert!(matches!(result, Err(ItemError::Rule { element: "Recurrence", .. })), "{rule} {result:?}");
-        }
-    }
-}
-
-#[test]
-fn a_start_off_the_pattern_is_told_as_the_first_on_it() {
-    let stored = ics(&SERIES.replace("BYDAY=MO", "BYDAY=WE"));
-    assert_eq!(desk(Version::V14_1).text(&stored, c::START_TIME).as_deref(), Some("20260304T080000Z"));
-    assert_eq!(desk(Version::V14_1).change(&stored, vec![]), stored);
-}
-
-#[test]
 fn an_old_series_keeps_its_clock_time_under_the_rules_of_today() {
     // In 2005 New York changed its clocks in April; the blob has the rules of today, under which 20 March is in daylight
     // time. Re-applied by a device, 9 o'clock stays 9 o'clock.

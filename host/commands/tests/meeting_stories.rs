@@ -1,0 +1,190 @@
+//! Meetings: who tells whom.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod desk;
+
+use base64::Engine as _;
+use desk::{Desk, Line as Wire};
+use easel_commands::Settings;
+use easel_plugin::Value;
+use easel_plugin::hooks::MeetingRequest;
+use easel_plugin::scripted::ScriptedPlugin;
+use easel_protocol::{Command, Version};
+use easel_store::Store as _;
+use easel_test_support::{Identity, Phone, Sent, item_text};
+use easel_wbxml::pages::{airsync, calendar, meeting_response as mr};
+use easel_wbxml::{Element, Tag};
+
+const INBOX: u64 = 1;
+const CALENDAR: u64 = 6;
+
+/// What was queued: to whom, with which method, and the iCalendar object.
+fn mailed(desk: &Desk) -> Vec<(Vec<String>, String)> {
+    let due = desk.store.due_outgoing(i64::MAX, 100).unwrap();
+    let read = |blob| {
+        let raw = String::from_utf8(desk.store.read_blob(blob).unwrap()).unwrap();
+        let part = raw.rsplit("text/calendar").next().unwrap();
+        let (head, body) = part.split_once("\r\n\r\n").unwrap();
+        let body: String = body.split("\r\n--").next().unwrap().split_whitespace().collect();
+        let object = String::from_utf8(base64::prelude::BASE64_STANDARD.decode(body).unwrap()).unwrap();
+        format!("{}\n{}", head.split_whitespace().collect::<String>(), object.replace("\r\n ", ""))
+    };
+    due.into_iter().map(|message| (message.recipients, read(message.blob))).collect()
+}
+
+fn invitation(desk: &Desk) -> String {
+    let object = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n\
+        UID:review@example.org\r\nDTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\nDTEND:20260305T150000Z\r\n\
+        SUMMARY:Review\r\nORGANIZER:mailto:bob@example.org\r\n\
+        ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let raw = format!(
+        "From: bob@example.org\r\nTo: anna@tenant1.example\r\nSubject: Review\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n{object}"
+    );
+    desk.deliver(INBOX, &raw).to_string()
+}
+
+fn phone(desk: &Desk, version: Version) -> Phone<Wire> {
+    let mut phone = desk.phone(Identity::iphone_today());
+    phone.version = version;
+    phone.folder_sync().unwrap();
+    phone
+}
+
+fn answer(phone: &mut Phone<Wire>, fields: &[(Tag, &str)], send: bool) -> Element {
+    let fields = fields.iter().map(|(tag, text)| Element::text(*tag, *text));
+    let request = Element::of(mr::REQUEST, fields.chain(send.then(|| Element::new(mr::SEND_RESPONSE))));
+    let root = Element::of(mr::MEETING_RESPONSE, [request]);
+    let answer = phone.ask(Command::MeetingResponse, Some(&root)).unwrap().unwrap();
+    answer.child(mr::RESULT).unwrap().clone()
+}
+
+fn accepted<'a>(folder: &'a str, id: &'a str) -> [(Tag, &'a str); 3] {
+    [(mr::USER_RESPONSE, "1"), (mr::COLLECTION_ID, folder), (mr::REQUEST_ID, id)]
+}
+
+#[test]
+fn g43_tc46_from_16_0_the_server_mails_one_answer_when_it_is_asked_to() {
+    for (version, send, count) in
+        [(Version::V16_1, true, 1), (Version::V16_1, false, 0), (Version::V14_1, false, 0), (Version::V12_1, false, 0)]
+    {
+        let desk = Desk::new();
+        let mut phone = phone(&desk, version);
+        let id = invitation(&desk);
+        let result = answer(&mut phone, &accepted("f1", &id), send);
+        assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
+        let stored = easel_protocol::ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
+        let event = desk.stored(stored).unwrap().replace("\r\n ", "");
+        assert!(event.contains("PARTSTAT=ACCEPTED") && !event.contains("METHOD"), "{event}");
+        let mailed = mailed(&desk);
+        assert_eq!(mailed.len(), count, "{version}");
+        for (to, object) in mailed {
+            assert_eq!(to, ["bob@example.org"]);
+            assert!(object.contains("method=REPLY") && object.contains("METHOD:REPLY"), "{object}");
+            assert!(object.contains("UID:review@example.org") && object.contains("PARTSTAT=ACCEPTED"), "{object}");
+        }
+    }
+}
+
+#[test]
+fn i31_tc44_tc45_calendar_meeting_reply_by_says_who_mails_the_answer() {
+    for (by, version, send, count) in
+        [("server", Version::V14_1, false, 1), ("device", Version::V16_1, true, 0), ("auto", Version::V14_1, false, 0)]
+    {
+        let plugin = ScriptedPlugin::new().set("calendar.meeting_reply_by", Value::Text(by.into()));
+        let desk = Desk::with(std::sync::Arc::new(plugin), Settings::default());
+        let mut phone = phone(&desk, version);
+        let id = invitation(&desk);
+        assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &id), send), mr::STATUS), "1");
+        assert_eq!(mailed(&desk).len(), count, "{by} {version}");
+    }
+}
+
+#[test]
+fn i30_calendar_meeting_lookup_finds_an_invitation_that_lies_elsewhere_than_the_phone_says() {
+    for (lookup, status) in [("named", "2"), ("calendar-first", "1")] {
+        let plugin = ScriptedPlugin::new().set("calendar.meeting_lookup", Value::Text(lookup.into()));
+        let desk = Desk::with(std::sync::Arc::new(plugin), Settings::default());
+        let mut phone = phone(&desk, Version::V14_1);
+        let id = invitation(&desk);
+        assert_eq!(item_text(&answer(&mut phone, &accepted("f6", &id), false), mr::STATUS), status, "{lookup}");
+    }
+}
+
+#[test]
+fn i32_tc47_a_pack_reads_the_occurrence_out_of_a_request_id() {
+    let plugin = ScriptedPlugin::new().on_meeting(|_, request| {
+        let (id, instance) = request.request_id.split_once('_')?;
+        Some(MeetingRequest { request_id: id.to_owned(), instance_id: instance.to_owned(), ..request.clone() })
+    });
+    let desk = Desk::with(std::sync::Arc::new(plugin), Settings::default());
+    let mut phone = phone(&desk, Version::V16_1);
+    let series = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nBEGIN:VEVENT\r\nUID:s@example.org\r\n\
+        DTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\nDTEND:20260305T150000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\n\
+        SUMMARY:Rounds\r\nORGANIZER:mailto:bob@example.org\r\n\
+        ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let id = desk.add(CALENDAR, series);
+    let asked = format!("{id}_20260312T140000Z");
+    let result = answer(&mut phone, &accepted("f6", &asked), true);
+    assert_eq!((item_text(&result, mr::STATUS), item_text(&result, mr::REQUEST_ID)), ("1".into(), asked));
+    let stored = desk.stored(id).unwrap().replace("\r\n ", "");
+    let (master, one) = stored.split_once("RECURRENCE-ID").unwrap();
+    assert!(!master.contains("PARTSTAT=ACCEPTED") || one.contains("PARTSTAT=ACCEPTED"), "{stored}");
+    assert_eq!(stored.matches("PARTSTAT=ACCEPTED").count(), 1, "{stored}");
+    let (_, object) = mailed(&desk).remove(0);
+    assert!(object.contains("RECURRENCE-ID:20260312T140000Z"), "{object}");
+}
+
+/// A meeting of the owner as a phone writes it.
+fn meeting(tag: Tag, name: (Tag, &str), start: &str, guests: &[&str]) -> Element {
+    let guests = guests.iter().map(|address| {
+        Element::of(
+            calendar::ATTENDEE,
+            [Element::text(calendar::NAME, *address), Element::text(calendar::EMAIL, *address)],
+        )
+    });
+    let data = [
+        Element::text(calendar::START_TIME, start),
+        Element::text(calendar::SUBJECT, "Review"),
+        Element::text(calendar::END_TIME, start.replace("T14", "T15")),
+        Element::of(calendar::ATTENDEES, guests),
+        Element::text(calendar::MEETING_STATUS, "1"),
+    ];
+    Element::of(tag, [Element::text(name.0, name.1), Element::of(airsync::APPLICATION_DATA, data)])
+}
+
+#[test]
+fn g43_from_16_0_the_server_mails_invitations_updates_and_cancellations_and_before_the_phone_does() {
+    for (version, sends) in [(Version::V16_1, true), (Version::V14_1, false)] {
+        let desk = Desk::new();
+        let mut phone = phone(&desk, version);
+        phone.sync_folder("f6", 10).unwrap();
+        let expected = |methods: &[(&str, &[&str])]| -> Vec<(String, Vec<String>)> {
+            let methods =
+                methods.iter().map(|(method, to)| ((*method).to_owned(), to.iter().map(ToString::to_string).collect()));
+            if sends { methods.collect() } else { Vec::new() }
+        };
+        let told = || -> Vec<(String, Vec<String>)> {
+            let method =
+                |object: &str| object.lines().find_map(|line| line.strip_prefix("METHOD:")).unwrap().to_owned();
+            mailed(&desk).into_iter().map(|(to, object)| (method(&object), to)).collect()
+        };
+        let (bob, carol) = ("bob@example.org", "carol@example.org");
+        let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &[bob, carol]);
+        let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+        let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+        assert_eq!(item_text(&added, airsync::STATUS), "1");
+        let id = item_text(&added, airsync::SERVER_ID);
+        let first: &[(&str, &[&str])] = &[("REQUEST", &[bob, carol])];
+        assert_eq!(told(), expected(first), "{version}");
+        // Another day, and Carol is not needed any more.
+        let change = meeting(airsync::CHANGE, (airsync::SERVER_ID, &id), "20260306T140000Z", &[bob]);
+        phone.sync(&[Sent::commands("f6", vec![change])]).unwrap();
+        let second: &[(&str, &[&str])] = &[("CANCEL", &[carol]), ("REQUEST", &[bob])];
+        assert_eq!(told(), expected(&[first, second].concat()), "{version}");
+        let delete = Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id)]);
+        phone.sync(&[Sent::commands("f6", vec![delete])]).unwrap();
+        let third: &[(&str, &[&str])] = &[("CANCEL", &[bob])];
+        assert_eq!(told(), expected(&[first, second, third].concat()), "{version}");
+    }
+}

@@ -1,0 +1,219 @@
+//! A pack's crate, built.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{fs, io};
+
+use crate::section::{Sections, embed};
+use crate::{ComponentError, componentize};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// A small stack keeps a fresh instance cheap: the server clears what it covers.
+const STACK: &str = "link-arg=-zstack-size=65536";
+
+/// Why a pack cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no crate in the folder, or one without a library that makes a module.
+    #[error("{} is no pack: {why}", folder.display())]
+    NotAPack {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// Rust cannot make WebAssembly here, and the target could not be had.
+    #[error("Rust has no target {TARGET} here, and `rustup target add {TARGET}` did not bring it: {0}")]
+    NoTarget(String),
+    /// Cargo has said why.
+    #[error("cargo could not build the pack")]
+    Compile,
+    /// A tool could not be started.
+    #[error("{tool} cannot be started")]
+    Start {
+        /// Which.
+        tool: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the pack cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// What was built is no component.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+}
+
+/// Builds the pack in this folder: its component, with the guides of `guides/<lang>/<device>.md` and the fixtures of
+/// `fixtures/<name>.toml` in it. Cargo speaks on the standard error.
+pub fn build(folder: &Path) -> Result<Vec<u8>, BuildError> {
+    let read = |source| BuildError::Read { path: folder.to_owned(), source };
+    let folder = &folder.canonicalize().map_err(read)?;
+    let manifest = folder.join("Cargo.toml");
+    if !manifest.is_file() {
+        return Err(BuildError::NotAPack { folder: folder.clone(), why: "there is no Cargo.toml in it".to_owned() });
+    }
+    have_target(folder)?;
+    let mut cargo = tool("cargo", folder);
+    cargo.args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    // In place of any other flags, so that a pack is the same wherever it is built: the path of a crate from a registry
+    // stands in the text of its panics.
+    let mut flags = vec!["-C".to_owned(), STACK.to_owned()];
+    flags.extend(home().map(|home| format!("--remap-path-prefix={}=/cargo", home.display())));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f")).env_remove("RUSTFLAGS");
+    let built =
+        cargo.stderr(Stdio::inherit()).output().map_err(|source| BuildError::Start { tool: "cargo", source })?;
+    if !built.status.success() {
+        return Err(BuildError::Compile);
+    }
+    let said = String::from_utf8_lossy(&built.stdout);
+    let module = module_path(&said).ok_or_else(|| BuildError::NotAPack {
+        folder: folder.clone(),
+        why: "its library makes no module".to_owned(),
+    })?;
+    let core = fs::read(&module).map_err(|source| BuildError::Read { path: module, source })?;
+    Ok(embed(componentize(&core)?, &beside(folder)?))
+}
+
+/// A tool as it is found in a shell, in the folder of the pack: not in the one that runs this program, whose toolchain
+/// and settings are of no concern to it.
+fn tool(name: &str, folder: &Path) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(folder).stdin(Stdio::null());
+    for (variable, _) in std::env::vars_os() {
+        let text = variable.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text == "CARGO_MANIFEST_DIR" || text == "CARGO_MANIFEST_PATH" {
+            command.env_remove(&variable);
+        }
+    }
+    command
+}
+
+fn home() -> Option<PathBuf> {
+    let of = |variable| std::env::var_os(variable).map(PathBuf::from);
+    of("CARGO_HOME").or_else(|| of("HOME").map(|home| home.join(".cargo")))
+}
+
+/// Sees to it that Rust can make WebAssembly.
+fn have_target(folder: &Path) -> Result<(), BuildError> {
+    let start = |tool| move |source| BuildError::Start { tool, source };
+    let asked = tool("rustc", folder).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let asked = asked.map_err(start("rustc"))?;
+    let library = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
+    let there = fs::read_dir(library).is_ok_and(|mut files| files.next().is_some());
+    if asked.status.success() && there {
+        return Ok(());
+    }
+    let added = tool("rustup", folder).args(["target", "add", TARGET]).output();
+    match added {
+        Ok(added) if added.status.success() => Ok(()),
+        Ok(added) => {
+            let said = String::from_utf8_lossy(&added.stderr);
+            Err(BuildError::NoTarget(said.lines().last().unwrap_or("it did not say why").trim().to_owned()))
+        }
+        Err(error) => Err(BuildError::NoTarget(format!("rustup cannot be started: {error}"))),
+    }
+}
+
+/// The module among cargo's messages: the last artifact that is one.
+fn module_path(messages: &str) -> Option<PathBuf> {
+    let artifact = messages.lines().rev().find(|line| line.contains("\"reason\":\"compiler-artifact\""))?;
+    let end = artifact.find(".wasm\"")? + ".wasm".len();
+    let start = artifact[..end].rfind('"')? + 1;
+    // A path in JSON: a backslash is written twice.
+    Some(PathBuf::from(artifact[start..end].replace("\\\\", "\\")))
+}
+
+/// The guides and fixtures beside the code.
+fn beside(folder: &Path) -> Result<Sections, BuildError> {
+    let mut found = Sections::default();
+    for (name, text) in texts(&folder.join("fixtures"), "toml")? {
+        found.fixtures.insert(name, text);
+    }
+    for (lang, path) in entries(&folder.join("guides"))? {
+        for (device, text) in texts(&path, "md")? {
+            found.guides.insert((device, lang.clone()), text);
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a folder with this extension, by name without it; none where there is no folder.
+fn texts(folder: &Path, extension: &str) -> Result<BTreeMap<String, String>, BuildError> {
+    let mut texts = BTreeMap::new();
+    for (name, path) in entries(folder)? {
+        if let Some(name) = name.strip_suffix(&format!(".{extension}")) {
+            let text = fs::read_to_string(&path).map_err(|source| BuildError::Read { path, source })?;
+            texts.insert(name.to_owned(), text);
+        }
+    }
+    Ok(texts)
+}
+
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildError> {
+    let read = |source| BuildError::Read { path: folder.to_owned(), source };
+    let listed = match fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(read(error)),
+    };
+    let named = |entry: io::Result<fs::DirEntry>| {
+        entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+    };
+    listed.map(named).collect::<io::Result<_>>().map_err(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_is_the_last_artifact() {
+        let messages = concat!(
+            "{\"reason\":\"compiler-artifact\",\"filenames\":[\"/t/libeasel_pack.rlib\"]}\n",
+            "{\"reason\":\"compiler-artifact\",\"filenames\":[\"/t/nokia_mfe.wasm\"],\"fresh\":false}\n",
+            "{\"reason\":\"build-finished\",\"success\":true}\n",
+        );
+        assert_eq!(module_path(messages), Some(PathBuf::from("/t/nokia_mfe.wasm")));
+        let windows = r#"{"reason":"compiler-artifact","filenames":["C:\\t\\x.wasm"]}"#;
+        assert_eq!(module_path(windows), Some(PathBuf::from(r"C:\t\x.wasm")));
+        assert_eq!(module_path("{\"reason\":\"build-finished\"}"), None);
+    }
+
+    #[test]
+    fn a_folder_without_a_crate_is_no_pack() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(build(folder.path()), Err(BuildError::NotAPack { .. })));
+        assert!(matches!(build(&folder.path().join("absent")), Err(BuildError::Read { .. })));
+    }
+
+    #[test]
+    fn guides_and_fixtures_are_found_by_their_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(beside(folder.path()).unwrap(), Sections::default());
+        write("guides/en/n97.md", "# N97");
+        write("guides/en/picture.png", "no guide");
+        write("guides/README.md", "no language");
+        write("fixtures/n03-more.toml", "quirks = []");
+        let found = beside(folder.path()).unwrap();
+        assert_eq!(found.guides.len(), 1);
+        assert_eq!(found.guides[&("n97".to_owned(), "en".to_owned())], "# N97");
+        assert_eq!(found.fixtures["n03-more"], "quirks = []");
+    }
+}
