@@ -12,7 +12,6 @@ use easel_protocol::{Class, DeviceFacts, Version};
 use easel_wbxml::Element;
 use easel_wbxml::pages::contacts;
 use wasm_encoder::{ComponentSection, CustomSection, Encode};
-use wit_component::ComponentEncoder;
 
 /// The core module of a guest of `guests/`, built if it is not yet.
 ///
@@ -44,8 +43,7 @@ pub fn module(guest: &str) -> Vec<u8> {
 ///
 /// When the module says nothing of its world.
 pub fn component(module: &[u8]) -> Vec<u8> {
-    let encoder = ComponentEncoder::default().validate(true).module(module).expect("its world is in a section");
-    { encoder }.encode().expect("a module of that world becomes a component")
+    easel_pack_build::componentize(module).expect("a module that says its world becomes a component")
 }
 
 /// The pack that does what the User-Agent says.

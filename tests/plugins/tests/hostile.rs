@@ -340,6 +340,10 @@ fn a_fixture_that_does_not_hold_keeps_the_pack_out() {
     assert_eq!(good.fixtures(), 1);
     let packs = bench.packs(Overrides::default(), [good]);
     assert_eq!(packs.status()[0].stats.calls, 0, "its fixtures are not its service");
+    let later = "quirks = []\nsays = \"x\"\n[device]\n[profile.settings]\n\"sync.of_tomorrow\" = 1\n";
+    let (newer, log) = logged(|| bench.load(&with(later)));
+    assert_eq!(newer.untested(), [("n03_upper".to_owned(), "sync.of_tomorrow".to_owned())]);
+    assert!(newer.fixtures() == 0 && log.contains("this server has no setting \"sync.of_tomorrow\""), "{log}");
     let error = refused(&with(&fixture("odd/edit", "Anna")));
     assert!(error.contains("n03_upper") && error.contains("ANNA"), "{error}");
     assert!(refused(&with(&fixture("odd/keep", "anna"))).contains("proves nothing"));
