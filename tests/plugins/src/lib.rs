@@ -1,7 +1,6 @@
 //! What tests of packs need: guests that are built once, components made of them, and a place to load them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use easel_plugin::{Asked, DevicePlugins, HookContext, Outcome};
@@ -13,43 +12,15 @@ use easel_wbxml::Element;
 use easel_wbxml::pages::contacts;
 use wasm_encoder::{ComponentSection, CustomSection, Encode};
 
-/// The core module of a guest of `guests/`, built if it is not yet.
+/// The pack that does what the User-Agent says; built once a run.
 ///
 /// # Panics
 ///
 /// When it cannot be built.
-pub fn module(guest: &str) -> Vec<u8> {
-    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
-    let target = option_env!("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests"),
-        |target| Path::new(target).join("guests"),
-    );
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(&guests)
-        .args(["build", "--locked", "--release", "--target", "wasm32-unknown-unknown", "--package", guest])
-        .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let file = target.join("wasm32-unknown-unknown/release").join(format!("{}.wasm", guest.replace('-', "_")));
-    std::fs::read(file).expect("cargo left it there")
-}
-
-/// A component of a core module.
-///
-/// # Panics
-///
-/// When the module says nothing of its world.
-pub fn component(module: &[u8]) -> Vec<u8> {
-    easel_pack_build::componentize(module).expect("a module that says its world becomes a component")
-}
-
-/// The pack that does what the User-Agent says.
 pub fn odd() -> &'static [u8] {
     static ODD: OnceLock<Vec<u8>> = OnceLock::new();
-    ODD.get_or_init(|| component(&module("odd")))
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/odd");
+    ODD.get_or_init(|| easel_pack_build::build(&guest).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// The same under another id or version.

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use easel_plugin::hooks::{FolderChange, FolderOperation, History, MeetingRequest, Message, Recovery, Symptom};
 use easel_plugin::{Asked, DevicePlugins, Outcome};
 use easel_plugin_wasm::{Limits, LoadError, Overrides, Packs, Trust};
-use easel_plugins_tests::{
-    Bench, component, contact, context, facts, logged, module, odd, send, send_with, with_section,
-};
+use easel_plugins_tests::{Bench, contact, context, facts, logged, odd, send, send_with, with_section};
 use easel_protocol::Command;
 use easel_wbxml::Element;
 use easel_wbxml::pages::search;
@@ -279,7 +277,7 @@ fn refused(bytes: &[u8]) -> String {
 }
 
 /// A core module of this WIT's world that does nothing.
-fn of_world(wit: &str) -> Vec<u8> {
+fn module_of(wit: &str) -> Vec<u8> {
     use wit_component::{StringEncoding, dummy_module, embed_component_metadata};
     use wit_parser::{ManglingAndAbi, Resolve};
     let mut resolve = Resolve::default();
@@ -287,14 +285,20 @@ fn of_world(wit: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], None).unwrap();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    component(&module)
+    module
+}
+
+/// A component of that world.
+fn of_world(wit: &str) -> Vec<u8> {
+    easel_pack_build::componentize(&module_of(wit)).unwrap()
 }
 
 #[test]
 fn what_is_no_pack_is_refused_with_a_cure_and_never_run() {
     assert!(refused(b"garbage").contains("not a whole Wasm component"));
     assert!(refused(b"").contains("not a whole Wasm component"));
-    assert!(refused(&module("odd")).contains("easel pack build"));
+    let core = module_of("package a:b; world w { export run: func(); }");
+    assert!(refused(&core).contains("easel pack build"));
     let whole = odd();
     for part in [1, 2, 3, 5, 9] {
         let error = refused(&whole[..whole.len() * part / 10]);
