@@ -172,7 +172,6 @@ struct Seen {
     content: Option<[u8; 32]>,
     /// The last good pack of this file.
     pack: Option<Arc<Pack>>,
-    bytes: Vec<u8>,
 }
 
 /// What changes when a file or its signature does.
@@ -234,7 +233,17 @@ impl PackFolder {
             match self.load(file, seen) {
                 Ok(true) => fresh.push(file.clone()),
                 Ok(false) => {}
-                Err(error) => events.push(FolderEvent::Refused { file: file.clone(), reason: whole(&error) }),
+                Err(error) => {
+                    // What could not be read is tried again next time; what is not good is not until it changes.
+                    let passing = matches!(
+                        error,
+                        InstallError::Ledger(_) | InstallError::Load(LoadError::Read { .. } | LoadError::Ledger(_))
+                    );
+                    if passing {
+                        (seen.stamp, seen.content) = (Stamp::default(), None);
+                    }
+                    events.push(FolderEvent::Refused { file: file.clone(), reason: whole(&error) });
+                }
             }
         }
         let set = self.choose(&mut files, &fresh, events)?;
@@ -245,8 +254,8 @@ impl PackFolder {
         }
         for pack in set.iter().filter(|pack| !same(pack)) {
             let file = files.iter().find(|(_, seen)| seen.pack.as_ref().is_some_and(|of| of.hash == pack.hash));
-            if let Some((file, seen)) = file {
-                self.keep(file, &pack.version, &seen.bytes);
+            if let Some((file, _)) = file {
+                self.keep(file, pack);
             }
             self.raise(pack)?;
             if pack.signed == Signed::Allowed {
@@ -267,9 +276,6 @@ impl PackFolder {
         let gone = old.iter().filter(|pack| set.get(&pack.version.id).is_none());
         events.extend(gone.map(|pack| FolderEvent::Gone { pack: pack.version.clone() }));
         self.packs.swap(set);
-        for seen in files.values_mut() {
-            seen.bytes = Vec::new();
-        }
         Ok(())
     }
 
@@ -302,7 +308,6 @@ impl PackFolder {
         let pack = self.loader.load_bytes(file, &bytes, signature.as_deref())?;
         self.not_older(&pack)?;
         seen.pack = Some(Arc::new(pack));
-        seen.bytes = bytes;
         Ok(true)
     }
 
@@ -399,18 +404,26 @@ impl PackFolder {
         earlier.filter_map(load).find(|pack| !is_refused(pack))
     }
 
-    /// Keeps a file that is about to serve.
-    fn keep(&self, file: &Path, pack: &PackVersion, bytes: &[u8]) {
-        let kept = self.folder.join(PREVIOUS).join(format!("{}@{}.wasm", pack.id, pack.version));
-        let signature = read(&signature_of(file), 64 << 10).ok();
-        let written = write(&kept, bytes).and_then(|()| match &signature {
-            Some(signature) => write(&signature_of(&kept), signature),
-            None => Ok(()),
-        });
+    /// Keeps the file of a pack that is about to serve.
+    fn keep(&self, file: &Path, pack: &Pack) {
+        let kept = self.folder.join(PREVIOUS).join(format!("{}@{}.wasm", pack.version.id, pack.version.version));
+        let keep = || {
+            let bytes = read(file, FILE_BYTES_MAX)?;
+            let signature = read(&signature_of(file), 64 << 10).ok();
+            // Another file by now: its own turn comes.
+            if sha256(&bytes) != pack.hash {
+                return Ok(());
+            }
+            if let Some(signature) = signature {
+                write(&signature_of(&kept), &signature)?;
+            }
+            write(&kept, &bytes)
+        };
+        let written: std::io::Result<()> = keep();
         if let Err(error) = written {
             tracing::warn!(file = %kept.display(), %error, "a pack is not kept for rollback");
         }
-        for (_, old) in self.previous(&pack.id).into_iter().skip(PREVIOUS_MAX) {
+        for (_, old) in self.previous(&pack.version.id).into_iter().skip(PREVIOUS_MAX) {
             // Too many only cost room.
             let _ = fs::remove_file(signature_of(&old));
             let _ = fs::remove_file(old);

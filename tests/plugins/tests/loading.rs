@@ -208,6 +208,21 @@ fn an_older_version_comes_in_only_by_rollback() {
 }
 
 #[test]
+fn what_is_kept_for_rollback_stays_whole_when_a_pack_rests_for_a_while() {
+    let place = Place::new();
+    let (packs, folder) = place.start();
+    place.drop_in("odd.wasm", odd());
+    folder.load_all();
+    folder.disable("odd").unwrap();
+    folder.enable("odd").unwrap();
+    place.drop_in("odd.wasm", &odd_as("odd", "1.1.0"));
+    folder.load_all();
+    assert_eq!(fs::read(place.path("packs/.previous/odd@1.0.0.wasm")).unwrap(), odd());
+    assert_eq!(folder.rollback("odd").unwrap().version, "1.0.0");
+    assert_eq!(version(&packs), "1.0.0");
+}
+
+#[test]
 fn two_files_with_one_id_are_refused_with_both_names() {
     let place = Place::new();
     let (packs, folder) = place.start();
