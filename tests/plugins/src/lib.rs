@@ -1,7 +1,8 @@
 //! What tests of packs need: guests that are built once, components made of them, and a place to load them.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use easel_plugin::{Asked, DevicePlugins, HookContext, Outcome};
 use easel_plugin_wasm::{
@@ -154,29 +155,35 @@ pub fn send_with(asked: &Asked, properties: Vec<Element>) -> Outcome {
     asked.outgoing(&context(easel_protocol::Command::Sync, &[]), Class::Contacts, &mut None, properties)
 }
 
+thread_local! {
+    /// What this thread has written to the log since it began to listen.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Writes to whoever listens on this thread.
+struct Lines;
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.extend_from_slice(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What is written to the log while something is done on this thread.
 pub fn logged<T>(what: impl FnOnce() -> T) -> (T, String) {
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || writer.clone())
-        .finish();
-    let done = tracing::subscriber::with_default(subscriber, what);
-    let bytes = lines.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    // One for the process: whether a line is wanted at all is remembered for all threads.
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(|| Lines);
+        subscriber.with_max_level(tracing::Level::DEBUG).init();
+    });
+    LINES.set(Some(Vec::new()));
+    let done = what();
+    let bytes = LINES.take().unwrap_or_default();
     (done, String::from_utf8_lossy(&bytes).into_owned())
 }
