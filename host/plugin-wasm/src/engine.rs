@@ -31,7 +31,7 @@ pub struct Limits {
     pub answer_bytes: usize,
     /// Milliseconds of processor time for one call; 20.
     pub call_ms: u64,
-    /// Turns of 5 ms that a call may last when others need the processor; 8.
+    /// Turns of 5 ms that a call may last when others need the processor; 6.
     pub call_ticks: u32,
     /// Milliseconds that all calls of one request may take; 200.
     pub request_ms: u64,
@@ -47,7 +47,7 @@ impl Default for Limits {
             memory_bytes: 16 << 20,
             answer_bytes: 1 << 20,
             call_ms: 20,
-            call_ticks: 8,
+            call_ticks: 6,
             request_ms: 200,
         }
     }
@@ -171,6 +171,7 @@ fn config(limits: Limits, reservation: Reservation) -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(256 << 10)
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
         .parallel_compilation(true)
         .wasm_memory64(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

@@ -1,29 +1,20 @@
-//! The folder of packs: what lies in it serves. It is looked at when something in it changes and every ten seconds, by
-//! content; one swap puts everything new into service, and a file that is not good changes nothing.
+//! The folder of packs: what lies in it serves. It is looked at by content; one swap puts everything new into service,
+//! and a file that is not good changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use easel_plugin::hooks::PackVersion;
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecursiveMode, Watcher};
 
 use crate::component::FILE_BYTES_MAX;
 use crate::load::{hex, read, signature_of};
 use crate::manifest::is_id;
 use crate::{LedgerError, LoadError, Loader, Pack, PackSet, Packs, Signed, sha256};
 
-/// Nothing must have happened for so long before a change is looked at: a copy comes in pieces.
-const QUIET: Duration = Duration::from_millis(50);
-/// Where nothing tells of changes, they are found so often.
-const POLL: Duration = Duration::from_secs(10);
 /// Where files that ran are kept, for `rollback`.
 const PREVIOUS: &str = ".previous";
 /// Versions kept of a pack.
@@ -168,7 +159,7 @@ pub enum InstallError {
 /// The folder.
 #[derive(Debug)]
 pub struct PackFolder {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     loader: Loader,
     packs: Arc<Packs>,
     files: Mutex<BTreeMap<PathBuf, Seen>>,
@@ -181,7 +172,6 @@ struct Seen {
     content: Option<[u8; 32]>,
     /// The last good pack of this file.
     pack: Option<Arc<Pack>>,
-    bytes: Vec<u8>,
 }
 
 /// What changes when a file or its signature does.
@@ -243,7 +233,17 @@ impl PackFolder {
             match self.load(file, seen) {
                 Ok(true) => fresh.push(file.clone()),
                 Ok(false) => {}
-                Err(error) => events.push(FolderEvent::Refused { file: file.clone(), reason: whole(&error) }),
+                Err(error) => {
+                    // What could not be read is tried again next time; what is not good is not until it changes.
+                    let passing = matches!(
+                        error,
+                        InstallError::Ledger(_) | InstallError::Load(LoadError::Read { .. } | LoadError::Ledger(_))
+                    );
+                    if passing {
+                        (seen.stamp, seen.content) = (Stamp::default(), None);
+                    }
+                    events.push(FolderEvent::Refused { file: file.clone(), reason: whole(&error) });
+                }
             }
         }
         let set = self.choose(&mut files, &fresh, events)?;
@@ -254,8 +254,8 @@ impl PackFolder {
         }
         for pack in set.iter().filter(|pack| !same(pack)) {
             let file = files.iter().find(|(_, seen)| seen.pack.as_ref().is_some_and(|of| of.hash == pack.hash));
-            if let Some((file, seen)) = file {
-                self.keep(file, &pack.version, &seen.bytes);
+            if let Some((file, _)) = file {
+                self.keep(file, pack);
             }
             self.raise(pack)?;
             if pack.signed == Signed::Allowed {
@@ -276,9 +276,6 @@ impl PackFolder {
         let gone = old.iter().filter(|pack| set.get(&pack.version.id).is_none());
         events.extend(gone.map(|pack| FolderEvent::Gone { pack: pack.version.clone() }));
         self.packs.swap(set);
-        for seen in files.values_mut() {
-            seen.bytes = Vec::new();
-        }
         Ok(())
     }
 
@@ -311,7 +308,6 @@ impl PackFolder {
         let pack = self.loader.load_bytes(file, &bytes, signature.as_deref())?;
         self.not_older(&pack)?;
         seen.pack = Some(Arc::new(pack));
-        seen.bytes = bytes;
         Ok(true)
     }
 
@@ -408,18 +404,26 @@ impl PackFolder {
         earlier.filter_map(load).find(|pack| !is_refused(pack))
     }
 
-    /// Keeps a file that is about to serve.
-    fn keep(&self, file: &Path, pack: &PackVersion, bytes: &[u8]) {
-        let kept = self.folder.join(PREVIOUS).join(format!("{}@{}.wasm", pack.id, pack.version));
-        let signature = read(&signature_of(file), 64 << 10).ok();
-        let written = write(&kept, bytes).and_then(|()| match &signature {
-            Some(signature) => write(&signature_of(&kept), signature),
-            None => Ok(()),
-        });
+    /// Keeps the file of a pack that is about to serve.
+    fn keep(&self, file: &Path, pack: &Pack) {
+        let kept = self.folder.join(PREVIOUS).join(format!("{}@{}.wasm", pack.version.id, pack.version.version));
+        let keep = || {
+            let bytes = read(file, FILE_BYTES_MAX)?;
+            let signature = read(&signature_of(file), 64 << 10).ok();
+            // Another file by now: its own turn comes.
+            if sha256(&bytes) != pack.hash {
+                return Ok(());
+            }
+            if let Some(signature) = signature {
+                write(&signature_of(&kept), &signature)?;
+            }
+            write(&kept, &bytes)
+        };
+        let written: std::io::Result<()> = keep();
         if let Err(error) = written {
             tracing::warn!(file = %kept.display(), %error, "a pack is not kept for rollback");
         }
-        for (_, old) in self.previous(&pack.id).into_iter().skip(PREVIOUS_MAX) {
+        for (_, old) in self.previous(&pack.version.id).into_iter().skip(PREVIOUS_MAX) {
             // Too many only cost room.
             let _ = fs::remove_file(signature_of(&old));
             let _ = fs::remove_file(old);
@@ -538,92 +542,6 @@ impl PackFolder {
         if let Some(cache) = self.loader.cache() {
             let hashes: Vec<[u8; 32]> = self.packs.set().iter().map(|pack| pack.hash).collect();
             cache.sweep(self.loader.sandbox(), &hashes);
-        }
-    }
-
-    /// Looks at the folder whenever something in it changes, and every ten seconds, until the watch is dropped.
-    pub fn watch(self: &Arc<Self>) -> Result<Watch, FolderError> {
-        let (sender, changes) = channel();
-        let events = sender.clone();
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Our own reading is no change.
-            let matters = |kind: EventKind| match kind {
-                EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-                EventKind::Access(_) => false,
-                EventKind::Any
-                | EventKind::Create(_)
-                | EventKind::Modify(_)
-                | EventKind::Remove(_)
-                | EventKind::Other => true,
-            };
-            if event.is_ok_and(|event| matters(event.kind)) {
-                // Nobody listens any more once the watch is dropped.
-                let _ = events.send(());
-            }
-        });
-        if let Ok(watcher) = &mut watcher
-            && let Err(error) = watcher.watch(&self.folder, RecursiveMode::NonRecursive)
-        {
-            tracing::warn!(folder = %self.folder.display(), %error, "changes of packs are noticed every ten seconds only");
-        }
-        let folder = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("pack-folder".to_owned());
-        let spawned = thread.spawn(move || folder.follow(&changes));
-        let spawned =
-            spawned.map_err(|source| FolderError::Use { path: self.folder.clone(), doing: "watched", source });
-        Ok(Watch { watcher: watcher.ok(), now: Some(sender), thread: Some(spawned?) })
-    }
-
-    fn follow(&self, changes: &Receiver<()>) {
-        loop {
-            match changes.recv_timeout(POLL) {
-                Ok(()) => {
-                    // Not for ever: somebody may write without a pause.
-                    for _ in 0..40 {
-                        match changes.recv_timeout(QUIET) {
-                            Ok(()) => {}
-                            Err(RecvTimeoutError::Timeout) => break,
-                            Err(RecvTimeoutError::Disconnected) => return,
-                        }
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            self.load_all();
-        }
-    }
-}
-
-/// The folder is watched as long as this lives.
-pub struct Watch {
-    watcher: Option<notify::RecommendedWatcher>,
-    now: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl std::fmt::Debug for Watch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Watch")
-    }
-}
-
-impl Watch {
-    /// Looks now: for a signal from the operator.
-    pub fn look(&self) {
-        if let Some(now) = &self.now {
-            // It listens until this is dropped.
-            let _ = now.send(());
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        (self.watcher, self.now) = (None, None);
-        if let Some(thread) = self.thread.take() {
-            // A panic there was reported by itself.
-            let _ = thread.join();
         }
     }
 }

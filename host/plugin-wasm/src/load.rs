@@ -13,7 +13,7 @@ use crate::component::{FILE_BYTES_MAX, Shape};
 use crate::faults::Faults;
 use crate::guest::{Teller, store};
 use crate::stats::Counters;
-use crate::v0_1::{Code, Exports};
+use crate::v0_1::{Code, Exports, Failed};
 use crate::{
     Cache, Clock, ComponentError, Ledger, LedgerError, Manifest, ManifestError, MemoryLedger, Overrides, Pack, PackLog,
     PackSet, Packs, PolicyAllowed, Sandbox, SignatureError, Signed, Trust,
@@ -239,10 +239,11 @@ impl Loader {
                 version: String::new(),
                 device: String::new(),
             };
-            let code = Code::new(store(&self.sandbox, told_by), &pre);
-            code.and_then(|mut code| code.manifest(&exports))
+            let failed = |error: Failed| LoadError::Describe { file: file(), reason: error.to_string() };
+            let mut code = Code::new(store(&self.sandbox, told_by), &pre).map_err(failed)?;
+            code.fit(&exports).map_err(link)?;
+            code.manifest(&exports).map_err(failed)?
         };
-        let manifest = manifest.map_err(|error| LoadError::Describe { file: file(), reason: error.to_string() })?;
         let manifest = Manifest::check(manifest).map_err(|reason| LoadError::Manifest { file: file(), reason })?;
         let signed = signs(&manifest.id).map_err(|reason| LoadError::Signature { file: file(), reason })?;
         let pack = Pack {
@@ -254,7 +255,8 @@ impl Loader {
             hash,
             signed,
             guides: shape.guides,
-            fixtures: shape.fixtures.len(),
+            fixtures: 0,
+            untested: Vec::new(),
             from_cache,
             clock: Arc::clone(&self.clock),
             log: Arc::clone(&self.log),
@@ -265,6 +267,15 @@ impl Loader {
         // What it did with its own fixtures is not its service.
         pack.counters = Counters::default();
         pack.faults = Faults::new(Arc::clone(&self.clock));
+        for (name, setting) in &pack.untested {
+            let (plugin, version) = (&pack.version.id, &pack.version.version);
+            tracing::warn!(
+                plugin,
+                version,
+                fixture = name,
+                "a fixture is not run: this server has no setting {setting:?}"
+            );
+        }
         for left_out in &pack.manifest.left_out {
             let (plugin, version) = (&pack.version.id, &pack.version.version);
             tracing::warn!(plugin, version, "a setting of a pack is left out: {left_out}");
@@ -282,15 +293,22 @@ impl Loader {
         let overrides = Overrides { policy, ..Overrides::default() };
         let packs = Packs::new(overrides, Arc::new(MemoryLedger::default()), Arc::clone(&self.clock))?;
         packs.swap(PackSet::new([Arc::clone(&pack)]));
+        let mut untested = Vec::new();
         for (name, text) in fixtures {
-            Fixture::parse(text).and_then(|fixture| fixture.run(&*packs)).map_err(|reason| LoadError::Fixture {
-                file: file.to_owned(),
-                name: name.clone(),
-                reason,
-                fault: pack.counters.stats().last_fault,
-            })?;
+            match Fixture::parse(text).and_then(|fixture| fixture.run(&*packs)) {
+                Ok(()) => {}
+                // A pack of the same contract may know more settings than this server: they are left out, and so is this.
+                Err(FixtureError::NoSetting(setting)) => untested.push((name.clone(), setting)),
+                Err(reason) => {
+                    let fault = pack.counters.stats().last_fault;
+                    return Err(LoadError::Fixture { file: file.to_owned(), name: name.clone(), reason, fault });
+                }
+            }
         }
         drop(packs);
-        Ok(Arc::into_inner(pack).expect("the packs it was tested in are gone"))
+        let mut pack = Arc::into_inner(pack).expect("the packs it was tested in are gone");
+        pack.fixtures = fixtures.len() - untested.len();
+        pack.untested = untested;
+        Ok(pack)
     }
 }

@@ -36,6 +36,7 @@ pub struct Pack {
     pub(crate) signed: Signed,
     pub(crate) guides: BTreeMap<(String, String), String>,
     pub(crate) fixtures: usize,
+    pub(crate) untested: Vec<(String, String)>,
     pub(crate) from_cache: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Arc<PackLog>,
@@ -88,6 +89,11 @@ impl Pack {
     /// How many fixtures it passed.
     pub const fn fixtures(&self) -> usize {
         self.fixtures
+    }
+
+    /// Fixtures that were not run, and the setting of each that this server does not have.
+    pub fn untested(&self) -> &[(String, String)] {
+        &self.untested
     }
 
     /// Whether it came out of the cache of compiled packs.

@@ -40,6 +40,16 @@ pub(crate) enum Full {
     Pack,
 }
 
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::All => "too many packs are at work",
+            Self::Device => "too many requests of this device are at work",
+            Self::Pack => "this pack is at work for too many requests",
+        })
+    }
+}
+
 impl Permits {
     pub(crate) fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner { limits, taken: Mutex::default(), given_back: Condvar::new() }))

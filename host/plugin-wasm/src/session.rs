@@ -56,9 +56,7 @@ enum Without {
 impl fmt::Display for Without {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy(Full::All) => f.write_str("too many packs are at work"),
-            Self::Busy(Full::Device) => f.write_str("too many requests of this device are at work"),
-            Self::Busy(Full::Pack) => f.write_str("this pack is at work for too many requests"),
+            Self::Busy(full) => full.fmt(f),
             Self::Failed(failed) => failed.fmt(f),
         }
     }
@@ -111,7 +109,8 @@ impl Session {
     ) -> Result<T, Fault> {
         self.item = item;
         // Told when it began: no line for every call that is not made.
-        if self.over || self.stores > STORES_MAX || self.pack.faults.aside().is_some() {
+        let no_store = self.live.is_none() && self.stores >= STORES_MAX;
+        if self.over || no_store || self.pack.faults.aside().is_some() {
             return Err(Fault("set aside".to_owned()));
         }
         if item.is_some_and(|item| self.pack.faults.skips(item)) {

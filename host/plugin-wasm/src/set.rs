@@ -135,8 +135,12 @@ impl Packs {
         let old = self.set.load_full();
         for pack in set.iter() {
             let id = &pack.version.id;
-            if let Some(before) = old.get(id).filter(|before| before.hash != pack.hash) {
+            let Some(before) = old.get(id).filter(|before| before.hash != pack.hash) else { continue };
+            if before.manifest.version <= pack.manifest.version {
                 changing.before.insert(id.clone(), (Arc::clone(before), self.clock.now()));
+            } else {
+                // Whoever went back on purpose does not want to be sent forward again.
+                changing.before.remove(id);
             }
         }
         changing.before.retain(|id, _| set.get(id).is_some());
@@ -271,21 +275,26 @@ impl Packs {
         if !pack.exports.decides() || pack.faults.aside().is_some() {
             return Declared::default();
         }
-        let _turning = pack.sandbox.run();
-        let began = self.clock.now();
-        let asked = match pack.sandbox.permits.take(&pack.version.id, device) {
-            Err(_) => Err("too many packs are at work".to_owned()),
-            Ok(_permit) => pack
-                .instance(device)
-                .and_then(|mut code| {
-                    let options = options.cloned().unwrap_or_default();
-                    let declared = code.profile(&pack.exports, facts, &pack.manifest.headers, &options);
-                    pack.counters.memory(code.memory());
-                    declared
-                })
-                .map_err(|error| error.to_string()),
+        let permit = match pack.sandbox.permits.take(&pack.version.id, device) {
+            Ok(permit) => permit,
+            Err(full) => {
+                // Others were first, which is no fault; the device is decided about again when its facts change.
+                pack.counters.busy();
+                let (plugin, instead) = (&pack.version.id, "the settings of the manifest alone");
+                tracing::warn!(plugin, device, hook = "profile", instead, error = %full, "a pack was not asked");
+                return Declared::default();
+            }
         };
+        let turning = pack.sandbox.run();
+        let began = self.clock.now();
+        let options = options.cloned().unwrap_or_default();
+        let asked = pack.instance(device).and_then(|mut code| {
+            let declared = code.profile(&pack.exports, facts, &pack.manifest.headers, &options);
+            pack.counters.memory(code.memory());
+            declared
+        });
         pack.counters.called(self.clock.now().saturating_sub(began));
+        drop((turning, permit));
         match asked {
             Ok(declared) => {
                 if !declared.left_out.is_empty() {

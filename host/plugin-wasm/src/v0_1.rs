@@ -6,7 +6,8 @@ mod ask;
 mod said;
 mod shown;
 
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance, InstancePre};
 
 use crate::guest::Guest;
 use bindings::exports::easel::plugin as exports;
@@ -59,7 +60,7 @@ impl std::fmt::Debug for Exports {
 impl Exports {
     /// Looks every interface up; what is there must be as the contract has it.
     pub(crate) fn find(component: &Component, pre: &InstancePre<Guest>) -> wasmtime::Result<Self> {
-        let there = |name: &str| component.get_export_index(None, &format!("{PACKAGE}/{name}@0.1.0")).is_some();
+        let there = |name: &str| component.get_export_index(None, format!("{PACKAGE}/{name}@0.1.0")).is_some();
         macro_rules! find {
             ($name:literal, $interface:ident) => {
                 if there($name) { Some(exports::$interface::GuestIndices::new(pre)?) } else { None }
@@ -75,6 +76,20 @@ impl Exports {
             recover: find!("recover", recover),
             wire: find!("wire", wire),
         })
+    }
+
+    /// Compares the functions of every interface with the contract's, in an instance.
+    fn fit(&self, store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<()> {
+        self.describe.load(&mut *store, instance)?;
+        macro_rules! fit {
+            ($($interface:ident)*) => {
+                $(if let Some(indices) = &self.$interface {
+                    indices.load(&mut *store, instance)?;
+                })*
+            };
+        }
+        fit!(profile items mail folder_change meeting recover wire);
+        Ok(())
     }
 
     /// The names of the interfaces that are there.

@@ -43,6 +43,9 @@ pub enum FixtureError {
     /// It is not written as a fixture is.
     #[error("the fixture cannot be read: {0}")]
     Unreadable(String),
+    /// It is about a setting that this server does not have, as a newer pack's may be.
+    #[error("no setting is called {0:?}")]
+    NoSetting(String),
     /// The pack does something else.
     #[error("expected\n{expected}\nand got\n{got}")]
     Differs {
@@ -380,7 +383,7 @@ fn profile(said: &ProfileSaid, asked: &Asked) -> Result<(String, String), Fixtur
         got.push(format!("family = {:?}", asked.plugin().family()));
     }
     for (name, value) in &said.settings {
-        let setting = settings::find(name).ok_or_else(|| unreadable(format!("no setting is called {name:?}")))?;
+        let setting = settings::find(name).ok_or_else(|| FixtureError::NoSetting(name.clone()))?;
         let value = read_value(value).ok_or_else(|| unreadable(format!("{name} cannot be {value}")))?;
         setting.check(&value).map_err(|error| unreadable(error.to_string()))?;
         expected.push(format!("{name} = {value:?}"));
@@ -574,5 +577,12 @@ mod tests {
     fn a_setting_that_is_the_servers_own_proves_nothing() {
         let fixture = Fixture::parse(&WINDOW.replace("100", "512")).unwrap();
         assert!(matches!(fixture.run(&ScriptedPlugin::new()), Err(FixtureError::ProvesNothing(_))));
+    }
+
+    #[test]
+    fn a_setting_of_a_later_server_is_told_apart_from_a_mistake() {
+        let fixture = Fixture::parse(&WINDOW.replace("sync.window_max", "sync.of_tomorrow")).unwrap();
+        let refused = fixture.run(&ScriptedPlugin::new());
+        assert_eq!(refused, Err(FixtureError::NoSetting("sync.of_tomorrow".to_owned())));
     }
 }

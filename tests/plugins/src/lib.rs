@@ -1,8 +1,8 @@
 //! What tests of packs need: guests that are built once, components made of them, and a place to load them.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use easel_plugin::{Asked, DevicePlugins, HookContext, Outcome};
 use easel_plugin_wasm::{
@@ -12,46 +12,16 @@ use easel_protocol::{Class, DeviceFacts, Version};
 use easel_wbxml::Element;
 use easel_wbxml::pages::contacts;
 use wasm_encoder::{ComponentSection, CustomSection, Encode};
-use wit_component::ComponentEncoder;
 
-/// The core module of a guest of `guests/`, built if it is not yet.
+/// The pack that does what the User-Agent says; built once a run.
 ///
 /// # Panics
 ///
 /// When it cannot be built.
-pub fn module(guest: &str) -> Vec<u8> {
-    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
-    let target = option_env!("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests"),
-        |target| Path::new(target).join("guests"),
-    );
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(&guests)
-        .args(["build", "--locked", "--release", "--target", "wasm32-unknown-unknown", "--package", guest])
-        .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", "-C link-arg=-zstack-size=65536")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .output()
-        .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let file = target.join("wasm32-unknown-unknown/release").join(format!("{}.wasm", guest.replace('-', "_")));
-    std::fs::read(file).expect("cargo left it there")
-}
-
-/// A component of a core module.
-///
-/// # Panics
-///
-/// When the module says nothing of its world.
-pub fn component(module: &[u8]) -> Vec<u8> {
-    let encoder = ComponentEncoder::default().validate(true).module(module).expect("its world is in a section");
-    { encoder }.encode().expect("a module of that world becomes a component")
-}
-
-/// The pack that does what the User-Agent says.
 pub fn odd() -> &'static [u8] {
     static ODD: OnceLock<Vec<u8>> = OnceLock::new();
-    ODD.get_or_init(|| component(&module("odd")))
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/odd");
+    ODD.get_or_init(|| easel_pack_build::build(&guest).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// The same under another id or version.
@@ -185,29 +155,35 @@ pub fn send_with(asked: &Asked, properties: Vec<Element>) -> Outcome {
     asked.outgoing(&context(easel_protocol::Command::Sync, &[]), Class::Contacts, &mut None, properties)
 }
 
+thread_local! {
+    /// What this thread has written to the log since it began to listen.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Writes to whoever listens on this thread.
+struct Lines;
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.as_mut().map(|lines| lines.extend_from_slice(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What is written to the log while something is done on this thread.
 pub fn logged<T>(what: impl FnOnce() -> T) -> (T, String) {
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || writer.clone())
-        .finish();
-    let done = tracing::subscriber::with_default(subscriber, what);
-    let bytes = lines.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    // One for the process: whether a line is wanted at all is remembered for all threads.
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(|| Lines);
+        subscriber.with_max_level(tracing::Level::DEBUG).init();
+    });
+    LINES.set(Some(Vec::new()));
+    let done = what();
+    let bytes = LINES.take().unwrap_or_default();
     (done, String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -229,8 +229,8 @@ fn settings_that_the_server_does_not_have_are_left_out_and_said_once() {
 
 #[test]
 fn where_addresses_are_short_packs_run_all_the_same() {
-    let mut bench = Bench::default();
-    bench.sandbox = Sandbox::with(Limits::default(), Reservation::Short).unwrap().into();
+    let sandbox = Sandbox::with(Limits::default(), Reservation::Short).unwrap().into();
+    let bench = Bench { sandbox, ..Bench::default() };
     let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
     assert_eq!(texts(&send(&packs, "odd/edit", contact("x")))[0], "X");
 }

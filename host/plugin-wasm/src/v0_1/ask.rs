@@ -71,6 +71,11 @@ impl Code {
         Ok(Self { store, instance })
     }
 
+    /// Whether its functions are those of the contract.
+    pub(crate) fn fit(&mut self, exports: &Exports) -> wasmtime::Result<()> {
+        exports.fit(&mut self.store, &self.instance)
+    }
+
     /// Bytes of memory that it has.
     pub(crate) fn memory(&self) -> usize {
         self.store.data().memory()

@@ -166,7 +166,7 @@ fn answer(word: &str, state: &State, entries: &[Entry]) -> Result<Answer, String
         "keep" | "flood" | "rude" => Verdict::Keep,
         "withhold" => Verdict::Withhold("as it was told".to_owned()),
         "err" => return Err("this is an error\u{1b}[2J".to_owned()),
-        "huge" => of(vec![set(first, &"x".repeat(9 << 20))]),
+        "huge" => of(vec![set(first, &"x".repeat(3 << 20))]),
         "no-text" => of(vec![Edit::Set((first, Value::Text(no_text())))]),
         "endless-text" => of(vec![Edit::Set((first, Value::Text(endless_text())))]),
         "forged-node" => of(vec![set(first, "forged"), set(4_000, "forged")]),

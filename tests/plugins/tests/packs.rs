@@ -1,0 +1,56 @@
+//! The packs of this repository, built, loaded, and their fixtures run where they will run: in the sandbox.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use easel_plugin::DevicePlugins;
+use easel_plugin_wasm::{LoadError, Overrides, Trust};
+use easel_plugins_tests::{Bench, facts};
+
+/// The folders of packs: those with fixtures.
+fn folders() -> Vec<PathBuf> {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let listed = fs::read_to_string(plugins.join("Cargo.toml")).unwrap();
+    let folder = |entry: fs::DirEntry| {
+        let member = format!("\"{}\"", entry.file_name().to_string_lossy());
+        (listed.contains(&member) && entry.path().join("fixtures").is_dir()).then(|| entry.path())
+    };
+    let mut folders: Vec<PathBuf> = fs::read_dir(plugins).unwrap().filter_map(|entry| folder(entry.unwrap())).collect();
+    folders.sort();
+    folders
+}
+
+#[test]
+fn every_pack_loads_with_its_fixtures_and_none_of_them_takes_another_s_devices() {
+    let bench = Bench::default();
+    let (mut packs, mut wrong, mut held) = (Vec::new(), Vec::new(), 0);
+    for folder in folders() {
+        let built = easel_pack_build::build(&folder).unwrap();
+        match bench.loader(Trust::default()).load_unsigned(&folder, &built) {
+            Ok(pack) => {
+                // A setting that this server does not have yet may stand in a pack, a value it may not have must not.
+                let unknown = |what: &String| what.starts_with("no setting is called");
+                assert!(pack.manifest().left_out.iter().all(unknown), "{:?}", pack.manifest().left_out);
+                held += pack.fixtures();
+                packs.push(std::sync::Arc::new(pack));
+            }
+            Err(error @ LoadError::Fixture { .. }) => wrong.push(error.to_string()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(held > 20, "{held} fixtures held");
+    let ids: Vec<String> = packs.iter().map(|pack| pack.version().id.clone()).collect();
+    assert!(ids.len() >= 9 && ids.contains(&"default".to_owned()), "{ids:?}");
+    let all = bench.packs(Overrides::default(), packs);
+    for (agent, id) in [
+        ("NokiaN97/3.00(73)MailforExchange", "nokia-mfe"),
+        ("Apple-iPhone/704.11", "iphone-os-2-3"),
+        ("TouchDown(MSRPC)/8.1.00052", "touchdown"),
+        ("Nobody/1.0", "default"),
+    ] {
+        assert_eq!(all.serve(&facts(agent)).pack().unwrap().id, id, "{agent}");
+    }
+}
