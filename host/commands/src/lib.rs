@@ -21,6 +21,7 @@ mod get_item_estimate;
 mod hierarchy;
 mod hierarchy_state;
 mod item_operations;
+mod manner;
 mod move_items;
 mod ping;
 mod profiles;

@@ -187,7 +187,7 @@ impl Client<'_> {
                 return Ok(Ok((id, Vec::new())));
             }
         };
-        let view = self.context.view(&self.sticky.body);
+        let view = self.context.view(self.snapshot, folder, &self.sticky.body)?;
         let none = Ghosting::None;
         let edit = Edit {
             data: &data,
@@ -270,7 +270,7 @@ impl Client<'_> {
         edits: &mut Edits,
     ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
         let Content::Mail(mail) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
-        let view = self.context.view(&self.sticky.body);
+        let view = self.context.view(self.snapshot, item.folder, &self.sticky.body)?;
         match email::apply(&mail.record, data, &view, &item.facts.subject) {
             Ok((record, groups)) => {
                 if !groups.is_empty() {
@@ -320,7 +320,8 @@ impl Client<'_> {
             instance,
             delete_instance,
         };
-        match easel_items::apply(self.class, Some(content), &edit, &self.context.view(&self.sticky.body)) {
+        let view = self.context.view(self.snapshot, item.folder, &self.sticky.body)?;
+        match easel_items::apply(self.class, Some(content), &edit, &view) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
                     edits.items.insert(item.id, Edited::Content(content, facts));

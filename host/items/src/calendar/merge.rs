@@ -32,6 +32,10 @@ pub(super) struct Said<'a> {
 /// Makes a new event.
 pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemError> {
     let data = edit.data;
+    // What a device makes itself it may fill with people.
+    let mut view = view.clone();
+    view.manner.calendar.attendees_hidden = false;
+    let view = &view;
     check(data)?;
     let pattern = data.child(c::RECURRENCE).map(|element| Pattern::read(element, &CALENDAR)).transpose()?.flatten();
     let span = times::for_add(data, pattern.is_some(), view)?;
@@ -51,7 +55,12 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
     exceptions::merge(&mut stored, &known, edit, view)?;
     let uid = stored.main().plain("UID").unwrap_or_default();
     let answer =
-        if view.version >= Version::V16_0 { vec![Element::text(c::UID, show::short_uid(&uid))] } else { Vec::new() };
+        // K: N11
+        if view.version >= Version::V16_0 || view.manner.calendar.always_uid {
+            vec![Element::text(c::UID, show::uid_for(&uid, view))]
+        } else {
+            Vec::new()
+        };
     Ok(Applied { facts: facts::of(&stored, view), content: Some(stored.root.to_string()), changed: true, answer })
 }
 
@@ -204,6 +213,7 @@ fn change_all(
         Repeat::By(_) => true,
     };
     let clock = Clock::of(&old, old_rule.as_ref(), view);
+    let clock_zone = clock.zone.clone();
     let change = times::changed(&old, clock, data, shown, recurring, view)?;
     let mut event = stored.main().clone();
     if change.changed {
@@ -215,7 +225,15 @@ fn change_all(
         Repeat::Never => ["RRULE", "RDATE", "EXRULE"].into_iter().for_each(|name| event.remove(name)),
         Repeat::By(pattern) => {
             let until = |at| change.clock.hear_until(at, &change.span.start);
-            event.set(pattern.to_rule(change.span.start.local, until).to_line());
+            let mut rule = pattern.to_rule(change.span.start.local, until);
+            // An end that the device was not told of is not taken away.
+            let untold = old_rule.and_then(|rule| rule.until).filter(|until| {
+                show::is_too_late(super::stored::instant(&clock_zone, until.on_clock(&clock_zone)), view)
+            });
+            if pattern.until.is_none() && pattern.occurrences.is_none() {
+                rule.until = untold;
+            }
+            event.set(rule.to_line());
             ["RDATE", "EXRULE"].into_iter().for_each(|name| event.remove(name));
         }
     }
@@ -323,8 +341,10 @@ fn fields_seen(
         event.set_text("SUMMARY", subject);
     }
     merge_place(event, &sent, said, ghosting, view);
-    if let Some(busy) = sent.of(c::BUSY_STATUS, number).change() {
-        set_busy_status(event, busy.and_then(|busy| busy.parse().ok()).unwrap_or(2));
+    let busy = sent.of(c::BUSY_STATUS, number);
+    let busy = busy.change().map(|busy| busy.and_then(|busy| busy.parse().ok()).unwrap_or(2));
+    if let Some(status) = busy {
+        set_busy_status(event, status);
     }
     if let Some(class) = sent.of(c::SENSITIVITY, number).change() {
         set_sensitivity(event, class.and_then(|class| class.parse().ok()).unwrap_or(0));
@@ -333,6 +353,9 @@ fn fields_seen(
         alarm::set(event, stored, span, &view.owner.zone, minutes.and_then(|minutes| minutes.parse().ok()));
     }
     merge_people(event, &sent, said, ghosting, view)?;
+    if view.manner.calendar.free_means_accepted && matches!(busy, Some(0 | 2)) && people::accept(event, view.owner) {
+        set_busy_status(event, 2);
+    }
     component::apply_categories(event, &sent, c::CATEGORIES, c::CATEGORY);
     if let Some(disallow) = sent.of_kept(c::DISALLOW_NEW_TIME_PROPOSAL, number).change() {
         set_flag(event, show::X_DISALLOW_COUNTER, disallow == Some("1"));
@@ -379,7 +402,8 @@ fn merge_people(
         }
     }
     let (new, old) = (said.sent.child(c::ATTENDEES), said.shown.child(c::ATTENDEES));
-    if new != old && (new.is_some() || !ghosting.keeps(c::ATTENDEES)) {
+    let heard = !view.manner.calendar.attendees_hidden;
+    if heard && new != old && (new.is_some() || !ghosting.keeps(c::ATTENDEES)) {
         people::merge(event, new, old, view)?;
     }
     let guests = event.line("ATTENDEE").is_some();

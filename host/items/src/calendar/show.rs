@@ -5,6 +5,7 @@ use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c, contacts};
 use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::clock::{Clock, Series};
@@ -12,6 +13,7 @@ use super::people::Meeting;
 use super::stored::{Span, Stored, When};
 use super::{alarm, place};
 use crate::lines::Component;
+use crate::manner::{TzBlob, UidForm};
 use crate::recurrence::CALENDAR;
 use crate::said::text_element;
 use crate::text_body::Legacy;
@@ -100,10 +102,14 @@ pub(super) fn event(stored: &Stored, view: &View<'_>) -> Result<Element, ItemErr
         let first = series.rule.occurrences(span.start.local, &clock.zone).next();
         // A start off the pattern is undefined (RFC 5545 3.8.5.3); devices begin with the first on it.
         span.start.local = first.filter(|_| series.rule.is_gregorian()).unwrap_or(span.start.local);
-        let pattern = series.rule.to_pattern(span.start.local, &clock.zone, view.version, |at| clock.say(at))?;
+        let mut pattern = series.rule.to_pattern(span.start.local, &clock.zone, view.version, |at| clock.say(at))?;
+        pattern.until = pattern.until.filter(|until| !is_too_late(*until, view));
         elements.push(pattern.to_element(&CALENDAR, view.version, compact));
     }
-    elements.extend(clock.blob.as_deref().map(|blob| Element::text(c::TIMEZONE, blob)));
+    // K: A28
+    let needs_zone = series.is_some() || span.start.is_date();
+    let blob = clock.blob.as_deref().filter(|_| needs_zone || view.manner.calendar.tz_blob != TzBlob::Needed);
+    elements.extend(blob.map(|blob| Element::text(c::TIMEZONE, blob)));
     let start = clock.say(span.start.local);
     let end = if span.start.is_date() { clock.say(span.end_local()) } else { super::stored::later(start, span.length) };
     elements.extend(own(stored, main, &span, [start, end], view)?);
@@ -117,6 +123,11 @@ pub(super) fn event(stored: &Stored, view: &View<'_>) -> Result<Element, ItemErr
         elements.push(Element::text(b::INSTANCE_ID, compact(clock.say(clock.of_when(&when)))));
     }
     Ok(Element::of(airsync::APPLICATION_DATA, sorted(elements)))
+}
+
+/// Whether the end of a series is behind what a device can hold (K: A27).
+pub(super) fn is_too_late(until: Timestamp, view: &View<'_>) -> bool {
+    view.manner.calendar.until_max.is_some_and(|most| TimeZone::UTC.to_datetime(until).year() > most)
 }
 
 fn sorted(mut elements: Vec<Element>) -> Vec<Element> {
@@ -143,17 +154,22 @@ fn own(
         Element::number(c::SENSITIVITY, sensitivity(event)),
         Element::number(c::MEETING_STATUS, meeting.status()),
     ];
-    elements.extend(meeting.organizer(view.owner).into_iter().flatten());
+    let manner = view.manner.calendar;
+    if manner.organizer_always || meeting.is_meeting() || meeting.organizer.is_some() {
+        elements.extend(meeting.organizer(view.owner).into_iter().flatten());
+    }
     elements.extend(event.plain("SUMMARY").and_then(|text| text_element(c::SUBJECT, &text)));
-    elements.extend(event.plain("UID").and_then(|uid| text_element(c::UID, &short_uid(&uid))));
+    let uid = event.plain("UID").and_then(|uid| text_element(c::UID, &uid_for(&uid, view)));
+    elements.extend(uid.or_else(|| manner.always_uid.then(|| Element::new(c::UID))));
     elements.extend(if view.version >= Version::V16_0 {
         place::element(event)
     } else {
         text_element(c::LOCATION, &place::text(event))
     });
     let reminder = alarm::reminder(stored, event, span, &view.owner.zone);
-    elements.extend(reminder.map(|minutes| Element::number(c::REMINDER, minutes)));
-    elements.extend(meeting.element(view));
+    let reminder = reminder.map(|minutes| Element::number(c::REMINDER, minutes));
+    elements.extend(reminder.or_else(|| manner.reminder_explicit.then(|| Element::new(c::REMINDER))));
+    elements.extend(meeting.element(view).filter(|_| !manner.attendees_hidden));
     elements.extend(component::categories_element(event, c::CATEGORIES, c::CATEGORY));
     if view.version >= Version::V14_0 {
         elements.push(Element::boolean(c::RESPONSE_REQUESTED, response_requested(event)));
@@ -239,6 +255,14 @@ fn external_link(event: &Component) -> Option<String> {
     let known = [X_EXTERNAL_LINK, X_TEAMS_LINK, "CONFERENCE", X_GOOGLE_CONFERENCE];
     let links = known.into_iter().filter_map(|name| event.plain(name));
     links.map(|link| link.trim().to_owned()).find(|link| link.starts_with("http"))
+}
+
+/// UID as a device wants it: one that is a GlobalObjId in capitals, where that is the manner (K: I04).
+pub(super) fn uid_for(uid: &str, view: &View<'_>) -> String {
+    if view.manner.calendar.uid_form == UidForm::HexUpper && super::meeting::is_global_obj_id(uid) {
+        return uid.to_ascii_uppercase();
+    }
+    short_uid(uid)
 }
 
 /// A UID that no device could hold is told by its hash.
