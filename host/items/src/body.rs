@@ -222,7 +222,7 @@ fn choose(source: &dyn Source, view: &View<'_>) -> Result<Option<Chosen>, ItemEr
         let size = data.as_ref().map_or(mime.size, |data| data.len() as u64);
         let data = data.filter(|_| within(size));
         let fits = data.is_some();
-        if fits || mime.only || view.body.types.len() == 1 {
+        if fits || mime.only || (view.body.types.len() == 1 && wanted(BodyType::Mime).is_some()) {
             return Ok(Some(Chosen {
                 kind: BodyType::Mime as u8,
                 // K: G32. A message cut in the middle is no message: all of it, or its size only.

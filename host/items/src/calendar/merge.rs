@@ -407,7 +407,7 @@ fn merge_people(
         people::merge(event, new, old, view)?;
     }
     let guests = event.line("ATTENDEE").is_some();
-    if guests && event.line("ORGANIZER").is_none() && new != old {
+    if heard && guests && event.line("ORGANIZER").is_none() && new != old {
         let owner = view.owner.addresses.first().map_or("", String::as_str);
         people::set_organizer(event, &view.owner.name, owner, view.owner);
     }
@@ -415,7 +415,9 @@ fn merge_people(
     if let Some(Some(status)) = sent.of_kept(c::MEETING_STATUS, number).change() {
         set_cancelled(event, status.parse::<u8>().is_ok_and(|status| status & 4 != 0));
     }
-    if let Some(wanted) = sent.of_kept(c::RESPONSE_REQUESTED, |text| Some(text.trim().to_owned())).change() {
+    // Who is not told of the guests does not ask them for an answer either.
+    let asked = sent.of_kept(c::RESPONSE_REQUESTED, |text| Some(text.trim().to_owned()));
+    if let Some(wanted) = asked.change().filter(|_| heard) {
         set_response_requested(event, wanted == Some("1"));
     }
     Ok(())

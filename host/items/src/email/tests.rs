@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::{BodyPreference, BodyPreferences, BodyType, ItemError, Owner, View};
 
+mod manner;
+
 const MAILS: [&str; 15] = [
     "alternative-windows-1251",
     "bounce",
