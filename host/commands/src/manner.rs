@@ -5,9 +5,11 @@ use easel_items::manner::{
     Birthday, CalendarManner, ContactManner, FileAs, MailManner, Picture, TaskDates, TzBlob, UidForm,
 };
 use easel_plugin::Profile;
+use easel_protocol::Class;
+use serde::{Deserialize, Serialize};
 
 /// How items are shown to a device and heard from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeviceManner {
     /// In every folder.
     pub(crate) items: Manner,
@@ -32,6 +34,30 @@ impl DeviceManner {
             no_rtf: profile.flag("mail.no_rtf"),
         };
         Self { items, attendees_in_default_only: attendees == "default-calendar" }
+    }
+
+    /// As much of it as decides what the items of a class look like.
+    pub(crate) fn shown(&self, class: Class) -> Self {
+        Self::default().with_shown(self, class)
+    }
+
+    /// This manner, but items of a class look as in `other`.
+    pub(crate) fn with_shown(mut self, other: &Self, class: Class) -> Self {
+        let items = &mut self.items;
+        match class {
+            Class::Calendar => {
+                let free_means_accepted = items.calendar.free_means_accepted;
+                items.calendar = CalendarManner { free_means_accepted, ..other.items.calendar };
+                self.attendees_in_default_only = other.attendees_in_default_only;
+            }
+            Class::Contacts => {
+                items.contact = ContactManner { picture: items.contact.picture, ..other.items.contact };
+            }
+            Class::Email => items.mail = other.items.mail,
+            Class::Tasks => items.task_dates = other.items.task_dates,
+            Class::Notes | Class::Sms => {}
+        }
+        self
     }
 }
 
@@ -107,11 +133,39 @@ fn contact(profile: &Profile) -> ContactManner {
 
 #[cfg(test)]
 mod tests {
+    use easel_plugin::{Value, settings};
+
     use super::*;
 
     #[test]
     fn a_profile_that_says_nothing_leaves_the_host_its_own_manner() {
-        let manner = DeviceManner { items: Manner::default(), attendees_in_default_only: false };
-        assert_eq!(DeviceManner::of(&Profile::default()), manner);
+        assert_eq!(DeviceManner::of(&Profile::default()), DeviceManner::default());
+    }
+
+    #[test]
+    fn what_changes_how_a_class_is_shown_is_what_the_table_says_is_sent_again() {
+        for setting in settings::TABLE {
+            let Some((group, _)) = setting.name.split_once('.') else { continue };
+            let class = match group {
+                "mail" => Class::Email,
+                "calendar" => Class::Calendar,
+                "contact" => Class::Contacts,
+                "task" => Class::Tasks,
+                _ => continue,
+            };
+            let other = match setting.default {
+                settings::Default::Flag(flag) => Value::Flag(!flag),
+                settings::Default::Number(_, _, most) => Value::Number(most),
+                settings::Default::Text(_, words) => Value::Text((*words.last().unwrap()).to_owned()),
+                settings::Default::Texts(_) => continue,
+            };
+            let mut profile = Profile::default();
+            profile.set(setting.name, other).unwrap();
+            let shown = |profile: &Profile| DeviceManner::of(profile).shown(class);
+            let differs = shown(&profile) != shown(&Profile::default());
+            // RTF is read in another manner, and never shown.
+            let resends = setting.effect == settings::Effect::Resend && setting.name != "mail.no_rtf";
+            assert_eq!(differs, resends, "{}", setting.name);
+        }
     }
 }

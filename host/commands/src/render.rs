@@ -12,6 +12,7 @@ use easel_wbxml::Element;
 
 use crate::context::{Context, Failure};
 use crate::hierarchy;
+use crate::manner::DeviceManner;
 
 /// What became of an item on its way to a device.
 #[derive(Debug)]
@@ -68,8 +69,20 @@ impl<'a> Context<'a> {
         folder: CollectionId,
         body: &'v BodyPreferences,
     ) -> Result<View<'v>, StoreError> {
-        let mut manner = self.manner.items;
-        if self.manner.attendees_in_default_only && !self.is_default_calendar(snapshot, folder)? {
+        self.view_as(&self.manner, snapshot, folder, body)
+    }
+
+    /// How it would look at them in some manner.
+    pub(crate) fn view_as<'v>(
+        &'v self,
+        manner: &DeviceManner,
+        snapshot: &dyn Snapshot,
+        folder: CollectionId,
+        body: &'v BodyPreferences,
+    ) -> Result<View<'v>, StoreError> {
+        let attendees_in_default_only = manner.attendees_in_default_only;
+        let mut manner = manner.items;
+        if attendees_in_default_only && !self.is_default_calendar(snapshot, folder)? {
             manner.calendar.attendees_hidden = true;
         }
         Ok(View { version: self.version, owner: &self.owner, body, now: self.now, manner })

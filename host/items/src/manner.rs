@@ -3,8 +3,10 @@
 //! Every field has a default, which is the host's own way; a device that needs another gets it here. The room knows no
 //! devices: who needs what is decided elsewhere.
 
+use serde::{Deserialize, Serialize};
+
 /// The manner of one device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manner {
     /// Mail.
     pub mail: MailManner,
@@ -21,7 +23,7 @@ pub struct Manner {
 }
 
 /// How mail is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailManner {
     /// A mail with more recipients is shown without them; 0 is no limit (K: N03).
     pub recipients_max: u32,
@@ -48,7 +50,7 @@ pub struct MailManner {
 }
 
 /// How events are shown and heard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalendarManner {
     /// The Timezone element.
     pub tz_blob: TzBlob,
@@ -71,7 +73,7 @@ pub struct CalendarManner {
 }
 
 /// How contacts are shown and heard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactManner {
     /// Birthday and Anniversary on their way out; coming in, one reading serves all.
     pub birthday: Birthday,
@@ -84,7 +86,7 @@ pub struct ContactManner {
 }
 
 /// The Timezone element of an event. K: G12, A28. It never holds names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TzBlob {
     /// In every event that can have one.
     #[default]
@@ -96,7 +98,7 @@ pub enum TzBlob {
 }
 
 /// UIDs that are a GlobalObjId in hexadecimal, and GlobalObjId of meeting mail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UidForm {
     /// UID as it is; GlobalObjId in base64, up to 14.1.
     #[default]
@@ -108,7 +110,7 @@ pub enum UidForm {
 }
 
 /// The moment by which a birthday is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Birthday {
     /// Midnight UTC (K: I10, A07, V20).
     #[default]
@@ -128,7 +130,7 @@ pub enum Birthday {
 }
 
 /// What an empty Picture means. One that is absent always keeps the photo (K: I07).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Picture {
     /// The photo is removed, if the device was shown one.
     #[default]
@@ -140,7 +142,7 @@ pub enum Picture {
 }
 
 /// The order of names in FileAs (K: W08).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileAs {
     /// What the card says, else as `LastFirst`.
     #[default]
@@ -154,7 +156,7 @@ pub enum FileAs {
 }
 
 /// The dates of a task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskDates {
     /// The moment in UtcDueDate, the numbers on the owner's clock in DueDate.
     #[default]

@@ -890,6 +890,63 @@ fn t01_note_note_categories_cleared_if_absent_clears_them_whatever_is_ghosted() 
     }
 }
 
+// ---- a change of settings
+
+fn restart(house: &mut House, desk: &mut Desk, settings: &[(&str, Value)]) {
+    let said = |plugin: ScriptedPlugin, (name, value): &(&str, Value)| plugin.set(name, value.clone());
+    house.restart_with(Arc::new(settings.iter().fold(ScriptedPlugin::new(), said)));
+    desk.phone.transport = house.socket("anna");
+}
+
+#[test]
+fn contact_birthday_that_is_told_otherwise_now_is_sent_again_page_by_page_and_once() {
+    let mut house = house(&[]);
+    let ids: Vec<ServerId> =
+        (0..5).map(|_| house.import(CONTACTS, Class::Contacts, &card("BDAY:1980-03-01\n"))).collect();
+    let mut desk = Desk::new(&house, Identity::android(), FolderType::Contacts);
+    desk.sync();
+    restart(&mut house, &mut desk, &[("contact.birthday", word("utc08"))]);
+    let folder = desk.folder.clone();
+    let waits = desk.phone.ping(std::slice::from_ref(&folder), 600).unwrap();
+    assert_eq!(waits, ("2".to_owned(), vec![folder.clone()]), "a phone that waits is told to come");
+    let mut page = || {
+        let asked = Sent { window: Some(2), ..Sent::ask(&folder) };
+        let key = desk.phone.collections[&folder].key.clone();
+        let synced = desk.phone.sync(std::slice::from_ref(&asked)).unwrap();
+        // A lost answer comes again as it was.
+        desk.phone.collections.get_mut(&folder).unwrap().key = key;
+        assert!(synced.empty || desk.phone.sync(&[asked]).unwrap().collections == synced.collections);
+        (synced.entries, synced.more)
+    };
+    assert_eq!([page(), page(), page()], [(2, true), (2, true), (1, false)]);
+    for id in ids {
+        let item = &desk.phone.items(&folder)[&id.to_string()];
+        assert_eq!(item_text(item, con::BIRTHDAY), "1980-03-01T08:00:00.000Z");
+    }
+    assert!(desk.phone.sync(&[Sent::ask(&folder)]).unwrap().empty);
+    // Settings that show nothing otherwise send nothing again.
+    restart(&mut house, &mut desk, &[("contact.birthday", word("utc08")), ("contact.picture", word("empty_deletes"))]);
+    assert!(desk.phone.sync(&[Sent::ask(&folder)]).unwrap().empty);
+}
+
+#[test]
+fn calendar_attendees_that_were_hidden_survive_a_change_made_before_they_are_shown() {
+    let mut house = house(&[("calendar.attendees", word("none"))]);
+    let id = house.import(CALENDAR, Class::Calendar, &event(MEETING));
+    let mut desk = Desk::new(&house, Identity::android(), FolderType::Calendar);
+    assert!(desk.see(id).child(c::ATTENDEES).is_none());
+    let mut properties: Vec<Element> = desk.see(id).children().filter(|one| one.tag != c::SUBJECT).cloned().collect();
+    properties.push(Element::text(c::SUBJECT, "Other"));
+    restart(&mut house, &mut desk, &[]);
+    desk.send(id, properties);
+    let stored = house.stored(id).unwrap();
+    assert!(stored.contains("SUMMARY:Other") && stored.matches("\r\nATTENDEE").count() == 3, "{stored}");
+    assert_eq!(desk.see(id).child(c::ATTENDEES).unwrap().children().count(), 3);
+    // From now on what the phone leaves out is what its owner took out.
+    desk.change(id, &[c::ATTENDEES], Vec::new());
+    assert_eq!(house.stored(id).unwrap().matches("\r\nATTENDEE").count(), 0);
+}
+
 // ---- search
 
 fn find(phone: &mut Phone<Socket>, store: &str, query: Vec<Element>, text: &str, options: Vec<Element>) -> Element {

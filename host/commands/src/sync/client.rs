@@ -16,6 +16,7 @@ use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, encode};
 use sha2::{Digest as _, Sha256};
 
+use super::anew;
 use super::options::Sticky;
 use super::request::Command;
 use crate::context::{Context, Failure};
@@ -320,7 +321,8 @@ impl Client<'_> {
             instance,
             delete_instance,
         };
-        let view = self.context.view(self.snapshot, item.folder, &self.sticky.body)?;
+        let manner = anew::last_shown(self.sticky, self.cursors, item.id, &self.context.manner, self.class);
+        let view = self.context.view_as(&manner, self.snapshot, item.folder, &self.sticky.body)?;
         match easel_items::apply(self.class, Some(content), &edit, &view) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
