@@ -1,17 +1,18 @@
 //! Everything a command works with, for one request.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use easel_items::Owner;
 use easel_plugin::{Asked, HookContext, HookFolder, Profile, StoredState};
-use easel_protocol::{Command, CommonStatus, FolderType, Refusal, RequestLine, Version};
+use easel_protocol::{CollectionId, Command, CommonStatus, FolderType, Refusal, RequestLine, Version};
 use easel_store::{Device, Folder, Store, StoreError, User};
 use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::hierarchy::Ids;
+use crate::manner::DeviceManner;
 use crate::{Answer, Reply, Service};
 
 /// One request, with everything around it looked up.
@@ -26,6 +27,10 @@ pub(crate) struct Context<'a> {
     /// What the pack left for the collection at work; commands without a sync key begin and end with nothing.
     pub(crate) pack_state: RefCell<Option<StoredState>>,
     pub(crate) ids: Ids,
+    /// How items are shown to the device.
+    pub(crate) manner: DeviceManner,
+    /// The folders whose events the device sees in its default calendar; looked up when it is asked for.
+    pub(crate) default_calendar: OnceCell<Vec<CollectionId>>,
     pub(crate) version: Version,
     pub(crate) command: Command,
     pub(crate) line: &'a RequestLine,

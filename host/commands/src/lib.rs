@@ -22,6 +22,7 @@ mod get_item_estimate;
 mod hierarchy;
 mod hierarchy_state;
 mod item_operations;
+mod manner;
 mod meeting_response;
 mod move_items;
 mod outgoing_mail;

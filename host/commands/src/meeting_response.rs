@@ -219,7 +219,7 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
         return Ok(Err(CommonStatus::NoRecurrenceInCalendar.number()));
     }
     let body = BodyPreferences::default();
-    let view = context.view(&body);
+    let view = context.own_view(&body);
     let response = Answered::from_number(request.asked.user_response).expect("read and mended numbers are 1 to 3");
     let comment = request.send.as_deref().filter(|said| !said.is_empty());
     let responded = match calendar::respond(&meeting.content, response, instance, comment, &view) {
@@ -249,7 +249,7 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
         let summary = responded.applied.facts.subject.clone();
         let sent = mail(context, response, &responded.organizer, &summary, comment, &responded.reply);
         match sent {
-            Ok(outgoing) => work.writes.extend(submit::queued(context, snapshot, &outgoing)?),
+            Ok(outgoing) => work.writes.extend(submit::queued_and_kept(context, snapshot, &outgoing)?),
             // The organizer's address is none that mail can go to: the answer stands all the same.
             Err(error) => tracing::warn!(user = context.user.id.0, %error, "an answer to an invitation is not mailed"),
         }
@@ -307,7 +307,7 @@ fn meeting(
     let said = index(mail, &raw).and_then(|index| email::calendar_text(&index, &raw));
     let Some(said) = said.ok().flatten() else { return Ok(None) };
     let body = BodyPreferences::default();
-    let view = context.view(&body);
+    let view = context.own_view(&body);
     let stored = match calendar::uid(&said) {
         Some(uid) => event_of(snapshot, &uid)?,
         None => None,

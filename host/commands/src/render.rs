@@ -6,12 +6,13 @@ use std::sync::Arc;
 use easel_items::email::{self, Index, Raw};
 use easel_items::{BodyPreferences, ItemError, ReadError, View, calendar};
 use easel_plugin::Outcome;
-use easel_protocol::{Class, Groups};
+use easel_protocol::{Class, CollectionId, FolderType, Groups};
 use easel_store::{BlobId, Content, Folder, Item, Mail, Snapshot, StoreError};
 use easel_wbxml::Element;
-use easel_wbxml::pages::email as email_page;
 
 use crate::context::{Context, Failure};
+use crate::hierarchy;
+use crate::manner::DeviceManner;
 
 /// What became of an item on its way to a device.
 #[derive(Debug)]
@@ -67,9 +68,45 @@ pub(crate) fn index(mail: &Mail, raw: &StoredMail<'_>) -> Result<Index, ItemErro
 }
 
 impl<'a> Context<'a> {
-    /// How this request looks at items.
-    pub(crate) fn view<'v>(&'v self, body: &'v BodyPreferences) -> View<'v> {
-        View { version: self.version, owner: &self.owner, body, now: self.now }
+    /// How this request looks at the items of a folder.
+    pub(crate) fn view<'v>(
+        &'v self,
+        snapshot: &dyn Snapshot,
+        folder: CollectionId,
+        body: &'v BodyPreferences,
+    ) -> Result<View<'v>, StoreError> {
+        self.view_as(&self.manner, snapshot, folder, body)
+    }
+
+    /// How the server itself looks at an item, whatever the device bears: what is mailed to others is not for its sake.
+    pub(crate) fn own_view<'v>(&'v self, body: &'v BodyPreferences) -> View<'v> {
+        View { version: self.version, owner: &self.owner, body, now: self.now, manner: easel_items::Manner::default() }
+    }
+
+    /// How it would look at them in some manner.
+    pub(crate) fn view_as<'v>(
+        &'v self,
+        manner: &DeviceManner,
+        snapshot: &dyn Snapshot,
+        folder: CollectionId,
+        body: &'v BodyPreferences,
+    ) -> Result<View<'v>, StoreError> {
+        let attendees_in_default_only = manner.attendees_in_default_only;
+        let mut manner = manner.items;
+        if attendees_in_default_only && !self.is_default_calendar(snapshot, folder)? {
+            manner.calendar.attendees_hidden = true;
+        }
+        Ok(View { version: self.version, owner: &self.owner, body, now: self.now, manner })
+    }
+
+    /// Whether the device sees the events of a folder in its default calendar.
+    fn is_default_calendar(&self, snapshot: &dyn Snapshot, folder: CollectionId) -> Result<bool, StoreError> {
+        if let Some(folders) = self.default_calendar.get() {
+            return Ok(folders.contains(&folder));
+        }
+        let views = hierarchy::view(snapshot, self.profile(), self.version)?;
+        let default = views.into_iter().find(|view| view.kind == FolderType::Calendar);
+        Ok(self.default_calendar.get_or_init(|| default.map(|view| view.folders).unwrap_or_default()).contains(&folder))
     }
 
     /// The properties of an item for this device; `None` when it is not to have it.
@@ -112,15 +149,11 @@ impl<'a> Context<'a> {
         item: &Item,
         body: &BodyPreferences,
     ) -> Result<Option<Vec<Element>>, Failure> {
-        let view = self.view(body);
+        let view = self.view(snapshot, item.folder, body)?;
         let properties = match &item.content {
             Content::Mail(mail) => {
                 let raw = StoredMail::new(snapshot, mail);
-                index(mail, &raw).and_then(|index| {
-                    let mut properties = email::properties(item.id, &index, &mail.record, &raw, &view)?;
-                    self.hide_recipients(&index, &mut properties);
-                    Ok(properties)
-                })
+                index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view))
             }
             Content::Object(content) => easel_items::properties(class, content, &view).and_then(|mut properties| {
                 if class == Class::Calendar {
@@ -139,15 +172,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Leaves recipients out where there are more than the device bears: `mail.max_recipients`.
-    fn hide_recipients(&self, index: &Index, properties: &mut Vec<Element>) {
-        let most = usize::try_from(self.profile().number("mail.max_recipients")).expect("the table bounds it");
-        if most > 0 && index.to.len() + index.cc.len() > most {
-            properties
-                .retain(|property| ![email_page::TO, email_page::CC, email_page::DISPLAY_TO].contains(&property.tag));
-        }
-    }
-
     /// What a device that has the item is told of a change; `None` when it is not to have it any more, and nothing
     /// inside when its version has no words for the change.
     pub(crate) fn changed_properties(
@@ -160,7 +184,7 @@ impl<'a> Context<'a> {
     ) -> Result<Option<Vec<Element>>, Failure> {
         match &item.content {
             Content::Mail(mail) if !groups.has(Groups::CONTENT) => {
-                let changed = email::changed(groups, &mail.record, &self.view(body));
+                let changed = email::changed(groups, &mail.record, &self.view(snapshot, item.folder, body)?);
                 Ok(self.ask_plugin(folder, Class::Email, changed))
             }
             Content::Mail(_) | Content::Object(_) => self.properties(snapshot, folder, item, body),

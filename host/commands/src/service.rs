@@ -1,6 +1,6 @@
 //! The way in.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -13,6 +13,7 @@ use crate::announce::announce;
 use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::hierarchy::Ids;
+use crate::manner::DeviceManner;
 use crate::profiles::{self, Profiles};
 use crate::{Answer, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
@@ -237,6 +238,8 @@ impl Service {
             owner: owner(request.user),
             device,
             ids: Ids::of(asked.profile()),
+            manner: DeviceManner::of(asked.profile()),
+            default_calendar: OnceCell::new(),
             asked,
             pack_state: RefCell::default(),
             version,

@@ -71,7 +71,7 @@ fn invitation(
 ) -> Result<Outgoing, ComposeError> {
     let body = BodyPreferences::default();
     let forwarded = |guests: &[String]| {
-        calendar::forwarded(event, instance, guests, &context.view(&body)).map_err(ComposeError::Original)
+        calendar::forwarded(event, instance, guests, &context.own_view(&body)).map_err(ComposeError::Original)
     };
     let mime = match &message.forwardees {
         None => Cow::Borrowed(&*message.mime),

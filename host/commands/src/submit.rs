@@ -274,7 +274,7 @@ pub(crate) fn original(
             Content::Object(_) | Content::Mail(_) => return Ok(Err(CommonStatus::NoRecurrenceInCalendar)),
         };
         let body = BodyPreferences::default();
-        if calendar::check_occurrence(event, at, &context.view(&body)).is_err() {
+        if calendar::check_occurrence(event, at, &context.own_view(&body)).is_err() {
             return Ok(Err(CommonStatus::ItemNotFound));
         }
     }
@@ -419,22 +419,26 @@ fn keep(
     Ok(Some(Write::AddItem { id, folder: folder.id, content: content.clone(), facts: facts.clone() }))
 }
 
-/// A message that the server itself sends for the owner: queued, with a copy in Sent Items.
-pub(crate) fn queued(
+/// A message that the server itself sends for the owner, in the queue.
+pub(crate) fn queued(context: &Context<'_>, outgoing: &Outgoing) -> Result<Write, StoreError> {
+    Ok(Write::Queue(NewOutgoing {
+        sender: outgoing.sender.clone(),
+        recipients: outgoing.recipients.clone(),
+        blob: context.store().put_blob(&outgoing.submit)?,
+        queued: context.now_ms(),
+    }))
+}
+
+/// The same with a copy in Sent Items.
+pub(crate) fn queued_and_kept(
     context: &Context<'_>,
     snapshot: &dyn Snapshot,
     outgoing: &Outgoing,
 ) -> Result<Vec<Write>, StoreError> {
-    let blob = context.store().put_blob(&outgoing.submit)?;
-    let (content, facts) = copy(context, outgoing, blob)?;
-    let kept = keep(context, snapshot, &content, &facts)?;
-    let queue = Write::Queue(NewOutgoing {
-        sender: outgoing.sender.clone(),
-        recipients: outgoing.recipients.clone(),
-        blob,
-        queued: context.now_ms(),
-    });
-    Ok(kept.into_iter().chain([queue]).collect())
+    let queue = queued(context, outgoing)?;
+    let Write::Queue(NewOutgoing { blob, .. }) = &queue else { unreachable!("it was made above") };
+    let (content, facts) = copy(context, outgoing, *blob)?;
+    Ok(keep(context, snapshot, &content, &facts)?.into_iter().chain([queue]).collect())
 }
 
 /// What was done to the original, as it is now. MS-ASEMAIL 2.2.2.43 "LastVerbExecuted".

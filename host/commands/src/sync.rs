@@ -9,6 +9,7 @@
 //! the same (K: G01). Key `0` starts over. When there is nothing to say the answer is empty from 12.1 on (K: G03), or
 //! is held back until there is, if the device asked for that.
 
+mod anew;
 pub(crate) mod client;
 pub(crate) mod options;
 pub(crate) mod request;
@@ -304,7 +305,7 @@ impl<'a> Work<'a> {
                 if state.needs_log_after().is_some_and(|w| self.snapshot.log_floor().is_ok_and(|floor| w < floor)) {
                     return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
                 }
-                self.go_on(collection, (view, class), state, room, later)
+                self.go_on(collection, (view, class), state.clone(), room, later)
             }
             (_, _) => Ok(Ok((failed(collection, Status::InvalidSyncKey), 0))),
         }
@@ -332,6 +333,7 @@ impl<'a> Work<'a> {
             (Class::Calendar | Class::Contacts, Some(supported)) => sticky.ghosting = ghosting(supported),
             (Class::Calendar | Class::Contacts | Class::Email | Class::Notes | Class::Sms | Class::Tasks, _) => {}
         }
+        anew::begin(&mut sticky, &self.context.manner, class);
         let present = self.snapshot.modseq();
         let state = CollectionState {
             generation: self.context.service.random(),
@@ -359,7 +361,7 @@ impl<'a> Work<'a> {
         &mut self,
         collection: &Collection<'_>,
         (view, class): (&FolderView, Class),
-        old: &CollectionState,
+        mut old: CollectionState,
         room: usize,
         later: &[(&Collection<'_>, &Option<Place>)],
     ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
@@ -367,6 +369,10 @@ impl<'a> Work<'a> {
         let mut sticky: Sticky = unpack(&old.options).unwrap_or_default();
         if let Err(error) = sticky.replace(&collection.options, class) {
             return Ok(Err(error));
+        }
+        let manner = &self.context.manner;
+        if !repeated && !anew::mark(self.snapshot, &mut sticky, &mut old.after, manner, class)? {
+            return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
         }
         let held = if repeated { &old.before } else { &old.after };
         // An answer that was lost took with it what the pack had left.
@@ -391,9 +397,9 @@ impl<'a> Work<'a> {
         let Client { outcomes, responses, send, .. } = client;
         self.edits = edits;
         let sent = if repeated {
-            self.send_again(view, &sticky, old, room, &send)?
+            self.send_again(view, &sticky, &old, room, &send)?
         } else {
-            self.send(collection, (view, &sticky), old, room, &send, later)?
+            self.send(collection, (view, &sticky), &old, room, &send, later)?
         };
         let used = sent.entries.len();
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
@@ -423,8 +429,8 @@ impl<'a> Work<'a> {
             more: sent.more,
             entries: sent.entries,
         };
-        if state != *old {
-            self.keep(view.id, Some(old), state);
+        if state != old {
+            self.keep(view.id, Some(&old), state);
         }
         Ok(Ok((answer, used)))
     }
@@ -510,8 +516,14 @@ pub(crate) fn waiting(
     filter: Option<u8>,
     most: usize,
 ) -> Result<Option<(CollectionState, usize)>, Failure> {
-    let Some(state) = snapshot.collection(context.device.key, view.id)? else { return Ok(None) };
+    let Some(mut state) = snapshot.collection(context.device.key, view.id)? else { return Ok(None) };
     let mut sticky: Sticky = unpack(&state.options).unwrap_or_default();
+    if let Some(class) = view.class()
+        && !anew::mark(snapshot, &mut sticky, &mut state.after, &context.manner, class)?
+    {
+        // Sync says so.
+        return Ok(Some((state, 1)));
+    }
     sticky.filter = filter.unwrap_or(sticky.filter);
     let edits = Edits::default();
     let server = Server { context, snapshot, view, sticky: &sticky, edits: &edits, deadline: None };

@@ -264,7 +264,12 @@ fn is_readable(class: Class, text: &str) -> bool {
     let owner = Owner { name: "Anna".into(), addresses: vec!["anna@tenant1.example".into()], zone: TimeZone::UTC };
     let body = BodyPreferences::default();
     let now = "2026-03-02T10:00:00Z".parse().unwrap();
-    easel_items::facts(class, text, &View { version: Version::V16_1, owner: &owner, body: &body, now }).is_ok()
+    easel_items::facts(
+        class,
+        text,
+        &View { version: Version::V16_1, owner: &owner, body: &body, now, manner: easel_items::Manner::default() },
+    )
+    .is_ok()
 }
 
 /// An object comes in as an import brings it: what the class refuses to read does not come in.

@@ -20,7 +20,8 @@ fn events(c: &mut Criterion) {
     let text = BodyPreference { kind: BodyType::Text, truncation_size: None, all_or_none: false, preview: None };
     let body = BodyPreferences { types: vec![text], ..BodyPreferences::default() };
     let now = "2026-03-01T10:00:00Z".parse().expect("it is a date");
-    let view = View { version: Version::V14_1, owner: &owner, body: &body, now };
+    let view =
+        View { version: Version::V14_1, owner: &owner, body: &body, now, manner: easel_items::Manner::default() };
     let shown = calendar::properties(SERIES, &view).expect("it is a series");
     let data = Element::of(APPLICATION_DATA, shown);
     let ghosting = Ghosting::None;

@@ -24,7 +24,13 @@ fn contacts(criterion: &mut Criterion) {
     let owner = Owner { name: "Ada".to_owned(), addresses: vec!["ada@example.org".to_owned()], zone: TimeZone::UTC };
     let types = vec![BodyPreference { kind: BodyType::Text, truncation_size: None, all_or_none: false, preview: None }];
     let body = BodyPreferences { types, ..BodyPreferences::default() };
-    let view = View { version: Version::V14_1, owner: &owner, body: &body, now: Timestamp::UNIX_EPOCH };
+    let view = View {
+        version: Version::V14_1,
+        owner: &owner,
+        body: &body,
+        now: Timestamp::UNIX_EPOCH,
+        manner: easel_items::Manner::default(),
+    };
     let mut group = criterion.benchmark_group("contacts");
     group.throughput(Throughput::Elements(1));
     for (name, file) in [("without a photo", "google.vcf"), ("with a photo", "apple.vcf")] {

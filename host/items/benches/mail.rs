@@ -59,7 +59,13 @@ fn bench(c: &mut Criterion) {
         });
         let stored = index(&raw, Timestamp::UNIX_EPOCH).index.to_bytes();
         for (form, body) in [("html", &both), ("text", &text_only)] {
-            let view = View { version: Version::V14_1, owner: &owner, body, now: Timestamp::UNIX_EPOCH };
+            let view = View {
+                version: Version::V14_1,
+                owner: &owner,
+                body,
+                now: Timestamp::UNIX_EPOCH,
+                manner: easel_items::Manner::default(),
+            };
             let raw: &dyn Raw = &raw;
             c.bench_function(&format!("properties as {form}/{name} (index of {} bytes)", stored.len()), |b| {
                 b.iter(|| {

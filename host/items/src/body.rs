@@ -24,9 +24,14 @@ pub use cut::{cut_html, cut_text};
 pub(crate) use html::{charset_within, text_as_block};
 pub use html::{html_to_text, text_to_html, without_charset};
 pub(crate) use plain::is_clean;
+use plain::without_addresses;
 pub use plain::{clean, one_line, preview};
 
+use crate::manner::MailManner;
 use crate::{BodyPreference, BodyType, ItemError, View};
+
+/// How much text is read for each character of a preview.
+const PREVIEW_READ: usize = 8;
 
 /// The form of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +79,18 @@ pub trait Source {
     /// The body in that form: at least `enough` bytes if there are so many, all of it if `None`. Empty if there is none.
     fn form(&self, form: Form, enough: Option<usize>) -> Result<Prefix, ItemError>;
 
+    /// How mail is to be shown, where this is one.
+    fn manner(&self, view: &View<'_>) -> MailManner {
+        let _ = view;
+        MailManner::default()
+    }
+
+    /// Whether it goes whole even to a device that asks for no MIME.
+    fn goes_whole(&self, manner: &MailManner) -> bool {
+        let _ = manner;
+        false
+    }
+
     /// Whether the message itself can be sent and MIMESupport (0 never, 1 only S/MIME, 2 always) calls for it.
     fn mime(&self, support: u8) -> Option<Mime> {
         let _ = support;
@@ -81,7 +98,8 @@ pub trait Source {
     }
 
     /// The message itself: text if it is UTF-8 without NUL, else bytes.
-    fn mime_data(&self) -> Result<Vec<u8>, ItemError> {
+    fn mime_data(&self, manner: &MailManner) -> Result<Vec<u8>, ItemError> {
+        let _ = manner;
         Ok(Vec::new())
     }
 }
@@ -147,7 +165,7 @@ pub fn body_part(source: &dyn Source, view: &View<'_>) -> Result<Option<Element>
         preview: wanted.preview,
     };
     let source = &own::Own(source);
-    let chosen = match shaped(source, Form::Html, &preference)? {
+    let chosen = match shaped(source, Form::Html, &preference, &source.manner(view))? {
         Shaped::Fits(chosen) => chosen,
         Shaped::TooLarge(chosen) => chosen,
         Shaped::Nothing => return Ok(None),
@@ -174,8 +192,10 @@ fn finish(mut body: Element, chosen: &Chosen, source: &dyn Source, view: &View<'
     // K: P05. A preview only where it was asked for, and never beside text that shows the same.
     let shows_text = chosen.kind == BodyType::Text as u8 && chosen.data.is_some();
     if let Some(characters) = chosen.preview.filter(|n| *n > 0 && !shows_text && view.version >= Version::V14_0) {
-        let text = source.form(Form::Text, Some(usize::from(characters) * 8))?.text;
-        let shown = preview(&text, usize::from(characters));
+        let text = source.form(Form::Text, Some(usize::from(characters) * PREVIEW_READ))?.text;
+        let manner = source.manner(view);
+        let text = if manner.preview_strip { without_addresses(&text) } else { text };
+        let shown = preview(&decoded(text, &manner), usize::from(characters));
         if !shown.is_empty() {
             body.push(Element::text(airsyncbase::PREVIEW, shown));
         }
@@ -193,32 +213,43 @@ fn choose(source: &dyn Source, view: &View<'_>) -> Result<Option<Chosen>, ItemEr
             Chosen { kind: native.number(), data: None, size: all.size.max(1), truncated: false, preview: None };
         return Ok((!empty).then_some(chosen));
     }
-    if let (Some(preference), Some(mime)) = (wanted(BodyType::Mime), source.mime(view.body.mime_support)) {
+    let manner = source.manner(view);
+    let whole = source.goes_whole(&manner).then(|| as_mime(&view.body.types));
+    let support = mime_support(view.body.mime_support, &manner, whole.is_some());
+    let preference = wanted(BodyType::Mime).or(whole.as_ref());
+    if let (Some(preference), Some(mime)) = (preference, source.mime(support)) {
         let limit = preference.truncation_size.map(u64::from).or_else(|| mime_limit(view.body.mime_truncation));
-        let fits = limit.is_none_or(|limit| mime.size <= limit);
-        if fits || mime.only || view.body.types.len() == 1 {
+        let within = |size: u64| limit.is_none_or(|limit| size <= limit);
+        let data = if within(mime.size) { Some(source.mime_data(&manner)?) } else { None };
+        let size = data.as_ref().map_or(mime.size, |data| data.len() as u64);
+        let data = data.filter(|_| within(size));
+        let fits = data.is_some();
+        if fits || mime.only || (view.body.types.len() == 1 && wanted(BodyType::Mime).is_some()) {
             return Ok(Some(Chosen {
                 kind: BodyType::Mime as u8,
                 // K: G32. A message cut in the middle is no message: all of it, or its size only.
-                data: if fits { Some(source.mime_data()?) } else { None },
-                size: mime.size,
+                data,
+                size,
                 truncated: !fits,
                 preview: preference.preview,
             }));
         }
     }
     let mut candidates: Vec<(Form, &BodyPreference)> = Vec::new();
-    for form in [source.native(), Form::Html, Form::Text] {
+    let first = if manner.text_as_html { Form::Html } else { source.native() };
+    let forms: &[Form] = if manner.plain { &[Form::Text] } else { &[first, Form::Html, Form::Text] };
+    for form in forms.iter().copied() {
         let kind = if form == Form::Html { BodyType::Html } else { BodyType::Text };
         candidates.extend(wanted(kind).filter(|_| !candidates.iter().any(|(one, _)| *one == form)).map(|p| (form, p)));
     }
     if candidates.is_empty() {
-        // RTF, or MIME that nothing calls for: text within the same limits.
-        candidates.extend(wanted(BodyType::Rtf).or(wanted(BodyType::Mime)).map(|p| (Form::Text, p)));
+        // RTF, MIME that nothing calls for, or HTML that is not to be: text within the same limits.
+        let other = wanted(BodyType::Html).or(wanted(BodyType::Rtf)).or(wanted(BodyType::Mime));
+        candidates.extend(other.map(|preference| (Form::Text, preference)));
     }
     let mut too_large = None;
     for (form, preference) in candidates {
-        match shaped(source, form, preference)? {
+        match shaped(source, form, preference, &manner)? {
             Shaped::Fits(chosen) => return Ok(Some(chosen)),
             Shaped::TooLarge(chosen) => too_large = too_large.or(Some(chosen)),
             Shaped::Nothing => return Ok(None),
@@ -236,10 +267,18 @@ enum Shaped {
     Nothing,
 }
 
-fn shaped(source: &dyn Source, form: Form, preference: &BodyPreference) -> Result<Shaped, ItemError> {
+fn shaped(
+    source: &dyn Source,
+    form: Form,
+    preference: &BodyPreference,
+    manner: &MailManner,
+) -> Result<Shaped, ItemError> {
     // K: P07. 0 is nothing, absent is everything.
     let limit = preference.truncation_size.map(|limit| limit as usize);
-    let prefix = source.form(form, limit.map(|limit| limit.saturating_add(1)))?;
+    let mut prefix = source.form(form, limit.map(|limit| limit.saturating_add(1)))?;
+    if form == Form::Text {
+        prefix.text = decoded(prefix.text, manner);
+    }
     if prefix.whole && prefix.text.is_empty() {
         return Ok(Shaped::Nothing);
     }
@@ -250,6 +289,11 @@ fn shaped(source: &dyn Source, form: Form, preference: &BodyPreference) -> Resul
             let size = prefix.size.max(prefix.text.len() as u64);
             if preference.all_or_none {
                 return Ok(Shaped::TooLarge(chosen(None, true, size)));
+            }
+            if form == Form::Text && manner.preview_strip {
+                // What is left of less would not fill the list.
+                let more = source.form(form, Some(limit.saturating_mul(PREVIEW_READ).saturating_add(1)))?;
+                prefix.text = without_addresses(&decoded(more.text, manner));
             }
             let kept = match form {
                 Form::Html => cut_html(&prefix.text, limit),
@@ -265,13 +309,23 @@ fn shaped(source: &dyn Source, form: Form, preference: &BodyPreference) -> Resul
     }
 }
 
-/// Body, BodySize and BodyTruncated of a class page: 2.5 knows plain text only.
+/// Body, BodySize and BodyTruncated of a class page: 2.5 knows plain text only, but for the devices that want the HTML
+/// there (K: I45).
 ///
 /// An item without a body has an empty Body (K: I47). BodySize is the size of all of it (K: N13).
 pub fn legacy(source: &dyn Source, view: &View<'_>, tags: [Tag; 3]) -> Result<[Element; 3], ItemError> {
     let limit = text_limit(view.body.truncation);
-    let prefix = source.form(Form::Text, limit.map(|limit| limit + 1))?;
-    let kept = limit.map_or(prefix.text.as_str(), |limit| cut_text(&prefix.text, limit));
+    let manner = source.manner(view);
+    let form = if manner.html_in_2_5 { source.native() } else { Form::Text };
+    let mut prefix = source.form(form, limit.map(|limit| limit + 1))?;
+    let cut = match form {
+        Form::Html => cut_html,
+        Form::Text => {
+            prefix.text = decoded(prefix.text, &manner);
+            cut_text
+        }
+    };
+    let kept = limit.map_or(prefix.text.as_str(), |limit| cut(&prefix.text, limit));
     let truncated = !prefix.whole || kept.len() < prefix.text.len();
     let size = if truncated { prefix.size.max(kept.len() as u64 + 1) } else { kept.len() as u64 };
     Ok([
@@ -279,6 +333,29 @@ pub fn legacy(source: &dyn Source, view: &View<'_>, tags: [Tag; 3]) -> Result<[E
         Element::number(tags[1], i64::try_from(size).unwrap_or(i64::MAX)),
         Element::boolean(tags[2], truncated),
     ])
+}
+
+/// A preference for MIME of a device that names none: as large as the largest form it takes.
+fn as_mime(types: &[BodyPreference]) -> BodyPreference {
+    let unlimited = types.iter().any(|preference| preference.truncation_size.is_none());
+    let most = types.iter().filter_map(|preference| preference.truncation_size).max();
+    let truncation_size = most.filter(|_| !unlimited);
+    BodyPreference { kind: BodyType::Mime, truncation_size, all_or_none: false, preview: None }
+}
+
+/// The MIMESupport that a mail is shown by.
+pub(crate) fn mime_support(asked: u8, manner: &MailManner, goes_whole: bool) -> u8 {
+    match asked {
+        _ if goes_whole => 2,
+        // K: I18
+        1 if manner.prefer_mime => 2,
+        asked => asked,
+    }
+}
+
+/// Text without entities, where that is the manner.
+fn decoded(text: String, manner: &MailManner) -> String {
+    if manner.plain && text.contains('&') { html::without_entities(&text) } else { text }
 }
 
 /// The bytes that MIMETruncation lets through; `None` is all. MS-ASCMD 2.2.3.111 "MIMETruncation".

@@ -33,9 +33,9 @@ const SEARCHED_MAX: usize = 64 * 1024;
 /// The properties of a contact: both pages in the order of their tokens, then body, photo and lists.
 pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
     let card = card::read(content)?;
-    let mut elements = fields::shown(&card);
+    let mut elements = fields::shown(&card, Some(view));
     let lists = elements.iter().position(|element| matches!(element.tag, c::CHILDREN | c::CATEGORIES));
-    let rest = note(&card).elements(view, Some(&LEGACY))?.into_iter().chain(photo::element(&card));
+    let rest = note(&card).elements(view, Some(&LEGACY))?.into_iter().chain(photo::element(&card, view));
     let at = lists.unwrap_or(elements.len());
     elements.splice(at..at, rest);
     elements.retain_mut(|element| carried(element, view));
@@ -51,7 +51,7 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
     // K: A30. A Change without any property changes nothing.
     if before.is_none() || !edit.data.is_empty() {
         let shown_name = before.as_ref().map(names::shown_name);
-        let sent = Sent::new(edit, known.map(fields::shown).unwrap_or_default());
+        let sent = Sent::new(edit, known.map(|known| fields::shown(known, Some(view))).unwrap_or_default());
         let unseen = known.map(slots::unseen).unwrap_or_default();
         fields::apply(&mut card, &sent, &unseen, view);
         if let BodyEdit::Replace(body) =
@@ -59,7 +59,7 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
         {
             set_note(&mut card, &body.text);
         }
-        photo::apply(&mut card, edit, known)?;
+        photo::apply(&mut card, edit, known, view)?;
         if before.as_ref() != Some(&card) {
             let brings = |tag: &&Tag| edit.data.text_of(**tag).is_some_and(|text| !text.trim().is_empty());
             unseen.iter().filter(brings).for_each(|tag| slots::see(&mut card, *tag));
@@ -105,7 +105,7 @@ fn finish(
 }
 
 fn facts_of(card: &Component) -> Facts {
-    let shown = fields::shown(card);
+    let shown = fields::shown(card, None);
     let all = |tags: &[Tag]| {
         let texts = tags.iter().map(|tag| text_of(&shown, *tag)).filter(|text| !text.is_empty());
         texts.collect::<Vec<_>>().join(" ")

@@ -6,7 +6,7 @@ use easel_wbxml::pages::airsyncbase;
 use easel_wbxml::{Element, Tag};
 use jiff::tz::TimeZone;
 
-use crate::{Applied, BodyPreference, BodyPreferences, BodyType, Edit, Ghosting, ItemError, Owner, View};
+use crate::{Applied, BodyPreference, BodyPreferences, BodyType, Edit, Ghosting, ItemError, Manner, Owner, View};
 
 pub(crate) struct Desk {
     pub(crate) class: Class,
@@ -15,6 +15,7 @@ pub(crate) struct Desk {
     pub(crate) ghosting: Ghosting,
     pub(crate) base: Option<String>,
     pub(crate) owner: Owner,
+    pub(crate) manner: Manner,
 }
 
 impl Desk {
@@ -24,12 +25,20 @@ impl Desk {
             addresses: vec!["ada@example.org".to_owned()],
             zone: TimeZone::get("Europe/Berlin").unwrap(),
         };
-        Self { class, version, body: text_bodies(None), ghosting: Ghosting::None, base: None, owner }
+        Self {
+            class,
+            version,
+            body: text_bodies(None),
+            ghosting: Ghosting::None,
+            base: None,
+            owner,
+            manner: Manner::default(),
+        }
     }
 
     pub(crate) fn view(&self) -> View<'_> {
         let now = "2026-03-01T10:00:00Z".parse().unwrap();
-        View { version: self.version, owner: &self.owner, body: &self.body, now }
+        View { version: self.version, owner: &self.owner, body: &self.body, now, manner: self.manner }
     }
 
     pub(crate) fn see(&self, content: &str) -> Vec<Element> {

@@ -15,6 +15,7 @@ mod desk;
 pub mod email;
 mod error;
 pub mod lines;
+pub mod manner;
 pub mod notes;
 pub mod recurrence;
 mod rtf;
@@ -28,6 +29,7 @@ use easel_protocol::{Class, Facts};
 use easel_wbxml::Element;
 
 pub use error::{ComposeError, ItemError, ReadError};
+pub use manner::Manner;
 pub use view::{Applied, BodyPartPreference, BodyPreference, BodyPreferences, BodyType, Edit, Ghosting, Owner, View};
 
 /// The properties of a stored event, contact, task or note, in the schema's order: the children of ApplicationData.

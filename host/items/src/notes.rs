@@ -9,7 +9,7 @@ use easel_wbxml::pages::notes as n;
 use crate::lines::{Component, Line};
 use crate::said::{Sent, carried, text_element};
 use crate::text_body::{self, BodyEdit};
-use crate::{Applied, Edit, ItemError, View, component};
+use crate::{Applied, Edit, Ghosting, ItemError, View, component};
 
 const JOURNAL: &str = "VJOURNAL";
 /// MS-ASNOTE 2.2.2.5 "MessageClass".
@@ -75,6 +75,9 @@ fn merge(
         let texts = text_element(n::SUBJECT, &subject(known)).into_iter().chain(class);
         texts.chain(component::categories_element(known, n::CATEGORIES, n::CATEGORY)).collect()
     });
+    let cleared = view.manner.note_categories_cleared;
+    let ghosting = if cleared { &Ghosting::None } else { edit.ghosting };
+    let edit = &Edit { ghosting, ..edit.clone() };
     let sent = Sent::new(edit, shown);
     // MS-ASNOTE 2.2.2.6 "Subject", 2.2.2.1 "Body": their absence keeps; that of Categories removes.
     if let Some(subject) = sent.of_kept(n::SUBJECT, |text| Some(text.to_owned())).change() {

@@ -32,7 +32,7 @@ const SEARCHED_MAX: usize = 64 * 1024;
 pub fn properties(content: &str, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
     let calendar = component::read(content, TODO)?;
     let task = todo(&calendar);
-    let clocks = Clocks::of(&calendar, task, &view.owner.zone);
+    let clocks = Clocks::of(&calendar, task, view);
     let mut elements = shown(task, &clocks);
     let subject = usize::from(elements.first().is_some_and(|first| first.tag == t::SUBJECT));
     elements.splice(subject..subject, component::body(task).elements(view, Some(&LEGACY))?);
@@ -48,7 +48,7 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
     let base = edit.base.filter(|_| before.is_some()).and_then(|base| component::read(base, TODO).ok());
     let known = base.as_ref().or(before.as_ref());
     let mut calendar = before.clone().unwrap_or_else(|| component::new(TODO, edit, view));
-    let clocks = Clocks::of(&calendar, todo(&calendar), &view.owner.zone);
+    let clocks = Clocks::of(&calendar, todo(&calendar), view);
     // K: A30
     if before.is_none() || !edit.data.is_empty() {
         let task = component::main_mut(&mut calendar, TODO).expect("it was read or just made");
@@ -87,7 +87,8 @@ fn shown(task: &Component, clocks: &Clocks) -> Vec<Element> {
     let mut elements: Vec<Element> =
         task.plain("SUMMARY").and_then(|s| text_element(t::SUBJECT, &s)).into_iter().collect();
     elements.push(Element::text(t::IMPORTANCE, importance(task)));
-    elements.extend(dates::elements(dates::start(task, clocks), clocks, STARTS));
+    let starts = dates::start(task, clocks).or_else(|| dates::due(task, clocks).filter(|_| clocks.starts_when_due()));
+    elements.extend(dates::elements(starts, clocks, STARTS));
     elements.extend(dates::elements(dates::due(task, clocks), clocks, DUE));
     // K: G22
     elements.push(Element::boolean(t::COMPLETE, is_complete(task)));
@@ -110,7 +111,7 @@ fn merge(
 ) -> Result<(), ItemError> {
     let known = known.map(|calendar| {
         let task = todo(calendar);
-        (task, Clocks::of(calendar, task, &view.owner.zone))
+        (task, Clocks::of(calendar, task, view))
     });
     let sent = Sent::new(edit, known.as_ref().map_or_else(Vec::new, |(task, clocks)| shown(task, clocks)));
     if let Some(subject) = sent.text(t::SUBJECT).change() {

@@ -61,7 +61,7 @@ impl Stored {
 
 /// What the device said of the body; `shown` is the body of the object it knew.
 pub(crate) fn edited(edit: &Edit<'_>, view: &View<'_>, legacy: Option<&Legacy>, shown: &Stored) -> BodyEdit {
-    let Some((kind, sent)) = incoming(edit.data, legacy) else {
+    let Some((kind, sent)) = incoming(edit.data, legacy, view.manner.no_rtf) else {
         return BodyEdit::Keep;
     };
     let sent = match kind {
@@ -75,7 +75,7 @@ pub(crate) fn edited(edit: &Edit<'_>, view: &View<'_>, legacy: Option<&Legacy>, 
         .into_iter()
         .find_map(|element| {
             let holder = Element::of(airsyncbase::ATTACHMENT, [element]);
-            incoming(&holder, legacy)
+            incoming(&holder, legacy, false)
         })
         .unwrap_or((BodyType::Text, String::new()));
     let shown_text = match (shown_kind, sent.html.is_some()) {
@@ -90,7 +90,7 @@ pub(crate) fn edited(edit: &Edit<'_>, view: &View<'_>, legacy: Option<&Legacy>, 
 }
 
 /// Type and text of the body an item holds. `None` where it holds none, or one without Data, which keeps.
-fn incoming(data: &Element, legacy: Option<&Legacy>) -> Option<(BodyType, String)> {
+fn incoming(data: &Element, legacy: Option<&Legacy>, no_rtf: bool) -> Option<(BodyType, String)> {
     if let Some(body) = data.child(airsyncbase::BODY) {
         if body.is_empty() {
             return Some((BodyType::Text, String::new()));
@@ -99,6 +99,7 @@ fn incoming(data: &Element, legacy: Option<&Legacy>) -> Option<(BodyType, String
         let kind = kind.and_then(BodyType::from_number).unwrap_or(BodyType::Text);
         let text = body.text_of(airsyncbase::DATA)?;
         return match kind {
+            BodyType::Rtf if no_rtf => None,
             BodyType::Rtf => crate::rtf::text_of_base64(&text).map(|text| (BodyType::Text, text)),
             BodyType::Text | BodyType::Html | BodyType::Mime => Some((kind, text.into_owned())),
         };
@@ -107,8 +108,8 @@ fn incoming(data: &Element, legacy: Option<&Legacy>) -> Option<(BodyType, String
     if let Some(text) = data.text_of(legacy.tags[0]) {
         return Some((BodyType::Text, text.into_owned()));
     }
-    // K: W10. Empty RTF says nothing.
-    let rtf = data.text_of(legacy.rtf).filter(|text| !text.trim().is_empty())?;
+    // K: W10. Empty RTF says nothing; nor does RTF of a device that never learns of changes in it (K: N14).
+    let rtf = data.text_of(legacy.rtf).filter(|text| !no_rtf && !text.trim().is_empty())?;
     crate::rtf::text_of_base64(&rtf).map(|text| (BodyType::Text, text))
 }
 

@@ -5,6 +5,8 @@ use easel_wbxml::Element;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::Manner;
+
 /// Everything about the onlooker that the shape of an item depends on.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
@@ -16,6 +18,8 @@ pub struct View<'a> {
     pub body: &'a BodyPreferences,
     /// Now.
     pub now: Timestamp,
+    /// In which manner.
+    pub manner: Manner,
 }
 
 /// Whose mailbox it is.

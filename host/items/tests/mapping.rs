@@ -111,7 +111,13 @@ impl Phone {
 
     fn view(&self) -> View<'_> {
         let now = "2026-03-01T10:00:00Z".parse().unwrap();
-        View { version: self.version, owner: &self.owner, body: &self.body, now }
+        View {
+            version: self.version,
+            owner: &self.owner,
+            body: &self.body,
+            now,
+            manner: easel_items::Manner::default(),
+        }
     }
 
     /// Into the store and back: what the phone is shown of what it has just sent.

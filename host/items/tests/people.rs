@@ -58,7 +58,13 @@ fn check(class: Class, folder: &str, file: &str, split: Split) {
     let (owner, body) = (owner(), bodies());
     for version in [Version::V2_5, Version::V16_1].into_iter().filter(|v| class != Class::Notes || *v >= Version::V14_0)
     {
-        let view = View { version, owner: &owner, body: &body, now: "2026-03-01T10:00:00Z".parse().unwrap() };
+        let view = View {
+            version,
+            owner: &owner,
+            body: &body,
+            now: "2026-03-01T10:00:00Z".parse().unwrap(),
+            manner: easel_items::Manner::default(),
+        };
         let mut shown = String::new();
         for object in split(&text).unwrap() {
             match properties(class, &object, &view) {

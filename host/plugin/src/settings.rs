@@ -203,6 +203,163 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::None,
     },
     Setting {
+        name: "mail.prefer_mime",
+        default: Default::Flag(false),
+        expected: "whether a device that takes MIME of signed mail only gets it of every mail",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.text_as_html",
+        default: Default::Flag(false),
+        expected: "whether a mail that is text is sent as HTML where HTML is wanted",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.preview_strip",
+        default: Default::Flag(false),
+        expected: "whether addresses of links and pictures are left out of text that is cut",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.preview_entities",
+        default: Default::Text("keep", &["keep", "decode"]),
+        expected: "keep or decode: decode sends mail as text in which no HTML entity is left",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.html25",
+        default: Default::Flag(false),
+        expected: "whether the body of 2.5 is HTML where the mail is",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.from_name",
+        default: Default::Text("name", &["name", "address"]),
+        expected: "name or address: address calls a sender without a name by the address",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.mime_rewrite",
+        default: Default::Text("none", &["none", "8bit_utf8"]),
+        expected: "none or 8bit_utf8: the form of the text parts of a message that is sent whole",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.tnef",
+        default: Default::Text("pass", &["pass", "drop"]),
+        expected: "pass or drop: whether winmail.dat is among the attachments",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.smime",
+        default: Default::Text("normal", &["normal", "full_mime"]),
+        expected: "normal or full_mime: full_mime sends signed mail whole, whatever is asked for",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.draft_form",
+        default: Default::Text("auto", &["auto", "mime"]),
+        expected: "auto or mime: mime sends drafts whole, whatever is asked for",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "mail.no_rtf",
+        default: Default::Flag(false),
+        expected: "whether RTF that comes back is not read; none is ever sent",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.tz_blob",
+        default: Default::Text("full", &["full", "no_names", "zero_for_allday"]),
+        expected: "full, no_names or zero_for_allday: no_names leaves the zone of a single event with a time out",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.allday_tz",
+        default: Default::Text("zone", &["zone", "raw"]),
+        expected: "zone or raw: whether a day begins at midnight of its zone, or of UTC",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.until_max",
+        default: Default::Number(0, 0, 9999),
+        expected: "a series that ends after this year is sent without an end; 0 is no limit",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.organizer_always",
+        default: Default::Flag(false),
+        expected: "whether an event that is no meeting has its owner for an organizer",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.attendees",
+        default: Default::Text("all", &["all", "default-calendar", "none"]),
+        expected: "all, default-calendar or none: the events whose attendees the device sees",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.reminder_explicit",
+        default: Default::Flag(false),
+        expected: "whether an event that does not remind says so",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.uid_form",
+        default: Default::Text("as-is", &["as-is", "hex-upper", "base64"]),
+        expected: "as-is, hex-upper or base64: how the ids of meetings are written",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.always_uid",
+        default: Default::Flag(false),
+        expected: "whether every event, and the answer to a new one, has a UID",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "calendar.busy_free_means_accepted",
+        default: Default::Flag(false),
+        expected: "whether an invitation that the device sets free or busy is accepted",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "contact.birthday",
+        default: Default::Text("utc00", &["utc00", "utc08", "utc11", "utc12", "userzone00", "as_is", "date_only"]),
+        expected: "utc00, utc08, utc11, utc12, userzone00, as_is or date_only: the moment that stands for the day",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "contact.picture",
+        default: Default::Text("normal", &["normal", "ghost_if_absent", "ghost_if_empty", "empty_deletes"]),
+        expected: "normal, ghost_if_absent, ghost_if_empty or empty_deletes: whether an empty photo removes the \
+                   stored one; an absent one never does",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "contact.fileas_order",
+        default: Default::Text("as-is", &["as-is", "last-first", "first-last", "company"]),
+        expected: "as-is, last-first, first-last or company: what a contact is filed under",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "contact.photo_max",
+        default: Default::Number(0, 0, 1_000_000),
+        expected: "bytes of the largest photo sent; 0 is the host's own limit",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "task.task_dates",
+        default: Default::Text("utc", &["utc", "local", "both"]),
+        expected: "utc, local or both: local sends local midnight in every date, both sends a start wherever it is due",
+        effect: Effect::Resend,
+    },
+    Setting {
+        name: "note.note_categories",
+        default: Default::Text("spec", &["spec", "cleared_if_absent"]),
+        expected: "spec or cleared_if_absent: whether categories that are absent are always removed",
+        effect: Effect::Resend,
+    },
+    Setting {
         name: "search.gal_default_range",
         default: Default::Number(99, 0, 99),
         expected: "the place, from 0, of the last entry sent of an address list search that names no range",
@@ -224,6 +381,12 @@ pub const TABLE: &[Setting] = &[
         name: "search.gal_photo",
         default: Default::Text("data", &["data", "text", "none-status"]),
         expected: "data, text or none-status: a photo as bytes, as base64 text, or as if there were none",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "search.all",
+        default: Default::Flag(true),
+        expected: "whether a search of the mailbox that names no folder looks everywhere",
         effect: Effect::None,
     },
     Setting {
@@ -290,8 +453,20 @@ mod tests {
     use crate::Profile;
 
     /// The settings of the catalogue's groups: `group.field`, a group first.
-    const GROUPS: [&str; 9] =
-        ["versions", "hierarchy", "sync", "push", "mail", "calendar", "search", "settings", "policy"];
+    const GROUPS: [&str; 12] = [
+        "versions",
+        "hierarchy",
+        "sync",
+        "push",
+        "mail",
+        "calendar",
+        "contact",
+        "task",
+        "note",
+        "search",
+        "settings",
+        "policy",
+    ];
 
     #[test]
     fn every_setting_has_a_name_of_its_own_in_a_known_group() {

@@ -128,7 +128,10 @@ pub fn replay(
     device: DeviceKey,
 ) -> Result<Plan, StoreError> {
     let target = Target { w: after.w, low: after.low, room: None };
-    Walk::new(snapshot, folder, before, device).run(target)
+    let mut walk = Walk::new(snapshot, folder, before, device);
+    // What still waited then to be sent again was no part of the answer.
+    walk.waits.clone_from(&after.resend);
+    walk.run(target)
 }
 
 /// How far a walk goes; without `room` it goes all the way.
@@ -168,12 +171,23 @@ struct Walk<'a> {
     entries: BTreeMap<ServerId, Entry>,
     order: Vec<ServerId>,
     counted: usize,
+    /// Of what is to be sent again, what is not sent now.
+    waits: BTreeSet<ServerId>,
 }
 
 impl<'a> Walk<'a> {
     fn new(snapshot: &'a dyn Snapshot, folder: CollectionId, from: &Cursor, device: DeviceKey) -> Self {
         let cursor = from.clone();
-        Self { snapshot, folder, device, cursor, entries: BTreeMap::new(), order: Vec::new(), counted: 0 }
+        Self {
+            snapshot,
+            folder,
+            device,
+            cursor,
+            entries: BTreeMap::new(),
+            order: Vec::new(),
+            counted: 0,
+            waits: BTreeSet::new(),
+        }
     }
 
     fn run(mut self, target: Target) -> Result<Plan, StoreError> {
@@ -243,7 +257,7 @@ impl<'a> Walk<'a> {
 
     /// What is to be sent again though unchanged; false when the room was used up.
     fn send_again(&mut self, target: &Target) -> Result<bool, StoreError> {
-        for item in self.cursor.resend.clone() {
+        for item in self.cursor.resend.difference(&self.waits).copied().collect::<Vec<_>>() {
             let held = match self.entries.get(&item) {
                 Some(entry) => entry.held_after,
                 None => !self.cursor.withheld.contains(&item),

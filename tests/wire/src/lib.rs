@@ -242,6 +242,7 @@ impl House {
             owner: &owner,
             body: &body,
             now: self.clock.now(),
+            manner: easel_items::Manner::default(),
         };
         easel_items::facts(class, content, &view).expect("an object")
     }

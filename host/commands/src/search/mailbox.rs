@@ -4,7 +4,8 @@
 //! Query And (Class* CollectionId* ConversationId? FreeText? GreaterThan? LessThan?)     everything must hold
 //! ```
 //!
-//! Without a folder, or with folder 0 (K: O27, A22), all folders of the class are searched, of mail if none is named.
+//! Without a folder, or with folder 0 (K: O27, A22), all folders of the class are searched, of mail if none is named. A
+//! device can be set to search the default folder of the class where it names none: `search.all`.
 
 use easel_protocol::{Class, CollectionId, LongId, ServerId, Version, parse_date_time};
 use easel_store::{Query, Snapshot};
@@ -155,7 +156,9 @@ impl Criteria {
 
     /// The folders to search; `None` when one is named that the device cannot know.
     fn folders(&self, context: &Context<'_>, view: &[FolderView], deep: bool) -> Option<Vec<CollectionId>> {
-        let everywhere = self.collections.is_empty() || self.collections.iter().any(|id| id == EVERYWHERE);
+        let unnamed = self.collections.is_empty();
+        let default_only = unnamed && !context.profile().flag("search.all");
+        let everywhere = unnamed || self.collections.iter().any(|id| id == EVERYWHERE);
         let named: Vec<CollectionId> = self
             .collections
             .iter()
@@ -168,7 +171,8 @@ impl Criteria {
             |folder: &FolderView| classes.is_empty() || folder.class().is_some_and(|class| classes.contains(&class));
         let is_named =
             |folder: &FolderView| everywhere || named.contains(&folder.id) || (deep && lies_in(view, folder, &named));
-        let searched = view.iter().filter(|folder| of_class(folder) && is_named(folder));
+        let in_range = |folder: &FolderView| !default_only || folder.kind.is_default();
+        let searched = view.iter().filter(|folder| of_class(folder) && is_named(folder) && in_range(folder));
         Some(searched.flat_map(|folder| folder.folders.iter().copied()).collect())
     }
 

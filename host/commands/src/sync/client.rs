@@ -16,6 +16,7 @@ use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, encode};
 use sha2::{Digest as _, Sha256};
 
+use super::anew;
 use super::options::Sticky;
 use super::request::Command;
 use crate::context::{Context, Failure};
@@ -188,7 +189,7 @@ impl Client<'_> {
                 return Ok(Ok((id, Vec::new())));
             }
         };
-        let view = self.context.view(&self.sticky.body);
+        let view = self.context.view(self.snapshot, folder, &self.sticky.body)?;
         let none = Ghosting::None;
         let edit = Edit {
             data: &data,
@@ -275,7 +276,7 @@ impl Client<'_> {
         edits: &mut Edits,
     ) -> Result<Result<Vec<Element>, ItemStatus>, Failure> {
         let Content::Mail(mail) = &item.content else { return Ok(Err(ItemStatus::NotFound)) };
-        let view = self.context.view(&self.sticky.body);
+        let view = self.context.view(self.snapshot, item.folder, &self.sticky.body)?;
         match email::apply(&mail.record, data, &view, &item.facts.subject) {
             Ok((record, groups)) => {
                 if !groups.is_empty() {
@@ -324,7 +325,9 @@ impl Client<'_> {
             instance,
             delete_instance,
         };
-        match easel_items::apply(self.class, Some(before), &edit, &self.context.view(&self.sticky.body)) {
+        let manner = anew::last_shown(self.sticky, self.cursors, item.id, &self.context.manner, self.class);
+        let view = self.context.view_as(&manner, self.snapshot, item.folder, &self.sticky.body)?;
+        match easel_items::apply(self.class, Some(before), &edit, &view) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
                     self.tell_guests(Some(before), Some(&content), edits)?;
@@ -349,7 +352,7 @@ impl Client<'_> {
         if self.class != Class::Calendar || self.context.version < Version::V16_0 {
             return Ok(());
         }
-        let messages = match calendar::messages(before, after, &self.context.view(&self.sticky.body)) {
+        let messages = match calendar::messages(before, after, &self.context.own_view(&self.sticky.body)) {
             Ok(messages) => messages,
             Err(error) => {
                 tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
@@ -365,7 +368,8 @@ impl Client<'_> {
             let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
                 .and_then(|mime| compose::outgoing(&mime, &submit::sending(self.context, &id)));
             match composed {
-                Ok(outgoing) => edits.writes.extend(submit::queued(self.context, self.snapshot, &outgoing)?),
+                // No copy in Sent Items: this device would be its author, and is never sent what it wrote.
+                Ok(outgoing) => edits.writes.push(submit::queued(self.context, &outgoing)?),
                 // One address nobody can mail to must not keep the event from being stored.
                 Err(error) => {
                     tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");

@@ -25,6 +25,10 @@ pub(crate) struct Sticky {
     pub(crate) pack_before: Option<StoredState>,
     /// and with the current one.
     pub(crate) pack_after: Option<StoredState>,
+    /// The manner in which items are shown,
+    pub(crate) manner: Vec<u8>,
+    /// and that in which those were that wait to be sent again.
+    pub(crate) manner_before: Vec<u8>,
 }
 
 /// Why options are refused.
@@ -57,8 +61,9 @@ impl Sticky {
             }
         }
         if let Some(block) = own {
-            let Self { ghosting, pack_before, pack_after, .. } = std::mem::take(self);
-            *self = Self { ghosting, pack_before, pack_after, ..Self::read(block, class)? };
+            let Self { ghosting, pack_before, pack_after, manner, manner_before, .. } = std::mem::take(self);
+            let read = Self::read(block, class)?;
+            *self = Self { ghosting, pack_before, pack_after, manner, manner_before, ..read };
         }
         Ok(())
     }

@@ -148,7 +148,8 @@ fn object_facts(class: Class, text: &str, user: &User, now: Timestamp) -> Facts 
         zone: TimeZone::get(&user.zone).unwrap(),
     };
     let body = BodyPreferences::default();
-    let view = View { version: Version::V16_1, owner: &owner, body: &body, now };
+    let view =
+        View { version: Version::V16_1, owner: &owner, body: &body, now, manner: easel_items::Manner::default() };
     easel_items::facts(class, text, &view).unwrap()
 }
 

@@ -371,6 +371,11 @@ fn attribute(tag: &str, wanted: &str) -> Option<String> {
     }
 }
 
+/// Text in which somebody left entities.
+pub(super) fn without_entities(text: &str) -> String {
+    clean(&resolve(text)).into_owned()
+}
+
 fn resolve(value: &str) -> String {
     let bytes = value.as_bytes();
     let mut out = String::with_capacity(value.len());

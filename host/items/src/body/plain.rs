@@ -58,3 +58,32 @@ pub fn one_line(text: &str) -> String {
 pub fn preview(text: &str, characters: usize) -> String {
     one_line(text).chars().take(characters).collect::<String>().trim_end().to_owned()
 }
+
+/// Text without the addresses of links and without what stands for a picture: a preview has no room for them (K: I17).
+pub(super) fn without_addresses(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let line_end = if line.ends_with('\r') { "\r" } else { "" };
+        let mut first = true;
+        for word in line.trim_end_matches('\r').split(' ') {
+            if is_address(word.trim_matches(['<', '>', '(', ')', '[', ']', ',', '.', ';'])) {
+                continue;
+            }
+            if !first {
+                out.push(' ');
+            }
+            out.push_str(word);
+            first = false;
+        }
+        out.push_str(line_end);
+    }
+    out
+}
+
+fn is_address(word: &str) -> bool {
+    let starts = |scheme: &&str| word.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    ["http://", "https://", "ftp://", "cid:", "mailto:", "data:image/"].iter().any(starts)
+}

@@ -13,7 +13,13 @@ fn prefer(kind: BodyType, truncation_size: Option<u32>) -> BodyPreference {
 fn shown(stored: Stored<'_>, version: Version, types: Vec<BodyPreference>) -> Option<(String, String, Option<String>)> {
     let owner = Owner { name: "Ann".into(), addresses: vec!["ann@example.org".into()], zone: TimeZone::UTC };
     let preferences = BodyPreferences { types, ..BodyPreferences::default() };
-    let view = View { version, owner: &owner, body: &preferences, now: Timestamp::UNIX_EPOCH };
+    let view = View {
+        version,
+        owner: &owner,
+        body: &preferences,
+        now: Timestamp::UNIX_EPOCH,
+        manner: crate::Manner::default(),
+    };
     let body = body(&stored, &view).unwrap()?;
     let numbers: Vec<String> =
         [airsyncbase::TYPE, airsyncbase::ESTIMATED_DATA_SIZE, airsyncbase::TRUNCATED, airsyncbase::PREVIEW]
@@ -123,7 +129,13 @@ fn a_body_part_is_html_and_only_for_14_1() {
     let owner = Owner { name: String::new(), addresses: vec!["a@b".into()], zone: TimeZone::UTC };
     let part = Some(BodyPartPreference { truncation_size: Some(20), all_or_none: false, preview: Some(5) });
     let preferences = BodyPreferences { part, ..BodyPreferences::default() };
-    let view = |version| View { version, owner: &owner, body: &preferences, now: Timestamp::UNIX_EPOCH };
+    let view = |version| View {
+        version,
+        owner: &owner,
+        body: &preferences,
+        now: Timestamp::UNIX_EPOCH,
+        manner: crate::Manner::default(),
+    };
     assert_eq!(body_part(&text("some text"), &view(Version::V14_0)).unwrap(), None);
     let made = body_part(&text("some text"), &view(Version::V14_1)).unwrap().unwrap();
     let names: Vec<_> = made.children().map(|child| child.tag).collect();
@@ -218,7 +230,13 @@ fn n13_a_cut_body_of_2_5_carries_its_full_size_and_i47_an_empty_one_stays() {
     let owner = Owner { name: String::new(), addresses: vec!["a@b".into()], zone: TimeZone::UTC };
     let made = |stored: Stored<'_>, truncation| {
         let preferences = BodyPreferences { truncation, ..BodyPreferences::default() };
-        let view = View { version: Version::V2_5, owner: &owner, body: &preferences, now: Timestamp::UNIX_EPOCH };
+        let view = View {
+            version: Version::V2_5,
+            owner: &owner,
+            body: &preferences,
+            now: Timestamp::UNIX_EPOCH,
+            manner: crate::Manner::default(),
+        };
         let tags = [contacts::BODY, contacts::BODY_SIZE, contacts::BODY_TRUNCATED];
         legacy(&stored, &view, tags).unwrap().map(|element| element.value().into_owned())
     };

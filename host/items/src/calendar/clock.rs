@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::stored::{Form, Span, Stored, When, date_of, instant};
 use crate::lines::Component;
+use crate::manner::TzBlob;
 use crate::recurrence::{Cover, Freq, Rule, Set, Until, anchor};
-use crate::time_zone::{NamedZone, Rules, encode};
+use crate::time_zone::{NamedZone, Rules, decode, encode};
 use crate::{ItemError, View};
 
 /// The clock of an event or series.
@@ -25,7 +26,7 @@ pub(super) struct Clock {
     /// The zone that the device computes in.
     wire: TimeZone,
     all_day: bool,
-    /// From 16.0 a day is a date, whatever the zone.
+    /// A day is a date, whatever the zone: see [`says_dates`].
     dates: bool,
     /// The Timezone element's text.
     pub(super) blob: Option<String>,
@@ -37,9 +38,10 @@ impl Clock {
         let all_day = span.start.is_date();
         let start = span.start.instant(&view.owner.zone);
         let rules = Rules::of(&zone, rule.map_or(start, |rule| era(start, rule, &zone, view.now)));
-        let wire = if rule.is_some() || all_day { rules.to_zone() } else { zone.clone() };
-        let dates = all_day && view.version >= Version::V16_0;
-        Self { zone, wire, all_day, dates, blob: (!dates).then(|| encode(&rules)) }
+        let told = if all_day && view.manner.calendar.tz_blob == TzBlob::ZeroForDays { Rules::UTC } else { rules };
+        let wire = if rule.is_some() || all_day { told.to_zone() } else { zone.clone() };
+        let hidden = all_day && view.version >= Version::V16_0;
+        Self { zone, wire, all_day, dates: says_dates(all_day, view), blob: (!hidden).then(|| encode(&told)) }
     }
 
     /// The clock of one occurrence that was moved, or of an event whose zone is not told.
@@ -53,8 +55,12 @@ impl Clock {
 
     /// The clock of a device that sent this zone.
     pub(super) fn of_device(named: &NamedZone, wire: TimeZone, all_day: bool, view: &View<'_>) -> Self {
-        let dates = all_day && view.version >= Version::V16_0;
-        Self { zone: named.zone.clone(), wire, all_day, dates, blob: None }
+        Self { zone: named.zone.clone(), wire, all_day, dates: says_dates(all_day, view), blob: None }
+    }
+
+    /// What Timezone says, told or not.
+    pub(super) fn rules(&self) -> Option<Rules> {
+        self.blob.as_deref().and_then(|blob| decode(blob).ok()).map(|decoded| decoded.rules)
     }
 
     /// The moment by which a device knows a time of this clock.
@@ -90,6 +96,13 @@ impl Clock {
             Form::Date | Form::Floating => when.local,
         }
     }
+}
+
+/// Whether a day is told by midnight UTC: from 16.0, and before where that is the manner (K: G12, O26).
+fn says_dates(all_day: bool, view: &View<'_>) -> bool {
+    let manner = view.manner.calendar;
+    let by_manner = manner.allday_raw || manner.tz_blob == TzBlob::ZeroForDays;
+    all_day && (by_manner || view.version >= Version::V16_0)
 }
 
 /// The moment whose rules a series is told by: now, while it runs.

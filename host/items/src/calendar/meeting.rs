@@ -12,6 +12,7 @@ use super::stored::{Stored, later};
 use super::{alarm, place, show};
 use crate::View;
 use crate::lines::Component;
+use crate::manner::UidForm;
 use crate::recurrence::MEETING;
 use crate::said::text_element;
 use crate::time_zone::{Rules, encode};
@@ -129,11 +130,13 @@ fn instance_type(stored: &Stored, series: bool, instance: bool) -> u8 {
 fn recurrences(series: &Series, view: &View<'_>) -> Option<Element> {
     let start = series.span.start.local;
     let rule = series.set.main_rule()?;
-    let pattern = rule.to_pattern(start, &series.clock.zone, view.version, |at| series.clock.say(at)).ok()?;
+    let mut pattern = rule.to_pattern(start, &series.clock.zone, view.version, |at| series.clock.say(at)).ok()?;
+    pattern.until = pattern.until.filter(|until| !show::is_too_late(*until, view));
     Some(Element::of(e::RECURRENCES, [pattern.to_element(&MEETING, view.version, compact)]))
 }
 
-/// GlobalObjId up to 14.1, UID from 16.0, and the kind of message from 14.1.
+/// GlobalObjId up to 14.1, UID from 16.0, and the kind of message from 14.1. K: I05. Some devices look for GlobalObjId
+/// in 16.x too.
 fn identify(
     request: &mut Element,
     event: &Component,
@@ -142,8 +145,11 @@ fn identify(
     view: &View<'_>,
 ) {
     let uid = event.plain("UID").unwrap_or_default();
-    if view.version < Version::V16_0 {
-        request.push(Element::text(e::GLOBAL_OBJ_ID, global_obj_id(uid.trim(), instance)));
+    let form = view.manner.calendar.uid_form;
+    if view.version < Version::V16_0 || form != UidForm::AsIs {
+        let id = global_obj_id_bytes(uid.trim(), instance);
+        let text = if form == UidForm::HexUpper { capitals(&id) } else { STANDARD.encode(id) };
+        request.push(Element::text(e::GLOBAL_OBJ_ID, text));
     }
     if view.version >= Version::V14_0 {
         request.push(Element::boolean(e::DISALLOW_NEW_TIME_PROPOSAL, show::is_true(event, show::X_DISALLOW_COUNTER)));
@@ -158,13 +164,26 @@ fn identify(
         request.push(Element::number(email2::MEETING_MESSAGE_TYPE, kind));
     }
     if view.version >= Version::V16_0 {
-        request.push(Element::text(calendar::UID, show::short_uid(uid.trim())));
+        request.push(Element::text(calendar::UID, show::uid_for(uid.trim(), view)));
     }
 }
 
 /// The GlobalObjId of a UID, base64: a UID that is one in hexadecimal is decoded, any other is wrapped.
 pub fn global_obj_id(uid: &str, instance: Option<jiff::civil::Date>) -> String {
-    let mut id = decode_hex(uid).filter(|id| id.starts_with(&CLASS_ID) && id.len() >= DATA).unwrap_or_else(|| {
+    STANDARD.encode(global_obj_id_bytes(uid, instance))
+}
+
+/// Whether a UID is a GlobalObjId in hexadecimal.
+pub(super) fn is_global_obj_id(uid: &str) -> bool {
+    decoded_uid(uid).is_some()
+}
+
+fn decoded_uid(uid: &str) -> Option<Vec<u8>> {
+    decode_hex(uid).filter(|id| id.starts_with(&CLASS_ID) && id.len() >= DATA)
+}
+
+fn global_obj_id_bytes(uid: &str, instance: Option<jiff::civil::Date>) -> Vec<u8> {
+    let mut id = decoded_uid(uid).unwrap_or_else(|| {
         let mut id = CLASS_ID.to_vec();
         id.resize(LENGTH.start, 0);
         let length = u32::try_from(VCAL_UID.len() + uid.len() + 1).unwrap_or(u32::MAX);
@@ -178,7 +197,11 @@ pub fn global_obj_id(uid: &str, instance: Option<jiff::civil::Date>) -> String {
         let [high, low] = date.year().to_be_bytes();
         id[INSTANCE].copy_from_slice(&[high, low, date.month().unsigned_abs(), date.day().unsigned_abs()]);
     }
-    STANDARD.encode(id)
+    id
+}
+
+fn capitals(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// The UID of a GlobalObjId; `None` for text that is none. MS-ASEMAIL 2.2.2.37 "GlobalObjId".
@@ -199,7 +222,7 @@ pub fn uid_of_global_obj_id(text: &str) -> Option<String> {
     if let Some(instance) = id.get_mut(INSTANCE) {
         instance.fill(0);
     }
-    Some(id.iter().map(|byte| format!("{byte:02X}")).collect())
+    Some(capitals(&id))
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {

@@ -33,6 +33,10 @@ pub(super) struct Said<'a> {
 /// Makes a new event.
 pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemError> {
     let data = edit.data;
+    // What a device makes itself it may fill with people.
+    let mut view = view.clone();
+    view.manner.calendar.attendees_hidden = false;
+    let view = &view;
     check(data)?;
     let pattern = data.child(c::RECURRENCE).map(|element| Pattern::read(element, &CALENDAR)).transpose()?.flatten();
     let mut span = times::for_add(data, pattern.is_some(), view)?;
@@ -56,7 +60,12 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
     exceptions::merge(&mut stored, &known, edit, view)?;
     let uid = stored.main().plain("UID").unwrap_or_default();
     let answer =
-        if view.version >= Version::V16_0 { vec![Element::text(c::UID, show::short_uid(&uid))] } else { Vec::new() };
+        // K: N11
+        if view.version >= Version::V16_0 || view.manner.calendar.always_uid {
+            vec![Element::text(c::UID, show::uid_for(&uid, view))]
+        } else {
+            Vec::new()
+        };
     Ok(Applied { facts: facts::of(&stored, view), content: Some(stored.root.to_string()), changed: true, answer })
 }
 
@@ -241,7 +250,12 @@ fn change_all(stored: &mut Stored, seen: &Seen<'_>, edit: &Edit<'_>, view: &View
         // What begins anew begins with what was shown.
         (Repeat::Never, _) => change.changed |= told != old,
         (Repeat::By(pattern), _) => {
-            let made = pattern.to_rule(change.span.start.local, |at| change.clock.hear_until(at, &change.span.start));
+            let mut made =
+                pattern.to_rule(change.span.start.local, |at| change.clock.hear_until(at, &change.span.start));
+            // An end that the device was not told of is not taken away.
+            if pattern.until.is_none() && pattern.occurrences.is_none() {
+                made.until = series.as_ref().and_then(|series| untold_end(series, view));
+            }
             change.span.start.local = on_pattern(&made, &change.span, view);
             change.changed |= change.span != old;
             rule = Some(made);
@@ -388,8 +402,10 @@ fn fields_seen(
         event.set_text("SUMMARY", subject);
     }
     merge_place(event, &sent, said, ghosting, view);
-    if let Some(busy) = sent.of(c::BUSY_STATUS, number).change() {
-        set_busy_status(event, busy.and_then(|busy| busy.parse().ok()).unwrap_or(2));
+    let busy = sent.of(c::BUSY_STATUS, number);
+    let busy = busy.change().map(|busy| busy.and_then(|busy| busy.parse().ok()).unwrap_or(2));
+    if let Some(status) = busy {
+        set_busy_status(event, status);
     }
     if let Some(class) = sent.of(c::SENSITIVITY, number).change() {
         set_sensitivity(event, class.and_then(|class| class.parse().ok()).unwrap_or(0));
@@ -398,6 +414,9 @@ fn fields_seen(
         alarm::set(event, stored, span, &view.owner.zone, minutes.and_then(|minutes| minutes.parse().ok()));
     }
     merge_people(event, &sent, said, ghosting, view)?;
+    if view.manner.calendar.free_means_accepted && matches!(busy, Some(0 | 2)) && people::accept(event, view.owner) {
+        set_busy_status(event, 2);
+    }
     component::apply_categories(event, &sent, c::CATEGORIES, c::CATEGORY);
     if let Some(disallow) = sent.of_kept(c::DISALLOW_NEW_TIME_PROPOSAL, number).change() {
         set_flag(event, show::X_DISALLOW_COUNTER, disallow == Some("1"));
@@ -444,11 +463,12 @@ fn merge_people(
         }
     }
     let (new, old) = (said.sent.child(c::ATTENDEES), said.shown.child(c::ATTENDEES));
-    if new != old && (new.is_some() || !ghosting.keeps(c::ATTENDEES)) {
+    let heard = !view.manner.calendar.attendees_hidden;
+    if heard && new != old && (new.is_some() || !ghosting.keeps(c::ATTENDEES)) {
         people::merge(event, new, old, view)?;
     }
     let guests = event.line("ATTENDEE").is_some();
-    if guests && event.line("ORGANIZER").is_none() && new != old {
+    if heard && guests && event.line("ORGANIZER").is_none() && new != old {
         let owner = view.owner.addresses.first().map_or("", String::as_str);
         people::set_organizer(event, &view.owner.name, owner, view.owner);
     }
@@ -456,7 +476,9 @@ fn merge_people(
     if let Some(Some(status)) = sent.of_kept(c::MEETING_STATUS, number).change() {
         set_cancelled(event, status.parse::<u8>().is_ok_and(|status| status & 4 != 0));
     }
-    if let Some(wanted) = sent.of_kept(c::RESPONSE_REQUESTED, |text| Some(text.trim().to_owned())).change() {
+    // Who is not told of the guests does not ask them for an answer either.
+    let asked = sent.of_kept(c::RESPONSE_REQUESTED, |text| Some(text.trim().to_owned()));
+    if let Some(wanted) = asked.change().filter(|_| heard) {
         set_response_requested(event, wanted == Some("1"));
     }
     Ok(())
@@ -535,4 +557,11 @@ fn set_response_requested(event: &mut Component, wanted: bool) {
     if show::response_requested(event) != wanted {
         event.set(Line::new(show::X_RESPONSE_REQUESTED, if wanted { "TRUE" } else { "FALSE" }));
     }
+}
+
+/// The end of a series that the device was not told of.
+fn untold_end(series: &Series, view: &View<'_>) -> Option<crate::recurrence::Until> {
+    let zone = &series.clock.zone;
+    let until = series.set.rule()?.until?;
+    show::is_too_late(super::stored::instant(zone, until.on_clock(zone)), view).then_some(until)
 }

@@ -84,8 +84,8 @@ impl<'a> Meeting<'a> {
         }
     }
 
-    /// OrganizerName and OrganizerEmail; always there, because a device takes an event without for somebody else's
-    /// (K: G34, I27).
+    /// OrganizerName and OrganizerEmail: the owner's where nobody is named. A device takes a meeting without for somebody
+    /// else's, and some take every event so (K: G34, I27, A25).
     pub(super) fn organizer(&self, owner: &Owner) -> [Option<Element>; 2] {
         let (name, address) = match &self.organizer {
             Some((name, address)) => (name.as_str(), address.as_str()),
@@ -177,6 +177,24 @@ pub(super) fn set_organizer(event: &mut Component, name: &str, address: &str, ow
         line.set_param("CN", Some(name));
     }
     event.set(line);
+}
+
+/// Writes down that the owner accepts somebody else's invitation; `false` for what is none.
+pub(super) fn accept(event: &mut Component, owner: &Owner) -> bool {
+    if Meeting::of(event, owner).own {
+        return false;
+    }
+    let mine = event.entries.iter_mut().find_map(|entry| match entry {
+        Entry::Line(line) if line.name == "ATTENDEE" => {
+            address(line).is_some_and(|address| owner.is(&address)).then_some(line)
+        }
+        Entry::Line(_) | Entry::Component(_) => None,
+    });
+    let invited = mine.is_some();
+    if let Some(line) = mine.filter(|line| partstat(line) != 3) {
+        line.set_param("PARTSTAT", partstat_name(3));
+    }
+    invited
 }
 
 /// One attendee that a device sent.

@@ -4,6 +4,7 @@ use easel_protocol::{Version, compact};
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c, contacts};
 use easel_wbxml::{Element, Tag};
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,7 @@ use super::people::Meeting;
 use super::stored::{Span, Stored, When};
 use super::{alarm, place};
 use crate::lines::Component;
+use crate::manner::{TzBlob, UidForm};
 use crate::recurrence::{CALENDAR, Cover, Pattern, anchor};
 use crate::said::text_element;
 use crate::text_body::Legacy;
@@ -101,7 +103,10 @@ pub(super) fn event(stored: &Stored, view: &View<'_>, from: Option<Date>) -> Res
         told.start.local = by.as_ref().map_or(told.start.local, Told::start);
         elements.push(pattern(series, by.as_ref(), view)?.to_element(&CALENDAR, view.version, compact));
     }
-    elements.extend(clock.blob.as_deref().map(|blob| Element::text(c::TIMEZONE, blob)));
+    // K: A28
+    let needs_zone = series.is_some() || told.start.is_date();
+    let blob = clock.blob.as_deref().filter(|_| needs_zone || view.manner.calendar.tz_blob != TzBlob::Needed);
+    elements.extend(blob.map(|blob| Element::text(c::TIMEZONE, blob)));
     let start = clock.say(told.start.local);
     let end = if told.start.is_date() { clock.say(told.end_local()) } else { super::stored::later(start, told.length) };
     elements.extend(own(stored, main, &span, [start, end], view)?);
@@ -126,7 +131,12 @@ fn pattern(series: &Series, told: Option<&Told>, view: &View<'_>) -> Result<Patt
         None => return Err(unknown),
     };
     let (first, clock) = (told.map_or(series.span.start.local, Told::start), &series.clock);
-    Ok(rule.to_pattern(first, &clock.zone, view.version, |at| clock.say(at))?)
+    let mut pattern = rule.to_pattern(first, &clock.zone, view.version, |at| clock.say(at))?;
+    // The end of a cover is the end of what it covers.
+    if !matches!(told, Some(Told::Cover(_))) {
+        pattern.until = pattern.until.filter(|until| !is_too_late(*until, view));
+    }
+    Ok(pattern)
 }
 
 /// The day that the stretch began with which a device sends back, where it is told of a series by stretches: the day
@@ -148,6 +158,11 @@ pub(super) fn stretch_of(stored: &Stored, data: &Element, view: &View<'_>) -> Op
             (_, Err(_)) => false,
         }
     })
+}
+
+/// Whether the end of a series is behind what a device can hold (K: A27).
+pub(super) fn is_too_late(until: Timestamp, view: &View<'_>) -> bool {
+    view.manner.calendar.until_max.is_some_and(|most| TimeZone::UTC.to_datetime(until).year() > most)
 }
 
 fn sorted(mut elements: Vec<Element>) -> Vec<Element> {
@@ -174,17 +189,22 @@ fn own(
         Element::number(c::SENSITIVITY, sensitivity(event)),
         Element::number(c::MEETING_STATUS, meeting.status()),
     ];
-    elements.extend(meeting.organizer(view.owner).into_iter().flatten());
+    let manner = view.manner.calendar;
+    if manner.organizer_always || meeting.is_meeting() || meeting.organizer.is_some() {
+        elements.extend(meeting.organizer(view.owner).into_iter().flatten());
+    }
     elements.extend(event.plain("SUMMARY").and_then(|text| text_element(c::SUBJECT, &text)));
-    elements.extend(event.plain("UID").and_then(|uid| text_element(c::UID, &short_uid(&uid))));
+    let uid = event.plain("UID").and_then(|uid| text_element(c::UID, &uid_for(&uid, view)));
+    elements.extend(uid.or_else(|| manner.always_uid.then(|| Element::new(c::UID))));
     elements.extend(if view.version >= Version::V16_0 {
         place::element(event)
     } else {
         text_element(c::LOCATION, &place::text(event))
     });
     let reminder = alarm::reminder(stored, event, span, &view.owner.zone);
-    elements.extend(reminder.map(|minutes| Element::number(c::REMINDER, minutes)));
-    elements.extend(meeting.element(view));
+    let reminder = reminder.map(|minutes| Element::number(c::REMINDER, minutes));
+    elements.extend(reminder.or_else(|| manner.reminder_explicit.then(|| Element::new(c::REMINDER))));
+    elements.extend(meeting.element(view).filter(|_| !manner.attendees_hidden));
     elements.extend(component::categories_element(event, c::CATEGORIES, c::CATEGORY));
     if view.version >= Version::V14_0 {
         elements.push(Element::boolean(c::RESPONSE_REQUESTED, response_requested(event)));
@@ -270,6 +290,14 @@ fn external_link(event: &Component) -> Option<String> {
     let known = [X_EXTERNAL_LINK, X_TEAMS_LINK, "CONFERENCE", X_GOOGLE_CONFERENCE];
     let links = known.into_iter().filter_map(|name| event.plain(name));
     links.map(|link| link.trim().to_owned()).find(|link| link.starts_with("http"))
+}
+
+/// UID as a device wants it: one that is a GlobalObjId in capitals, where that is the manner (K: I04).
+pub(super) fn uid_for(uid: &str, view: &View<'_>) -> String {
+    if view.manner.calendar.uid_form == UidForm::HexUpper && super::meeting::is_global_obj_id(uid) {
+        return uid.to_ascii_uppercase();
+    }
+    short_uid(uid)
 }
 
 /// A UID that no device could hold is told by its hash.

@@ -133,7 +133,8 @@ pub(super) fn changed(
     let was_all_day = current.start.is_date();
     let all_day = boolean(data, c::ALL_DAY_EVENT, "AllDayEvent")?.unwrap_or(was_all_day);
     let zone = SentZone::read(data);
-    let known = SentZone::read(shown).map(|zone| zone.rules);
+    // Where no zone is told, the device still is to have the one of the event.
+    let known = SentZone::read(shown).map(|zone| zone.rules).or_else(|| clock.rules());
     let new_zone = zone.as_ref().filter(|zone| Some(zone.rules) != known && !all_day);
     if start.is_none() && end.is_none() && all_day == was_all_day && new_zone.is_none() {
         return Ok(Change { span: current.clone(), clock, changed: false });

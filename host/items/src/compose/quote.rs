@@ -21,7 +21,7 @@ pub(super) struct Quoted {
 
 /// The device's texts with the original below: text below text, HTML below HTML.
 pub(super) fn bodies(mime: &[u8], tree: &Tree, original: &Original<'_>) -> Result<Quoted, ComposeError> {
-    let mail = Mail { index: original.index, raw: original.raw };
+    let mail = Mail { index: original.index, raw: original.raw, draft: false };
     let quoted = |form| {
         let prefix = mail.form(form, Some(QUOTED_BYTES_MAX)).map_err(ComposeError::Original)?;
         Ok(match form {

@@ -200,7 +200,7 @@ fn a_reply_quotes_the_original_below_text_and_html() {
     let out = reply(html.as_bytes(), &original, false, &sending(&owner)).unwrap();
     check(&out);
     let made = index(&out.submit, arrival()).index;
-    let shown = crate::email::Mail { index: &made, raw: &out.submit };
+    let shown = crate::email::Mail { index: &made, raw: &out.submit, draft: false };
     let page = crate::body::Source::form(&shown, crate::body::Form::Html, None).unwrap().text;
     assert!(page.starts_with("<html><body><p>Merci</p>\r\n<hr>") && page.contains("<p>Bonjour Ann,</p>"), "{page}");
     assert_eq!(page.matches("</body>").count(), 1);

@@ -1,6 +1,7 @@
 //! Birthdays and anniversaries: days without a time.
 //!
-//! MS-ASCNTC 2.2.2.4 "Birthday" is a dateTime of which only the day counts. Going out it is midnight UTC. Coming in,
+//! MS-ASCNTC 2.2.2.4 "Birthday" is a dateTime of which only the day counts. Going out it is midnight UTC, or another
+//! hour of the day for devices that would else show the day before or after. Coming in,
 //! phones send a bare date, midnight of their own zone, or some hour of the day in UTC; one reading serves them all.
 
 use easel_protocol::{parse_date_time, punctuated};
@@ -9,14 +10,25 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::lines::Line;
+use crate::manner::Birthday;
 
 /// The day of a BDAY or ANNIVERSARY line as the element writes it; `None` for one without a year and for free text.
-pub(crate) fn element_text(line: &Line) -> Option<String> {
+pub(crate) fn element_text(line: &Line, birthday: Birthday, zone: &TimeZone) -> Option<String> {
     if line.has_param("VALUE", "text") || line.param("X-APPLE-OMIT-YEAR").is_some() {
         return None;
     }
     let date = day(line.value.trim())?;
-    date.to_zoned(TimeZone::UTC).ok().map(|at| punctuated(at.timestamp()))
+    let at_hour = |hour| date.at(hour, 0, 0, 0).to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    let at = match birthday {
+        Birthday::DateOnly => return Some(date.to_string()),
+        Birthday::Utc00 => at_hour(0),
+        Birthday::Utc08 => at_hour(8),
+        Birthday::Utc11 => at_hour(11),
+        Birthday::Utc12 => at_hour(12),
+        Birthday::UserZone00 => date.to_zoned(zone.clone()).ok().map(|at| at.timestamp()),
+        Birthday::AsIs => line.value.trim().parse::<Timestamp>().ok().or_else(|| at_hour(0)),
+    };
+    at.map(punctuated)
 }
 
 /// The leading date of `1980-03-01`, `19800301` or either with a time. The date is meant, whatever the time.
@@ -102,7 +114,8 @@ mod tests {
 
     #[test]
     fn only_a_whole_date_goes_out() {
-        let out = |value: &str| element_text(&Line::new("BDAY", value));
+        let own = |line: &Line| element_text(line, Birthday::default(), &TimeZone::UTC);
+        let out = |value: &str| own(&Line::new("BDAY", value));
         for value in ["1980-03-01", "19800301", "1980-03-01T00:00:00Z", "1980-03-01T23:00:00+01:00", "19800301T1200"] {
             assert_eq!(out(value).as_deref(), Some("1980-03-01T00:00:00.000Z"), "{value}");
         }
@@ -110,7 +123,30 @@ mod tests {
         {
             assert_eq!(out(value), None, "{value}");
         }
-        assert_eq!(element_text(&Line::new("BDAY", "1604-03-01").with("X-APPLE-OMIT-YEAR", "1604")), None);
-        assert_eq!(element_text(&Line::new("BDAY", "1980-03-01").with("VALUE", "text")), None);
+        assert_eq!(own(&Line::new("BDAY", "1604-03-01").with("X-APPLE-OMIT-YEAR", "1604")), None);
+        assert_eq!(own(&Line::new("BDAY", "1980-03-01").with("VALUE", "text")), None);
+    }
+
+    #[test]
+    fn whatever_the_hour_a_birthday_that_comes_back_as_it_went_is_the_same_day() {
+        for zone in ["Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland", "UTC"] {
+            let zone = TimeZone::get(zone).unwrap();
+            let line = Line::new("BDAY", "1980-03-01");
+            for (birthday, hour) in [(Birthday::Utc00, 0), (Birthday::Utc08, 8), (Birthday::Utc11, 11)] {
+                let told = element_text(&line, birthday, &zone).unwrap();
+                assert_eq!(told, format!("1980-03-01T{hour:02}:00:00.000Z"));
+            }
+            for birthday in [Birthday::Utc00, Birthday::Utc08, Birthday::UserZone00, Birthday::DateOnly] {
+                let told = element_text(&line, birthday, &zone).unwrap();
+                assert_eq!(canonical(&told, &zone).unwrap(), "1980-03-01T00:00:00.000Z", "{birthday:?} {told}");
+            }
+        }
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let told = |value, birthday| element_text(&Line::new("BDAY", value), birthday, &berlin).unwrap();
+        assert_eq!(told("1980-03-01", Birthday::UserZone00), "1980-02-29T23:00:00.000Z");
+        assert_eq!(told("1980-03-01", Birthday::DateOnly), "1980-03-01");
+        assert_eq!(told("1980-03-01", Birthday::Utc12), "1980-03-01T12:00:00.000Z");
+        assert_eq!(told("1980-03-01T23:30:00+01:00", Birthday::AsIs), "1980-03-01T22:30:00.000Z");
+        assert_eq!(told("1980-03-01", Birthday::AsIs), "1980-03-01T00:00:00.000Z");
     }
 }

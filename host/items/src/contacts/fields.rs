@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 use easel_wbxml::{Element, Tag};
+use jiff::tz::TimeZone;
 
 use super::card::{self, Place, find, line_at, line_at_mut, remove_all, set_part, set_text};
 use super::slots::{self, Family};
@@ -126,17 +127,21 @@ const ADDRESSES: [Address; 3] = [
 const STREET: usize = 2;
 const ADDRESS_PARTS: usize = 7;
 
-/// Everything but body and photo: both pages in the order of their tokens, the lists last (K: N04).
-pub(crate) fn shown(card: &Component) -> Vec<Element> {
+/// Everything but body and photo: both pages in the order of their tokens, the lists last (K: N04). Without a view, in
+/// the host's own manner.
+pub(crate) fn shown(card: &Component, view: Option<&View<'_>>) -> Vec<Element> {
     let labels = card::labels(card);
-    let mut found: Vec<(Tag, String)> = names::read(card, &labels);
+    let manner = view.map(|view| view.manner.contact).unwrap_or_default();
+    let zone = view.map_or(TimeZone::UTC, |view| view.owner.zone.clone());
+    let mut found: Vec<(Tag, String)> = names::read(card, &labels, manner.file_as);
     for text in &TEXTS {
         if let Some(at) = find(card, &labels, text.places) {
             found.push((text.tag, line_at(card, at).plain()));
         }
     }
     for (tag, places) in [(c::BIRTHDAY, BIRTHDAY), (c::ANNIVERSARY, ANNIVERSARY)] {
-        let day = find(card, &labels, places).and_then(|at| dates::element_text(line_at(card, at)));
+        let day =
+            find(card, &labels, places).and_then(|at| dates::element_text(line_at(card, at), manner.birthday, &zone));
         found.extend(day.map(|day| (tag, day)));
     }
     if let Some(line) = card.line("ORG") {
@@ -162,7 +167,7 @@ pub(crate) fn shown(card: &Component) -> Vec<Element> {
 
 /// Merges what a device sent.
 pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, unseen: &[Tag], view: &View<'_>) {
-    names::apply(card, sent);
+    names::apply(card, sent, view.manner.contact.file_as);
     let form = card::form(card);
     for text in &TEXTS {
         let new = text.new[usize::from(form == card::Form::V4)];

@@ -38,7 +38,7 @@ pub struct GalFields {
 /// Reads a card for the global address list.
 pub fn gal_fields(content: &str) -> Result<GalFields, ItemError> {
     let card = card::read(content)?;
-    let shown: Vec<Element> = fields::shown(&card);
+    let shown: Vec<Element> = fields::shown(&card, None);
     let text = |tag: Tag| text_of(&shown, tag);
     let email = text(c::EMAIL1_ADDRESS);
     let alias = [text(c::ALIAS), text(c2::NICK_NAME)].into_iter().find(|alias| !alias.is_empty());

@@ -12,6 +12,7 @@ use super::card::{find, labels, line_at, part, set_part, set_text};
 use super::fields::FILE_AS;
 use super::slots::{self, Family};
 use crate::lines::{Component, Line, escape};
+use crate::manner::FileAs;
 use crate::said::{Said, Sent, clean};
 
 /// The parts of N, in its order. RFC 6350 6.2.2.
@@ -23,15 +24,15 @@ const NAMELESS: &str = "?";
 type Parts = [String; 5];
 
 /// The parts of the name and FileAs.
-pub(crate) fn read(card: &Component, labels: &HashMap<String, String>) -> Vec<(Tag, String)> {
+pub(crate) fn read(card: &Component, labels: &HashMap<String, String>, order: FileAs) -> Vec<(Tag, String)> {
     let parts = parts(card);
-    let mut found = vec![(c::FILE_AS, file_as(card, &parts, labels))];
+    let mut found = vec![(c::FILE_AS, file_as(card, &parts, labels, order))];
     found.extend(PARTS.into_iter().zip(parts));
     found
 }
 
 /// Merges the parts of the name and FileAs.
-pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>) {
+pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, order: FileAs) {
     let before = parts(card);
     let shown_as = shown_name(card);
     let mut after = before.clone();
@@ -55,7 +56,7 @@ pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>) {
         Said::Set(text) => {
             // The name it would be filed under anyway is not written down.
             set_text(card, FILE_AS, FILE_AS[0], None);
-            if file_as(card, &after, &labels(card)) != text {
+            if file_as(card, &after, &labels(card), order) != text {
                 set_text(card, FILE_AS, FILE_AS[0], Some(&text));
             }
         }
@@ -126,14 +127,23 @@ fn substitute(card: &Component) -> Option<String> {
     all.find(|text| !text.trim().is_empty())
 }
 
-/// `Last, First Middle`, or what the card says itself.
-fn file_as(card: &Component, parts: &Parts, labels: &HashMap<String, String>) -> String {
-    if let Some(at) = find(card, labels, FILE_AS) {
-        return line_at(card, at).plain();
+/// `Last, First Middle`, or what the card says itself; in another order if a device wants it (K: W08).
+fn file_as(card: &Component, parts: &Parts, labels: &HashMap<String, String>, order: FileAs) -> String {
+    match (order, find(card, labels, FILE_AS)) {
+        (FileAs::AsIs, Some(at)) => return line_at(card, at).plain(),
+        (FileAs::Company, _) => {
+            let company = card.line("ORG").map(|line| part(line, 0)).filter(|company| !company.trim().is_empty());
+            if let Some(company) = company {
+                return company;
+            }
+        }
+        (FileAs::AsIs | FileAs::LastFirst | FileAs::FirstLast, _) => {}
     }
     let [family, given, additional, ..] = parts;
     let given = [given, additional].into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ");
-    let filed = [family.clone(), given].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let (names, between) =
+        if order == FileAs::FirstLast { ([given, family.clone()], " ") } else { ([family.clone(), given], ", ") };
+    let filed = names.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(between);
     let shown = || card.plain("FN").filter(|name| !name.trim().is_empty());
     let filed = Some(filed).filter(|name| !name.is_empty());
     filed.or_else(shown).or_else(|| substitute(card)).unwrap_or_else(|| NAMELESS.to_owned())

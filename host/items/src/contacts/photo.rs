@@ -17,7 +17,8 @@ use image::{DynamicImage, ImageReader, Limits};
 
 use super::card::{Form, form};
 use crate::lines::{Component, Line};
-use crate::{Edit, ItemError};
+use crate::manner::Picture;
+use crate::{Edit, ItemError, View};
 
 /// Characters of base64 in a Picture.
 pub(crate) const BASE64_MAX: usize = 48 * 1024;
@@ -41,10 +42,18 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The element; none without a photo that can be sent.
-pub(crate) fn element(card: &Component) -> Option<Element> {
+pub(crate) fn element(card: &Component, view: &View<'_>) -> Option<Element> {
     let (_, bytes) = stored(card)?;
-    let sent = fitting(bytes)?;
+    let sent = fitting(bytes, bytes_max(view))?;
     Some(Element::text(PICTURE, LENIENT.encode(sent)))
+}
+
+/// The most bytes that the device takes.
+fn bytes_max(view: &View<'_>) -> usize {
+    match view.manner.contact.photo_max {
+        0 => BYTES_MAX,
+        most => most as usize,
+    }
 }
 
 /// Type and bytes of the photo a card holds, unscaled.
@@ -85,12 +94,12 @@ fn mime(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The photo as it is where it fits and phones know its kind, else a smaller JPEG of it.
-pub(crate) fn fitting(bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn fitting(bytes: Vec<u8>, most: usize) -> Option<Vec<u8>> {
     let known = matches!(mime(&bytes), Some("image/jpeg" | "image/png" | "image/gif" | "image/bmp"));
-    if known && bytes.len() <= BYTES_MAX { Some(bytes) } else { scaled(&bytes) }
+    if known && bytes.len() <= most { Some(bytes) } else { scaled(&bytes, most) }
 }
 
-fn scaled(bytes: &[u8]) -> Option<Vec<u8>> {
+fn scaled(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(EDGE_MAX);
@@ -106,27 +115,40 @@ fn scaled(bytes: &[u8]) -> Option<Vec<u8>> {
         let step = if fits { opaque.clone() } else { opaque.resize(*edge, *edge, FilterType::Triangle) };
         let mut jpeg = Vec::new();
         step.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, *quality)).ok()?;
-        (jpeg.len() <= BYTES_MAX).then_some(jpeg)
+        (jpeg.len() <= most).then_some(jpeg)
     })
 }
 
-/// Merges the Picture a device sent: absent keeps, empty removes, the one it was shown says nothing.
-pub(crate) fn apply(card: &mut Component, edit: &Edit<'_>, known: Option<&Component>) -> Result<(), ItemError> {
+/// Merges the Picture a device sent: absent keeps (K: I07), empty removes, unless the device means nothing by it (K: I08);
+/// the one it was shown says nothing.
+pub(crate) fn apply(
+    card: &mut Component,
+    edit: &Edit<'_>,
+    known: Option<&Component>,
+    view: &View<'_>,
+) -> Result<(), ItemError> {
     let Some(sent) = edit.data.child(PICTURE) else { return Ok(()) };
     let text: String = sent.value().split_ascii_whitespace().collect();
     if text.is_empty() {
-        // A photo that was never shown, because it lies elsewhere or is broken, is not removed by this.
-        if known.and_then(element).is_some() {
+        let meant = match view.manner.contact.picture {
+            // A photo that was never shown, because it lies elsewhere or is broken, is not removed by this.
+            Picture::Normal => known.and_then(|known| element(known, view)).is_some(),
+            Picture::EmptyKeeps => false,
+            Picture::EmptyDeletes => true,
+        };
+        if meant {
             card.remove("PHOTO");
         }
         return Ok(());
     }
     let rule = |reason| ItemError::Rule { element: "Picture", reason };
-    if text.len() > BASE64_MAX {
+    // A device that takes larger photos may send back what it was shown.
+    let most = bytes_max(view).max(BYTES_MAX);
+    if text.len() > most.div_ceil(3) * 4 {
         return Err(rule("longer than 48 KB of base64"));
     }
-    let bytes = decode(&text, BYTES_MAX).ok_or_else(|| rule("not base64"))?;
-    let shown = known.and_then(stored).and_then(|(_, bytes)| fitting(bytes));
+    let bytes = decode(&text, most.div_ceil(3) * 3).ok_or_else(|| rule("not base64"))?;
+    let shown = known.and_then(stored).and_then(|(_, bytes)| fitting(bytes, bytes_max(view)));
     if shown.as_ref() != Some(&bytes) {
         let line = new_line(&bytes, form(card));
         card.remove("PHOTO");
@@ -150,7 +172,10 @@ fn new_line(bytes: &[u8], form: Form) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use easel_protocol::{Class, Version};
+
     use super::*;
+    use crate::desk::Desk;
 
     fn noise(edge: u32) -> Vec<u8> {
         let mut state = 7_u32;
@@ -163,6 +188,10 @@ mod tests {
         let mut bytes = Cursor::new(Vec::new());
         DynamicImage::ImageRgb8(image).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
         bytes.into_inner()
+    }
+
+    fn shown(card: &Component) -> Option<Element> {
+        element(card, &Desk::new(Class::Contacts, Version::V14_1).view())
     }
 
     fn card(photo: Line) -> Component {
@@ -181,14 +210,14 @@ mod tests {
         ] {
             let card = card(line);
             assert_eq!(stored(&card).unwrap(), ("image/png".to_owned(), bytes.clone()));
-            assert_eq!(element(&card).unwrap().value(), LENIENT.encode(&bytes));
+            assert_eq!(shown(&card).unwrap().value(), LENIENT.encode(&bytes));
         }
     }
 
     #[test]
     fn a_larger_photo_goes_out_as_a_jpeg_that_fits() {
         let card = card(new_line(&noise(700), Form::V4));
-        let text = element(&card).unwrap().value().into_owned();
+        let text = shown(&card).unwrap().value().into_owned();
         assert!(text.len() <= BASE64_MAX, "{}", text.len());
         assert!(LENIENT.decode(text).unwrap().starts_with(&[0xFF, 0xD8, 0xFF]));
     }
@@ -198,9 +227,9 @@ mod tests {
         let mut bytes = noise(4);
         bytes.resize(BYTES_MAX, 0);
         assert_eq!(LENIENT.encode(&bytes).len(), BASE64_MAX);
-        assert_eq!(fitting(bytes.clone()).as_ref(), Some(&bytes));
+        assert_eq!(fitting(bytes.clone(), BYTES_MAX).as_ref(), Some(&bytes));
         bytes.push(0);
-        assert!(fitting(bytes).is_some_and(|small| small.starts_with(&[0xFF, 0xD8])));
+        assert!(fitting(bytes, BYTES_MAX).is_some_and(|small| small.starts_with(&[0xFF, 0xD8])));
     }
 
     #[test]
@@ -215,10 +244,10 @@ mod tests {
         let mut bomb = noise(2);
         bomb.splice(16..24, [0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
         bomb.resize(BYTES_MAX + 1, 0);
-        assert_eq!(fitting(bomb), None);
+        assert_eq!(fitting(bomb, BYTES_MAX), None);
         let mut torn = noise(300);
         torn.truncate(BYTES_MAX + 100);
-        assert_eq!(fitting(torn), None);
+        assert_eq!(fitting(torn, BYTES_MAX), None);
         assert_eq!(decode(&"A".repeat(STORED_MAX * 2), STORED_MAX), None);
     }
 }

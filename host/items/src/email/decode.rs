@@ -206,8 +206,18 @@ pub(super) fn text(raw: &dyn Raw, part: &Part, enough: Option<usize>) -> Result<
     // Two bytes of UTF-16 can become one of UTF-8; no other charset shrinks as much.
     let factor = if matches!(named, Charset::Known(encoding) if encoding == UTF_8) { 1 } else { 2 };
     let (bytes, whole) = bytes(raw, part, enough.map(|enough| enough.saturating_mul(factor).saturating_add(8)))?;
-    let named = if matches!(named, Charset::Unknown) && part.is_html() {
-        charset(crate::body::charset_within(&bytes).as_deref())
+    let text = in_charset(&bytes, named, part.is_html(), whole);
+    Ok((if part.flowed { unflow(&text, part.delsp) } else { text }, whole))
+}
+
+/// Decoded bytes as text, by the charset that their header names.
+pub(super) fn text_of(bytes: &[u8], label: Option<&str>, is_html: bool) -> String {
+    in_charset(bytes, charset(label), is_html, true)
+}
+
+fn in_charset(bytes: &[u8], named: Charset, is_html: bool, whole: bool) -> String {
+    let named = if matches!(named, Charset::Unknown) && is_html {
+        charset(crate::body::charset_within(bytes).as_deref())
     } else {
         named
     };
@@ -215,16 +225,16 @@ pub(super) fn text(raw: &dyn Raw, part: &Part, enough: Option<usize>) -> Result<
         Charset::Known(encoding) => {
             let mut decoder = encoding.new_decoder();
             let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len()));
-            let _ = decoder.decode_to_string(&bytes, &mut text, whole);
+            let _ = decoder.decode_to_string(bytes, &mut text, whole);
             text
         }
-        Charset::Other(decode) => decode(&bytes),
-        Charset::Unknown => guess(&bytes),
+        Charset::Other(decode) => decode(bytes),
+        Charset::Unknown => guess(bytes),
     };
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }
-    Ok((if part.flowed { unflow(&text, part.delsp) } else { text }, whole))
+    text
 }
 
 #[derive(Clone, Copy)]

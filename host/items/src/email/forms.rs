@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::index::{Index, Part};
 use super::{Raw, decode, mime};
-use crate::ItemError;
 use crate::body::{self, Form, Mime, Prefix, Source, clean, html_to_text, text_to_html, without_charset};
+use crate::manner::MailManner;
+use crate::{ItemError, View};
 
 /// How much HTML is read first for each byte of text that is wanted.
 const HTML_FOR_TEXT: usize = 8;
@@ -23,6 +24,8 @@ pub struct Mail<'a> {
     pub index: &'a Index,
     /// Its bytes.
     pub raw: &'a dyn Raw,
+    /// Whether it is a draft.
+    pub draft: bool,
 }
 
 impl std::fmt::Debug for Mail<'_> {
@@ -43,14 +46,25 @@ impl Source for Mail<'_> {
         }
     }
 
+    fn manner(&self, view: &View<'_>) -> MailManner {
+        view.manner.mail
+    }
+
+    fn goes_whole(&self, manner: &MailManner) -> bool {
+        (manner.smime_whole && self.index.class.is_smime()) || (manner.drafts_whole && self.draft)
+    }
+
     fn mime(&self, support: u8) -> Option<Mime> {
         let only = self.index.class.is_smime();
         let wanted = support == 2 || (support == 1 && only);
         (wanted && self.index.size <= MIME_BYTES_MAX).then_some(Mime { size: self.index.size, only })
     }
 
-    fn mime_data(&self) -> Result<Vec<u8>, ItemError> {
+    fn mime_data(&self, manner: &MailManner) -> Result<Vec<u8>, ItemError> {
         let raw = self.raw.read(0..self.index.size).map_err(Arc::new)?;
+        if manner.mime_8bit {
+            return Ok(mime::eight_bit(&raw));
+        }
         Ok(if self.index.clean { raw } else { mime::for_string(&raw) })
     }
 }

@@ -12,6 +12,7 @@ use mail_builder::headers::Header as _;
 
 use super::decode::Decoder;
 use super::header::{self, Field, fields};
+use super::index::Disposition;
 use super::structure::{Holds, Node, Tree, walk};
 
 /// The longest line a mail server must take, without CRLF.
@@ -46,6 +47,35 @@ pub(crate) struct Replaced {
 /// Whether a message can stand in a string as it is.
 pub(super) fn is_clean(raw: &[u8]) -> bool {
     crate::body::is_clean(raw) && std::str::from_utf8(raw).is_ok()
+}
+
+/// The message with its text parts as 8bit UTF-8, for who decodes no transfer encoding (K: O03). Attached text and what is
+/// signed stay as they are.
+pub(super) fn eight_bit(raw: &[u8]) -> Vec<u8> {
+    let tree = walk(raw);
+    let mut out = Vec::with_capacity(raw.len() + raw.len() / 16);
+    let replace = |number: usize| {
+        let node = &tree.nodes[number];
+        let is_text = node.holds == Holds::Leaf && node.content.media.0 == "text";
+        if !is_text || node.content.disposition == Some(Disposition::Attachment) {
+            return None;
+        }
+        let is_html = node.content.is("text", "html");
+        let bytes = Decoder::all(node.content.transfer, &raw[node.body.clone()]);
+        let text = super::decode::text_of(&bytes, node.content.parameter("charset"), is_html);
+        let mut kind = format!("text/{}; charset=utf-8", node.content.media.1);
+        for name in ["format", "delsp", "method", "name"] {
+            let value = node.content.parameter(name).filter(|value| value.is_ascii() && !value.contains(['"', '\\']));
+            if let Some(value) = value {
+                kind.push_str(&format!("; {name}=\"{value}\""));
+            }
+        }
+        let text = if is_html { crate::body::without_charset(&text) } else { text.into() };
+        let body = crate::body::clean(&text).into_owned().into_bytes();
+        Some(Replaced { content_type: Some(kind), transfer: "8bit", body })
+    };
+    Rewrite { raw, tree: &tree, goes: Goes::Wire, replace: &replace }.part(0, &mut out);
+    out
 }
 
 fn fits_server(bytes: &[u8]) -> bool {

@@ -12,9 +12,10 @@ use super::addresses::{joined, names, written};
 use super::class::{CALENDAR_BYTES_MAX, MessageClass};
 use super::conversation::{conversation_index, thread_topic};
 use super::flag;
-use super::index::{Index, Part};
+use super::index::{Index, Mailbox, Part};
 use super::{Mail, Raw, decode};
 use crate::body::{self, Form, Source as _, one_line};
+use crate::manner::MailManner;
 use crate::{BodyType, ItemError, View};
 
 /// Characters of To, Cc and From. MS-ASEMAIL 2.2.2.80 "To".
@@ -30,10 +31,10 @@ pub fn properties(
     raw: &dyn Raw,
     view: &View<'_>,
 ) -> Result<Vec<Element>, ItemError> {
-    let mail = Mail { index, raw };
-    let mut out = envelope(index, record);
+    let mail = Mail { index, raw, draft: record.draft };
+    let mut out = envelope(index, record, &view.manner.mail);
     let body = bodies(&mail, view)?;
-    out.extend(attachments(id, index, &body, view.version));
+    out.extend(attachments(id, index, &body, view));
     let native = Element::number(airsyncbase::NATIVE_BODY_TYPE, if mail.native() == Form::Html { 2 } else { 1 });
     out.extend(body);
     out.push(Element::text(email::MESSAGE_CLASS, index.class.name()));
@@ -85,13 +86,16 @@ pub fn changed(groups: Groups, record: &MailRecord, view: &View<'_>) -> Vec<Elem
     out
 }
 
-fn envelope(index: &Index, record: &MailRecord) -> Vec<Element> {
+fn envelope(index: &Index, record: &MailRecord, manner: &MailManner) -> Vec<Element> {
     // K: I03. Comma and space between addresses.
     let addresses = |mailboxes| joined(mailboxes, ", ", ADDRESSES_MAX);
+    // K: N03
+    let crowd = manner.recipients_max > 0 && index.to.len() + index.cc.len() > manner.recipients_max as usize;
+    let (to, cc) = if crowd { (&[][..], &[][..]) } else { (&index.to[..], &index.cc[..]) };
     let mut out: Vec<Element> = [
-        list(email::TO, &addresses(&index.to)),
-        list(email::CC, &addresses(&index.cc)),
-        list(email::FROM, &addresses(index.from.get(..1).unwrap_or_default())),
+        list(email::TO, &addresses(to)),
+        list(email::CC, &addresses(cc)),
+        list(email::FROM, &addresses(&sender(index, manner))),
     ]
     .into_iter()
     .flatten()
@@ -99,12 +103,21 @@ fn envelope(index: &Index, record: &MailRecord) -> Vec<Element> {
     out.push(Element::text(email::SUBJECT, index.subject.as_str()));
     out.extend(list(email::REPLY_TO, &joined(&index.reply_to, "; ", ADDRESSES_MAX)));
     out.push(Element::text(email::DATE_RECEIVED, punctuated(received(index, record))));
-    out.extend(list(email::DISPLAY_TO, &names(&index.to, ADDRESSES_MAX)));
+    out.extend(list(email::DISPLAY_TO, &names(to, ADDRESSES_MAX)));
     out.extend(list(email::THREAD_TOPIC, &one_line(thread_topic(&index.subject))));
     // K: A19. Always; what is missing is low.
     out.push(Element::number(email::IMPORTANCE, index.importance));
     out.push(Element::boolean(email::READ, record.read));
     out
+}
+
+/// Who it is from; one without a name is called by the address, where that is the manner (K: V09).
+fn sender(index: &Index, manner: &MailManner) -> Vec<Mailbox> {
+    let mut from = index.from.get(..1).unwrap_or_default().to_vec();
+    for mailbox in from.iter_mut().filter(|mailbox| manner.name_senders && mailbox.name.is_empty()) {
+        mailbox.name.clone_from(&mailbox.address);
+    }
+    from
 }
 
 /// K: G41. The arrival; else when it was sent.
@@ -122,16 +135,19 @@ fn bodies(mail: &Mail<'_>, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
     if view.version >= Version::V12_0 {
         return Ok(body::body(mail, view)?.into_iter().chain(body::body_part(mail, view)?).collect());
     }
-    if let Some(mime) = mail.mime(view.body.mime_support) {
+    let manner = mail.manner(view);
+    let support = body::mime_support(view.body.mime_support, &manner, mail.goes_whole(&manner));
+    if let Some(mime) = mail.mime(support) {
         let fits = body::mime_limit(view.body.mime_truncation).is_none_or(|limit| mime.size <= limit);
         // K: G32. All of it, or its size; a mail that is readable otherwise is shown otherwise.
         if fits || mime.only {
-            let data = mail.mime_data()?;
+            let data = mail.mime_data(&manner)?;
+            let size = if fits { data.len() as u64 } else { mime.size };
             let data = match String::from_utf8(data) {
                 Ok(text) => Element::text(email::MIME_DATA, text),
                 Err(bytes) => Element::opaque(email::MIME_DATA, bytes.into_bytes()),
             };
-            let size = Element::number(email::MIME_SIZE, i64::try_from(mime.size).unwrap_or(i64::MAX));
+            let size = Element::number(email::MIME_SIZE, i64::try_from(size).unwrap_or(i64::MAX));
             let truncated = Element::boolean(email::MIME_TRUNCATED, !fits);
             return Ok(fits.then_some(data).into_iter().chain([size, truncated]).collect());
         }
@@ -139,7 +155,7 @@ fn bodies(mail: &Mail<'_>, view: &View<'_>) -> Result<Vec<Element>, ItemError> {
     Ok(body::legacy(mail, view, [email::BODY, email::BODY_SIZE, email::BODY_TRUNCATED])?.into())
 }
 
-fn attachments(id: ServerId, index: &Index, body: &[Element], version: Version) -> Option<Element> {
+fn attachments(id: ServerId, index: &Index, body: &[Element], view: &View<'_>) -> Option<Element> {
     // Who gets the message itself reads the signature there.
     let whole = body.iter().any(|element| {
         element.tag == email::MIME_DATA
@@ -147,13 +163,19 @@ fn attachments(id: ServerId, index: &Index, body: &[Element], version: Version) 
     });
     let shown = index.attachments.iter().filter(|at| !(whole && index.signatures.contains(at)));
     let parts = shown.filter_map(|at| index.parts.get(usize::from(*at)));
+    let parts = parts.filter(|part| !(view.manner.mail.tnef_dropped && is_tnef(part)));
     let reference = |part: &Part| FileReference { item: id, part: part.number }.to_string();
-    let (outer, elements): (Tag, Vec<Element>) = if version >= Version::V12_0 {
+    let (outer, elements): (Tag, Vec<Element>) = if view.version >= Version::V12_0 {
         (airsyncbase::ATTACHMENTS, parts.map(|part| attachment(part, reference(part))).collect())
     } else {
         (email::ATTACHMENTS, parts.map(|part| attachment_2_5(part, reference(part))).collect())
     };
     (!elements.is_empty()).then(|| Element::of(outer, elements))
+}
+
+/// MS-OXTNEF: what Outlook packs into a mail for its own kind.
+fn is_tnef(part: &Part) -> bool {
+    matches!(part.content_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
 }
 
 /// 1 a file, 5 a message. MS-ASAIRS 2.2.2.31 "Method".

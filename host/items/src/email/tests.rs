@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::{BodyPreference, BodyPreferences, BodyType, ItemError, Owner, View};
 
+mod manner;
+
 const MAILS: [&str; 15] = [
     "alternative-windows-1251",
     "bounce",
@@ -60,7 +62,7 @@ fn preferences(types: Vec<BodyPreference>) -> BodyPreferences {
 fn shown_with(raw: &[u8], record: &MailRecord, version: Version, body: &BodyPreferences) -> Element {
     let index = index(raw, arrival()).index;
     let owner = ann();
-    let view = View { version, owner: &owner, body, now: arrival() };
+    let view = View { version, owner: &owner, body, now: arrival(), manner: crate::Manner::default() };
     let children = properties(ServerId::new(0x1f), &index, record, &raw, &view).unwrap();
     Element::of(easel_wbxml::pages::airsync::APPLICATION_DATA, children)
 }
@@ -367,7 +369,8 @@ fn a_cut_page_reads_no_more_than_it_shows_and_no_attachment() {
     let index = index(raw.as_bytes(), arrival()).index;
     let watched = Watched(raw.as_bytes(), Mutex::new(0));
     let (owner, body) = (ann(), preferences(vec![prefer(BodyType::Text, Some(1024))]));
-    let view = View { version: Version::V14_1, owner: &owner, body: &body, now: arrival() };
+    let view =
+        View { version: Version::V14_1, owner: &owner, body: &body, now: arrival(), manner: crate::Manner::default() };
     let data = properties(ServerId::new(1), &index, &MailRecord::arrived(1), &watched, &view).unwrap();
     let data = Element::of(easel_wbxml::pages::airsync::APPLICATION_DATA, data);
     assert!((1022..=1024).contains(&body_data(&data).len()));
@@ -459,7 +462,7 @@ fn p04_a_change_of_flags_carries_the_flags_only() {
         ..MailRecord::arrived(1)
     };
     let tags = |groups, version| -> Vec<_> {
-        let view = View { version, owner: &owner, body: &body, now: arrival() };
+        let view = View { version, owner: &owner, body: &body, now: arrival(), manner: crate::Manner::default() };
         changed(groups, &record, &view).into_iter().map(|element| element.tag).collect()
     };
     assert_eq!(tags(Groups::READ, Version::V2_5), [email::READ]);
@@ -481,7 +484,8 @@ fn change(children: Vec<Element>) -> Element {
 fn applied(record: &MailRecord, children: Vec<Element>) -> Result<(MailRecord, Groups), ItemError> {
     let owner = ann();
     let body = preferences(vec![]);
-    let view = View { version: Version::V14_1, owner: &owner, body: &body, now: arrival() };
+    let view =
+        View { version: Version::V14_1, owner: &owner, body: &body, now: arrival(), manner: crate::Manner::default() };
     apply(record, &change(children), &view, "Lunch?")
 }
 
@@ -551,7 +555,8 @@ fn a_flag_comes_back_as_it_was_set() {
     let (record, _) = applied(&MailRecord::arrived(1), set(sent.clone())).unwrap();
     let owner = ann();
     let body = preferences(vec![]);
-    let view = View { version: Version::V14_1, owner: &owner, body: &body, now: arrival() };
+    let view =
+        View { version: Version::V14_1, owner: &owner, body: &body, now: arrival(), manner: crate::Manner::default() };
     let told = changed(Groups::FLAG, &record, &view).remove(0);
     for element in &sent {
         assert_eq!(told.text_of(element.tag), Some(element.value()), "{}", element.tag);
@@ -723,7 +728,8 @@ fn a_failing_store_is_an_error_and_not_an_empty_mail() {
     }
     let index = index(&mail("plain-latin1"), arrival()).index;
     let (owner, body) = (ann(), preferences(text_and_html()));
-    let view = View { version: Version::V14_1, owner: &owner, body: &body, now: arrival() };
+    let view =
+        View { version: Version::V14_1, owner: &owner, body: &body, now: arrival(), manner: crate::Manner::default() };
     let got = properties(ServerId::new(1), &index, &MailRecord::arrived(1), &Broken, &view);
     assert!(matches!(got, Err(ItemError::Read(_))));
 }

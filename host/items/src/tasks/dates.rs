@@ -1,7 +1,8 @@
 //! When a task starts and is due, and how both are told.
 //!
 //! MS-ASTASK writes every date twice: UtcStartDate is a moment, StartDate the numbers on the owner's clock with a Z
-//! behind them. A midnight on that clock is a day without a time, which is what most tasks mean.
+//! behind them. A midnight on that clock is a day without a time, which is what most tasks mean. Some devices take the
+//! numbers for a moment, and are sent the moment in both (K: I22).
 
 use std::collections::HashMap;
 
@@ -11,7 +12,9 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use crate::View;
 use crate::lines::{Component, Entry, Line};
+use crate::manner::TaskDates;
 use crate::said::{Said, Sent};
 use crate::time_zone::{self, NamedZone};
 
@@ -32,18 +35,40 @@ pub(super) enum Moment {
 pub(super) struct Clocks {
     /// The owner's zone.
     pub(super) owner: TimeZone,
+    manner: TaskDates,
     named: HashMap<String, TimeZone>,
 }
 
 impl Clocks {
     /// The zones that the lines of `component` name.
-    pub(super) fn of(calendar: &Component, component: &Component, owner: &TimeZone) -> Self {
+    pub(super) fn of(calendar: &Component, component: &Component, view: &View<'_>) -> Self {
         let ids = component.lines().filter_map(|line| line.param("TZID")).take(ZONES_MAX);
         let zones = calendar.components().filter(|inner| inner.name == "VTIMEZONE");
         let defined: HashMap<String, &Component> =
             zones.filter_map(|zone| Some((zone.line("TZID")?.value.clone(), zone))).collect();
         let found = |id: &str| Some((id.to_owned(), time_zone::resolve(id, defined.get(id).copied())?.zone));
-        Self { owner: owner.clone(), named: ids.filter_map(found).collect() }
+        Self { owner: view.owner.zone.clone(), manner: view.manner.task_dates, named: ids.filter_map(found).collect() }
+    }
+
+    /// Whether a task that is due is told to start then, if it does not say when it starts (K: T05).
+    pub(super) fn starts_when_due(&self) -> bool {
+        self.manner == TaskDates::Both
+    }
+
+    /// The text of StartDate, DueDate and ReminderTime.
+    pub(super) fn told(&self, at: Timestamp) -> Option<String> {
+        match self.manner {
+            TaskDates::Local => Some(punctuated(at)),
+            TaskDates::Utc | TaskDates::Both => numerals(self.owner.to_datetime(at)),
+        }
+    }
+
+    /// What a device means by the text of StartDate, DueDate and ReminderTime, on the owner's clock.
+    pub(super) fn heard(&self, text: &str) -> Option<DateTime> {
+        match self.manner {
+            TaskDates::Local => parse_date_time(text).ok().map(|at| self.owner.to_datetime(at)),
+            TaskDates::Utc | TaskDates::Both => local_of(text),
+        }
     }
 
     /// The moment of a date line.
@@ -156,15 +181,19 @@ pub(super) fn due(task: &Component, clocks: &Clocks) -> Option<Moment> {
 
 /// The pair of elements of a date: the moment, then the numbers.
 pub(super) fn elements(moment: Option<Moment>, clocks: &Clocks, [utc, local]: [Tag; 2]) -> Vec<Element> {
-    let told = moment.and_then(|moment| Some((clocks.instant(moment)?, numerals(clocks.local(moment))?)));
+    let told = moment.and_then(|moment| {
+        let at = clocks.instant(moment)?;
+        let numbers = if clocks.manner == TaskDates::Local { clocks.told(at) } else { numerals(clocks.local(moment)) };
+        Some((at, numbers?))
+    });
     told.map_or_else(Vec::new, |(at, numbers)| vec![Element::text(utc, punctuated(at)), Element::text(local, numbers)])
 }
 
 /// What was said of a date: `None` nothing, `Some(None)` that there is none. One element of the pair is enough.
 pub(super) fn said(data: &Element, sent: &Sent<'_>, clocks: &Clocks, [utc, local]: [Tag; 2]) -> Option<Option<Moment>> {
     let said = [sent.of(utc, canonical), sent.of(local, canonical)];
-    let given = |tag: Tag| data.text_of(tag).and_then(|text| local_of(&text));
-    let [moment, numbers] = [given(utc), given(local)];
+    let moment = data.text_of(utc).and_then(|text| local_of(&text));
+    let numbers = data.text_of(local).and_then(|text| clocks.heard(&text));
     if moment.is_none() && numbers.is_none() {
         return said.contains(&Said::Clear).then_some(None);
     }

@@ -20,7 +20,7 @@ pub(super) fn read(task: &Component, clocks: &Clocks) -> Option<Timestamp> {
 
 /// The pair of elements.
 pub(super) fn elements(task: &Component, clocks: &Clocks) -> Vec<Element> {
-    let numbers = read(task, clocks).and_then(|at| dates::numerals(clocks.owner.to_datetime(at)));
+    let numbers = read(task, clocks).and_then(|at| clocks.told(at));
     let mut all = vec![Element::boolean(t::REMINDER_SET, numbers.is_some())];
     all.extend(numbers.map(|numbers| Element::text(t::REMINDER_TIME, numbers)));
     all
@@ -43,7 +43,7 @@ pub(super) fn apply(task: &mut Component, data: &Element, sent: &Sent<'_>, clock
         }
         return Ok(());
     }
-    let moment = given.as_ref().and_then(|text| dates::local_of(text));
+    let moment = given.as_ref().and_then(|text| clocks.heard(text));
     let moment = moment.and_then(|local| local.to_zoned(clocks.owner.clone()).ok()).map(|at| at.timestamp());
     match (moment, stored, &set, &time) {
         // What was shown came back.

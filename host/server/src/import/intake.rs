@@ -291,7 +291,8 @@ fn prepare(taken: Taken, owner: &Owner, now: Timestamp) -> Result<Prepared, Refu
         Taken::Object { folder, class, update, bytes, .. } => {
             let text = String::from_utf8(bytes.ok_or_else(over)?).map_err(|_| Refusal("not UTF-8".to_owned()))?;
             let body = BodyPreferences::default();
-            let view = View { version: Version::V16_1, owner, body: &body, now };
+            let view =
+                View { version: Version::V16_1, owner, body: &body, now, manner: easel_items::Manner::default() };
             let mut facts = easel_items::facts(class, &text, &view).map_err(|error| Refusal(chain(&error)))?;
             facts.uid.get_or_insert_with(|| by_hash(&Sha256::digest(&text).into()));
             Ok(Prepared::Object { folder: CollectionId::new(folder), class, text, facts, update })

@@ -14,8 +14,13 @@ fn shown(desk: &Desk, stored: &str, tag: Tag) -> Option<Element> {
 }
 
 #[test]
-fn g34_i27_the_organizer_is_always_said() {
+fn g34_i27_the_organizer_of_a_meeting_is_always_said_and_of_a_plain_event_where_that_is_the_manner() {
     for desk in desks() {
+        assert_eq!(desk.text(&ics(PLAIN), c::ORGANIZER_NAME), None);
+        let mut always = desk;
+        always.manner.calendar.organizer_always = true;
+        assert_eq!(always.text(&ics(PLAIN), c::ORGANIZER_EMAIL).as_deref(), Some("ada@example.org"));
+        let desk = always;
         for (lines, name, address) in [
             (MEETING, "Ada", "ada@example.org"),
             (INVITED, "Bob", "bob@example.org"),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::desk::text_bodies;
+use crate::manner::{CalendarManner, TzBlob, UidForm};
 use crate::time_zone;
 
 /// Rows of `elements.tsv`: name and versions.
@@ -280,6 +281,25 @@ prop_compose! {
     }
 }
 
+fn manner() -> impl Strategy<Value = CalendarManner> {
+    let zones = prop_oneof![Just(TzBlob::Full), Just(TzBlob::Needed), Just(TzBlob::ZeroForDays)];
+    let flags = any::<[bool; 5]>();
+    (zones, flags, proptest::option::of(2000_i16..2040)).prop_map(|(tz_blob, flags, until_max)| {
+        let [allday_raw, organizer_always, attendees_hidden, reminder_explicit, upper] = flags;
+        CalendarManner {
+            tz_blob,
+            allday_raw,
+            until_max,
+            organizer_always,
+            attendees_hidden,
+            reminder_explicit,
+            uid_form: if upper { UidForm::HexUpper } else { UidForm::AsIs },
+            always_uid: true,
+            free_means_accepted: true,
+        }
+    })
+}
+
 #[test]
 fn a_body_cut_down_to_a_blank_is_kept_when_it_comes_back() {
     let stored = ics(&format!("{PLAIN}\nDESCRIPTION:\u{a0}\u{370}\n"));
@@ -302,6 +322,34 @@ proptest! {
             let back = desk.send(Some(&stored), shown).unwrap();
             prop_assert_eq!(back.content.as_deref(), Some(stored.as_str()));
             prop_assert!(!back.changed);
+        }
+    }
+
+    #[test]
+    fn sending_back_what_was_shown_changes_nothing_in_any_manner(stored in event(), version in 0..7_usize, manner in manner()) {
+        let mut desk = desk(Version::ALL[version]);
+        desk.manner.calendar = manner;
+        if let Ok(shown) = properties(&stored, &desk.view()) {
+            let back = desk.send(Some(&stored), shown).unwrap();
+            prop_assert_eq!(back.content.as_deref(), Some(stored.as_str()));
+            prop_assert!(!back.changed);
+        }
+    }
+
+    #[test]
+    fn another_subject_is_all_that_changes_in_any_manner(stored in event(), version in 0..6_usize, manner in manner()) {
+        let mut desk = desk(Version::ALL[version]);
+        desk.manner.calendar = manner;
+        if let Ok(mut shown) = properties(&stored, &desk.view()) {
+            shown.retain(|element| element.tag != c::SUBJECT);
+            shown.push(text(c::SUBJECT, "Other than before"));
+            let after = desk.send(Some(&stored), shown).unwrap().content.unwrap();
+            let but_subject = |text: &str| -> Vec<String> {
+                let unfolded = text.replace("\r\n ", "");
+                let lines = unfolded.lines().filter(|line| !line.starts_with("SUMMARY") && !line.starts_with("DTSTAMP"));
+                lines.map(str::to_owned).collect()
+            };
+            prop_assert_eq!(but_subject(&after), but_subject(&stored));
         }
     }
 

@@ -1,0 +1,69 @@
+//! Items that a device is to see otherwise than it was shown them: what it holds is sent again, as it is shown now.
+//!
+//! A collection remembers the manner of its last answer. When the settings of the device change, every item that the
+//! device holds goes on the list of what is to be sent again though unchanged; until its turn comes, what the device
+//! says of it is read in the manner it was shown in.
+
+use easel_protocol::{Class, ServerId};
+use easel_store::{Cursors, Order, POSITION_START, Snapshot, StoreError};
+
+use super::options::Sticky;
+use crate::context::{pack, unpack};
+use crate::manner::DeviceManner;
+
+/// Items of one collection that are sent again; with more, the device starts over.
+const RESEND_MAX: usize = 4096;
+
+/// The manner in which a collection begins.
+pub(crate) fn begin(sticky: &mut Sticky, manner: &DeviceManner, class: Class) {
+    sticky.manner = pack(&manner.shown(class));
+}
+
+/// Puts what the device holds on the list, if it is shown in another manner than before; `false` when that is too much
+/// and the device has to start over.
+pub(crate) fn mark(
+    snapshot: &dyn Snapshot,
+    sticky: &mut Sticky,
+    held: &mut Cursors,
+    manner: &DeviceManner,
+    class: Class,
+) -> Result<bool, StoreError> {
+    let now = pack(&manner.shown(class));
+    if sticky.manner == now {
+        return Ok(true);
+    }
+    // Of what another version of this program wrote nothing is known; it did not show things otherwise on purpose.
+    if unpack::<DeviceManner>(&sticky.manner).is_none() {
+        sticky.manner = now;
+        return Ok(true);
+    }
+    // An item that still waits from the change before was shown in the manner before that one.
+    if held.values().all(|cursor| cursor.resend.is_empty()) {
+        sticky.manner_before.clone_from(&sticky.manner);
+    }
+    let mut count = 0;
+    for (folder, cursor) in held.iter_mut() {
+        let positions = snapshot.range(*folder, cursor.low..POSITION_START, Order::Descending, RESEND_MAX + 1)?;
+        let shown = positions.into_iter().map(|(_, item)| item).filter(|item| !cursor.withheld.contains(item));
+        cursor.resend.extend(shown);
+        count += cursor.resend.len();
+        if count > RESEND_MAX {
+            return Ok(false);
+        }
+    }
+    sticky.manner = now;
+    Ok(true)
+}
+
+/// The manner in which the device was last shown an item.
+pub(crate) fn last_shown(
+    sticky: &Sticky,
+    held: &Cursors,
+    item: ServerId,
+    manner: &DeviceManner,
+    class: Class,
+) -> DeviceManner {
+    let waits = held.values().any(|cursor| cursor.resend.contains(&item));
+    let before = if waits { unpack::<DeviceManner>(&sticky.manner_before) } else { None };
+    before.map_or(*manner, |before| manner.with_shown(&before, class))
+}
