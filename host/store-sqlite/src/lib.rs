@@ -22,6 +22,7 @@ mod log;
 mod numbers;
 mod outgoing;
 mod pool;
+mod quarantine;
 mod removal;
 mod schema;
 mod search;
