@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use easel_commands::{Service, Settings};
+use easel_plugin::NoPlugin;
 use easel_server::{Clock, Logins, Running};
 use easel_store::{Store, StoreError, Tenant, User, UserId};
 use jiff::Timestamp;
@@ -15,6 +17,8 @@ use crate::config::Config;
 pub(crate) struct Office {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Puts back what packs withheld. What an administrator puts back is seen by no pack.
+    pub(crate) service: Service,
     /// The server this is in, if it is in one.
     pub(crate) server: Option<Serving>,
     /// Bytes of one message or object taken in.
@@ -71,7 +75,10 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 impl Office {
     /// Works on a store that this process owns.
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: &Config) -> Self {
-        Self { store, clock, server: None, message_bytes_max: config.limits.message_bytes_max }
+        let now = Arc::clone(&clock);
+        let now = Arc::new(move || now.now());
+        let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), Settings::default(), now);
+        Self { store, clock, service, server: None, message_bytes_max: config.limits.message_bytes_max }
     }
 
     /// The same in a server.

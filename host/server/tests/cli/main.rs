@@ -9,3 +9,4 @@ mod queue;
 mod serving;
 mod setup;
 mod support;
+mod withheld;
