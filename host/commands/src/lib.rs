@@ -29,6 +29,7 @@ mod outgoing_mail;
 mod ping;
 mod profiles;
 mod provision;
+mod quarantine;
 mod render;
 mod reply;
 mod search;
@@ -40,5 +41,6 @@ mod smart_reply;
 mod submit;
 mod sync;
 
+pub use quarantine::{RestoreError, Withheld};
 pub use reply::{Answer, Parked, Reply, Resume, Sink, SinkClosed, Why};
 pub use service::{Chance, Clock, Offer, Policy, Request, Service, Settings};

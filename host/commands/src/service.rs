@@ -4,9 +4,10 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use easel_plugin::{Asked, DevicePlugins};
+use easel_plugin::hooks::Unclaimed;
+use easel_plugin::{Asked, DevicePlugin, DevicePlugins};
 use easel_protocol::{Command, CommonStatus, DeviceFacts, RequestLine, Version};
-use easel_store::{Store, User, UserId};
+use easel_store::{Device, Store, User, UserId};
 use jiff::Timestamp;
 
 use crate::announce::announce;
@@ -231,8 +232,31 @@ impl Service {
                 return Err(dispatch::refuse(command, version, CommonStatus::ServerErrorRetryLater));
             }
         };
-        let asked = Asked::new(self.profiles.of(self.plugins(), &device));
-        Ok(Context {
+        let plugin = self.profiles.of(self.plugins(), &device);
+        Ok(self.context_of(request, device, plugin, version))
+    }
+
+    /// As if the device asked for something, and no pack served it.
+    pub(crate) fn without_pack<'a>(
+        &'a self,
+        line: &'a RequestLine,
+        user: &'a User,
+        device: Device,
+        version: Version,
+    ) -> Context<'a> {
+        let request = Request { line, user, user_agent: "", content_type: "", body: &[], now: (self.clock)() };
+        self.context_of(&request, device, Arc::new(Unclaimed::default()), version)
+    }
+
+    fn context_of<'a>(
+        &'a self,
+        request: &Request<'a>,
+        device: Device,
+        plugin: Arc<dyn DevicePlugin>,
+        version: Version,
+    ) -> Context<'a> {
+        let asked = Asked::new(plugin);
+        Context {
             service: self,
             user: request.user,
             owner: owner(request.user),
@@ -243,11 +267,11 @@ impl Service {
             asked,
             pack_state: RefCell::default(),
             version,
-            command,
+            command: request.line.command,
             line: request.line,
             content_type: request.content_type,
             now: request.now,
-        })
+        }
     }
 }
 

@@ -13,14 +13,16 @@ use easel_items::{BodyPreferences, ComposeError, calendar, email};
 use easel_protocol::{
     Command, CommonStatus, FolderType, Groups, LastVerb, LongId, MailRecord, Verb, Version, parse_date_time,
 };
-use easel_store::{BlobId, ChangeSet, Content, Item, Missing, NewContent, NewOutgoing, Snapshot, StoreError, Write};
+use easel_store::{
+    BlobId, ChangeSet, Content, Item, Missing, NewContent, NewOutgoing, QuarantinedKind, Snapshot, StoreError, Write,
+};
 use easel_wbxml::pages::{airsyncbase, compose_mail as cm, rights_management as rm};
 use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::{Context, Failure, flag};
-use crate::{Answer, Reply, dispatch, hierarchy, outgoing_mail};
+use crate::{Answer, Reply, dispatch, hierarchy, outgoing_mail, quarantine};
 
 /// Characters of a ClientId. MS-ASCMD 2.2.3.28.1 "ClientId (SendMail, SmartForward, SmartReply)".
 const CLIENT_ID_MAX: usize = 40;
@@ -322,7 +324,7 @@ pub(crate) fn submit(
     original: Option<(&Item, Verb)>,
 ) -> Outcome<()> {
     if let Some(reason) = &message.withheld {
-        return withhold(context, message, reason);
+        return withhold(context, message, &outgoing.sent_copy, reason);
     }
     if outgoing.submit.len() > context.service.settings().message_bytes_max {
         return Ok(Err(CommonStatus::AttachmentIsTooLarge));
@@ -367,12 +369,13 @@ pub(crate) fn submit(
     Ok(Ok(()))
 }
 
-/// Answers a message as sent that the pack does not let go.
-fn withhold(context: &Context<'_>, message: &Message<'_>, reason: &str) -> Outcome<()> {
+/// Answers a message as sent that the pack does not let go, and keeps it in quarantine.
+fn withhold(context: &Context<'_>, message: &Message<'_>, mime: &[u8], reason: &str) -> Outcome<()> {
     tracing::warn!(user = context.user.id.0, device = context.device.key.0, reason, "a pack withholds a message");
     let mut set = ChangeSet::new(context.user.id);
     let (device, token) = (context.device.key, message.token.bytes());
     set.writes.push(Write::RememberSent { device, token, at: context.now_ms() });
+    set.writes.push(quarantine::keep(context, QuarantinedKind::Message, reason, mime)?);
     context.store().commit(set)?;
     Ok(Ok(()))
 }

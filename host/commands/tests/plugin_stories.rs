@@ -245,6 +245,7 @@ fn what_a_plugin_withholds_from_a_phone_is_answered_as_taken_and_not_stored() {
     assert!(stored.contains("ORG:Yale\r\n"), "{stored}");
     phone.sync(&[Sent::commands("f7", vec![card(airsync::CHANGE, "a2", "Navy")])]).unwrap();
     assert_eq!(desk.stored(easel_protocol::ServerId::new(2)), Some(stored));
+    assert_eq!(desk.store.quarantined(desk.user.id).unwrap().len(), 2, "both can be put back");
 }
 
 #[test]

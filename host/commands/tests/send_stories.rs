@@ -240,6 +240,7 @@ fn i48_a_message_the_plugin_withholds_is_answered_as_sent_and_is_not() {
     let sent = send(&mut phone, Command::SendMail, "&SaveInSent=T", MESSAGE);
     assert_eq!((sent.code, sent.body.len()), (200, 0));
     assert!(queue(&desk).is_empty() && mails(&desk, SENT).is_empty());
+    assert_eq!(desk.store.quarantined(desk.user.id).unwrap().len(), 1, "it can be put back");
 }
 
 #[test]

@@ -67,6 +67,10 @@ pub(crate) enum Request {
     DeviceList { login: Option<LoginName> },
     /// Changes how a device is treated.
     DeviceDo { login: LoginName, device: String, order: DeviceOrder },
+    /// What packs withheld from the side of a device.
+    DeviceWithheld { login: LoginName, device: String },
+    /// Puts something back that a pack withheld.
+    DeviceRestore { login: LoginName, device: String, number: u64 },
     /// Messages in the outgoing queue after the one of that number.
     QueueList { after: u64 },
     /// Does something with a queued message.
@@ -121,6 +125,8 @@ pub(crate) enum Reply {
     Users { users: Vec<UserShown> },
     /// To [`Request::DeviceList`].
     Devices { devices: Vec<DeviceShown> },
+    /// To [`Request::DeviceWithheld`].
+    Withheld { things: Vec<WithheldShown> },
     /// To [`Request::QueueList`]: some of them; none when there are no more.
     Queue { messages: Vec<QueuedShown> },
     /// To [`Request::PackList`].
@@ -323,6 +329,22 @@ pub(crate) struct DeviceShown {
     pub(crate) information: BTreeMap<String, String>,
     /// The pack that serves it, its version and the family; `None` when none does.
     pub(crate) pack: Option<(String, String, String)>,
+}
+
+/// Something that a pack withheld from a device's side, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WithheldShown {
+    pub(crate) number: u64,
+    /// RFC 3339.
+    pub(crate) at: String,
+    /// `mail`, or what was done with an item of which class, such as `Contacts added`.
+    pub(crate) what: String,
+    /// With its version.
+    pub(crate) pack: String,
+    pub(crate) reason: String,
+    pub(crate) bytes: u64,
+    /// Empty where it has none.
+    pub(crate) title: String,
 }
 
 /// A queued message, for people.

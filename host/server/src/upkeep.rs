@@ -1,5 +1,5 @@
-//! What the server does for its store every hour: the change log is pruned, mail that nothing names is swept, and words
-//! that an older version indexed are indexed again.
+//! What the server does for its store every hour: the change log is pruned, what has been in quarantine for long goes,
+//! mail that nothing names is swept, and words that an older version indexed are indexed again.
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The change log is kept for devices seen within so many days.
 const LOG_DAYS: i64 = 60;
+/// What packs withheld is kept for so many days.
+const QUARANTINE_DAYS: i64 = 30;
 /// How often there is upkeep.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// Items indexed again at once.
@@ -21,13 +23,8 @@ const PAGE: usize = 32;
 pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stopped: Shutdown) {
     loop {
         let now = clock.now();
-        let since = now.saturating_sub(SignedDuration::from_hours(24 * LOG_DAYS)).unwrap_or(now);
         let (kept, stop) = (Arc::clone(&store), stopped.clone());
-        let work = tokio::task::spawn_blocking(move || {
-            report("pruning the change log", kept.prune_log(since.as_millisecond()));
-            report("sweeping removed mail", kept.sweep());
-            report("indexing words again", index_again(&*kept, now, || *stop.borrow()));
-        });
+        let work = tokio::task::spawn_blocking(move || once(&*kept, now, || *stop.borrow()));
         if let Err(error) = work.await {
             tracing::error!(%error, "upkeep broke");
         }
@@ -36,6 +33,18 @@ pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stoppe
             _ = stopped.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+fn once(store: &dyn Store, now: Timestamp, stopped: impl Fn() -> bool) {
+    report("pruning the change log", store.prune_log(days_before(now, LOG_DAYS)));
+    report("emptying the quarantine", store.expire_quarantine(days_before(now, QUARANTINE_DAYS)));
+    report("sweeping removed mail", store.sweep());
+    report("indexing words again", index_again(store, now, stopped));
+}
+
+/// Milliseconds since 1970.
+fn days_before(now: Timestamp, days: i64) -> i64 {
+    now.saturating_sub(SignedDuration::from_hours(24 * days)).unwrap_or(now).as_millisecond()
 }
 
 fn report(what: &'static str, outcome: Result<u64, StoreError>) {
@@ -93,7 +102,13 @@ fn facts(
             let owner = store.user(user)?.as_ref().map(owner);
             class.zip(owner).and_then(|(class, owner)| {
                 let body = BodyPreferences::default();
-                let view = View { version: Version::V16_1, owner: &owner, body: &body, now };
+                let view = View {
+                    version: Version::V16_1,
+                    owner: &owner,
+                    body: &body,
+                    now,
+                    manner: easel_items::Manner::default(),
+                };
                 easel_items::facts(class, text, &view).ok()
             })
         }
@@ -104,15 +119,14 @@ fn facts(
 #[cfg(test)]
 mod tests {
     use easel_protocol::{CollectionId, MailRecord, WindowKey};
-    use easel_store::{ChangeSet, LocalBus, NewContent, NewUser, Query, Write};
+    use easel_store::{
+        ChangeSet, DeviceKey, LocalBus, MemoryStore, NewContent, NewQuarantined, NewUser, QuarantinedKind, Query, Write,
+    };
     use easel_store_sqlite::SqliteStore;
 
     use super::*;
 
-    #[test]
-    fn what_an_older_version_indexed_is_found_inside_a_run_once_it_is_indexed_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(dir.path(), Arc::new(LocalBus::default())).unwrap();
+    fn anna(store: &dyn Store) -> UserId {
         let tenant = store.add_tenant("one").unwrap().id;
         let new = NewUser {
             tenant,
@@ -124,7 +138,33 @@ mod tests {
             zone: "Asia/Tokyo".into(),
             password_hash: String::new(),
         };
-        let user = store.add_user(&new).unwrap().id;
+        store.add_user(&new).unwrap().id
+    }
+
+    #[test]
+    fn what_is_in_quarantine_for_more_than_thirty_days_goes() {
+        let store = MemoryStore::new(Arc::new(LocalBus::default()));
+        let (user, blob) = (anna(&store), store.put_blob(b"x").unwrap());
+        let now: Timestamp = "2026-03-31T10:00:00Z".parse().unwrap();
+        let mut set = ChangeSet::new(user);
+        for at in ["2026-03-01T09:59:59Z", "2026-03-01T10:00:00Z"] {
+            let (at, kind) = (at.parse::<Timestamp>().unwrap().as_millisecond(), QuarantinedKind::Message);
+            let (pack, pack_version, reason) = (String::new(), String::new(), String::new());
+            let device = DeviceKey(1);
+            let new = NewQuarantined { device, at, kind, pack, pack_version, reason, blob, size: 1 };
+            set.writes.push(Write::Quarantine(new));
+        }
+        store.commit(set).unwrap();
+        once(&store, now, || false);
+        let kept: Vec<i64> = store.quarantined(user).unwrap().iter().map(|one| one.new.at).collect();
+        assert_eq!(kept, [now.as_millisecond() - 30 * 24 * 3_600_000]);
+    }
+
+    #[test]
+    fn what_an_older_version_indexed_is_found_inside_a_run_once_it_is_indexed_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), Arc::new(LocalBus::default())).unwrap();
+        let user = anna(&store);
         let mail = "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n東京都庁前です\r\n".as_bytes();
         let event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\n\
                      DTSTART:20260101T000000Z\r\nSUMMARY:第二会議室\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";

@@ -102,7 +102,7 @@ pub(crate) fn check(reader: &Connection, ids: &[BlobId]) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Removes what no item and no queued message names, when the store is opened.
+/// Removes what no item, no queued message and nothing in quarantine names, when the store is opened.
 pub(crate) fn sweep(files: &Files, opened: &Opened) -> Result<(), StoreError> {
     const DOING: &str = "sweeping mail that nothing names";
     let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.mail, cause));
@@ -117,7 +117,8 @@ pub(crate) fn sweep(files: &Files, opened: &Opened) -> Result<(), StoreError> {
     Ok(())
 }
 
-const NAMED: &str = "SELECT blob FROM content WHERE blob IS NOT NULL UNION SELECT blob FROM outgoing ORDER BY 1";
+const NAMED: &str = "SELECT blob FROM content WHERE blob IS NOT NULL UNION SELECT blob FROM outgoing
+    UNION SELECT blob FROM quarantine ORDER BY 1";
 const STORED: &str = "SELECT id FROM blob ORDER BY id";
 /// Through a reader.
 const STORED_ATTACHED: &str = "SELECT id FROM mail.blob ORDER BY id";

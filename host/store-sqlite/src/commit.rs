@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
 use crate::warm::{Change, Touched};
-use crate::{devices, folders, log, outgoing, removal, search};
+use crate::{devices, folders, log, outgoing, quarantine, removal, search};
 
 /// The mails that a change set names: they must be stored before it.
 pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
@@ -25,6 +25,8 @@ pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
         if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
             Some(*blob)
         } else if let Write::Queue(new) = write {
+            Some(new.blob)
+        } else if let Write::Quarantine(new) = write {
             Some(new.blob)
         } else {
             None
@@ -136,6 +138,7 @@ impl<'a> Step<'a> {
             }
             Write::PutDeviceValue { device, name, value } => self.put_device_value(device, name, value),
             Write::PutValue { name, value } => Ok(self.put_value(name, value)?),
+            Write::Quarantine(new) => quarantine::put(self.connection, self.made.user, &new),
             Write::Queue(new) => {
                 outgoing::queue(self.connection, self.made.user, &new)?;
                 self.made.queued = true;
@@ -148,6 +151,7 @@ impl<'a> Step<'a> {
                 self.forget(&stored)?;
                 Ok(())
             }
+            Write::TakeFromQuarantine { id } => quarantine::take(self.connection, self.made.user, id),
             Write::UpdateFolder { id, parent, name } => {
                 folders::update(self.connection, self.made.user, id, (parent, &name))?;
                 self.tree_changed();

@@ -23,6 +23,7 @@ mod notes;
 mod numbers;
 mod outgoing;
 mod pool;
+mod quarantine;
 mod removal;
 mod schema;
 mod search;

@@ -21,7 +21,8 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/003_remove_large_folders_in_turns.sql"),
     include_str!("../migrations/004_find_words_inside_runs.sql"),
     include_str!("../migrations/005_keep_what_was_refused_for_good.sql"),
-    include_str!("../migrations/006_remember_packs.sql"),
+    include_str!("../migrations/006_keep_what_packs_withhold.sql"),
+    include_str!("../migrations/007_remember_packs.sql"),
 ];
 
 /// Scripts of mail.db.
@@ -136,7 +137,10 @@ fn check_halves(files: &Files, easel: (&Connection, u32), mail: (&Connection, u3
     if easel.1 == 0 && mail.1 > 0 && some(mail.0, "SELECT EXISTS (SELECT 1 FROM blob)", &files.mail)? {
         return half(&files.easel, &files.mail);
     }
-    if mail.1 == 0 && easel.1 > 0 && some(easel.0, names_mail, &files.easel)? {
+    let has_quarantine = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'quarantine')";
+    let quarantined = "SELECT EXISTS (SELECT 1 FROM quarantine)";
+    let holds = |question| some(easel.0, question, &files.easel);
+    if mail.1 == 0 && easel.1 > 0 && (holds(names_mail)? || (holds(has_quarantine)? && holds(quarantined)?)) {
         return half(&files.mail, &files.easel);
     }
     Ok(())

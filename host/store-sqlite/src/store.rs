@@ -7,7 +7,7 @@ use std::sync::Arc;
 use easel_protocol::{CollectionId, Facts, ServerId};
 use easel_store::{
     BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
-    OutgoingId, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+    OutgoingId, Quarantined, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
 };
 use rusqlite::Connection;
 
@@ -20,7 +20,7 @@ use crate::search;
 use crate::snapshot::Look;
 use crate::warm::{Change, Touched, Warmth};
 use crate::writer::{Afterwards, NoBacklog, Writer};
-use crate::{blobs, commit, devices, directory, folders, gal, log, notes, outgoing, schema};
+use crate::{blobs, commit, devices, directory, folders, gal, log, notes, outgoing, quarantine, schema};
 
 /// Snapshots at once. A request holds one, and no longer than a page takes.
 const SNAPSHOTS_MAX: usize = 32;
@@ -327,6 +327,14 @@ impl Store for SqliteStore {
     fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError> {
         let (key, text) = (key.to_owned(), text.map(ToOwned::to_owned));
         self.alone("writing a note", move |connection| Ok(notes::put(connection, &key, text.as_deref())?))
+    }
+
+    fn quarantined(&self, user: UserId) -> Result<Vec<Quarantined>, StoreError> {
+        self.look_up("reading the quarantine", |connection| Ok(quarantine::list(connection, user)?))
+    }
+
+    fn expire_quarantine(&self, before: i64) -> Result<u64, StoreError> {
+        self.alone("emptying the quarantine", move |connection| Ok(quarantine::expire(connection, before)?))
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use common::{CALENDAR, INBOX, add_device, add_event, add_mail, add_user, all, commit, facts, open, search, try_open};
 use easel_protocol::{CollectionId, FolderType, Groups, MailRecord};
-use easel_store::{Content, DeviceKey, Missing, Modseq, NewOutgoing, Store, StoreError, Write};
+use easel_store::{
+    Content, DeviceKey, Missing, Modseq, NewOutgoing, NewQuarantined, QuarantinedKind, Store, StoreError, Write,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -349,6 +351,26 @@ fn a_mail_whose_bytes_are_damaged_is_an_error_and_no_panic() {
     let store = open(dir.path());
     let text = chain(&store.read_blob(blob).unwrap_err());
     assert!(text.contains("mail.db") && text.contains("damaged"), "{text}");
+}
+
+#[test]
+fn what_is_in_quarantine_outlives_a_restart_and_half_a_store_with_nothing_else_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    let user = add_user(&store, "anna");
+    let device = add_device(&store, user, "phone");
+    let blob = store.put_blob(b"withheld").unwrap();
+    let (pack, pack_version, reason) = ("old-phones".into(), "1.0.0".into(), "twice".into());
+    let kind = QuarantinedKind::Message;
+    let new = NewQuarantined { device, at: 5, kind, pack, pack_version, reason, blob, size: 8 };
+    commit(&store, user, vec![Write::Quarantine(new.clone())]);
+    drop(store);
+    let store = open(dir.path());
+    assert_eq!(store.quarantined(user).unwrap().remove(0).new, new);
+    assert_eq!(store.read_blob(blob).unwrap(), b"withheld");
+    drop(store);
+    fs::remove_file(dir.path().join("mail.db")).unwrap();
+    refused(dir.path(), &["mail.db", "is missing beside", "easel.db"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use easel_protocol::{CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, SyncKey};
 
-use crate::{BlobId, CollectionState, DeviceKey, Modseq, NewOutgoing, UserId};
+use crate::{BlobId, CollectionState, DeviceKey, Modseq, NewOutgoing, NewQuarantined, QuarantineId, UserId};
 
 /// Changes that become visible together, or not at all.
 #[derive(Clone, Debug)]
@@ -113,6 +113,10 @@ pub enum Write {
         /// The value, opaque here.
         value: Option<Vec<u8>>,
     },
+    /// Something withheld goes into quarantine. What is older makes room for it
+    /// ([`QUARANTINE_MAX`](crate::QUARANTINE_MAX), [`QUARANTINE_BYTES_MAX`](crate::QUARANTINE_BYTES_MAX)); what is larger
+    /// than all together may be is not kept.
+    Quarantine(NewQuarantined),
     /// A message is to be sent.
     Queue(NewOutgoing),
     /// A message was accepted from a device: a repeated one is recognised ([`crate::Snapshot::was_sent`]).
@@ -133,6 +137,11 @@ pub enum Write {
     RemoveItem {
         /// Which.
         id: ServerId,
+    },
+    /// Something leaves the quarantine; [`crate::StoreError::NotFound`] when it is not there any more.
+    TakeFromQuarantine {
+        /// Which.
+        id: QuarantineId,
     },
     /// A folder gets another name or place. [`crate::StoreError::Exists`] as for [`Write::AddFolder`].
     UpdateFolder {

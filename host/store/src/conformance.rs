@@ -26,6 +26,7 @@ pub mod log;
 pub mod notes;
 pub mod outgoing;
 pub mod paging;
+pub mod quarantine;
 pub mod search;
 pub mod snapshots;
 mod subject;
@@ -160,6 +161,15 @@ macro_rules! conformance {
                 the_ends_of_all_keys_are_in_the_whole_range,
                 only_what_is_there_is_counted,
             }
+            quarantine {
+                a_quarantine_belongs_to_one_user_and_goes_with_its_device,
+                a_thing_leaves_the_quarantine_once_and_with_its_change_set,
+                more_bytes_than_may_be_kept_push_the_oldest_out,
+                more_things_than_may_be_kept_push_the_oldest_out,
+                what_is_in_quarantine_is_read_back_as_it_was_put_there,
+                what_is_in_quarantine_needs_its_bytes_and_keeps_them,
+                what_went_into_quarantine_long_ago_goes,
+            }
             search {
                 a_changed_text_is_found_by_its_new_words_only,
                 a_moved_item_is_found_under_its_new_id,
@@ -233,6 +243,7 @@ mod tests {
             include_str!("conformance/notes.rs"),
             include_str!("conformance/outgoing.rs"),
             include_str!("conformance/paging.rs"),
+            include_str!("conformance/quarantine.rs"),
             include_str!("conformance/search.rs"),
             include_str!("conformance/snapshots.rs"),
             include_str!("conformance/sweeping.rs"),

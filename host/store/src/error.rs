@@ -44,6 +44,8 @@ pub enum Missing {
     Folder,
     /// An item.
     Item,
+    /// Something in quarantine.
+    Quarantined,
     /// A tenant.
     Tenant,
     /// A user.
@@ -57,6 +59,7 @@ impl std::fmt::Display for Missing {
             Self::Device => "device",
             Self::Folder => "folder",
             Self::Item => "item",
+            Self::Quarantined => "thing in quarantine",
             Self::Tenant => "tenant",
             Self::User => "user",
         })

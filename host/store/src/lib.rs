@@ -17,6 +17,7 @@ mod item;
 pub mod memory;
 pub mod model;
 mod outgoing;
+mod quarantine;
 mod snapshot;
 mod store;
 mod words;
@@ -30,6 +31,9 @@ pub use error::{Missing, StoreError};
 pub use item::{BlobId, Content, Folder, Item, LogKind, LogRow, Mail, Modseq};
 pub use memory::MemoryStore;
 pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};
+pub use quarantine::{
+    NewQuarantined, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, QuarantinedKind,
+};
 pub use snapshot::{Order, Query, Snapshot};
 pub use store::Store;
 pub use words::begins_a_word;

@@ -8,8 +8,9 @@ use easel_protocol::{CollectionId, Facts, FolderType, Groups, ServerId, WindowKe
 
 use crate::{
     BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, Folder, GalEntry, Item,
-    LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewUser, Order, Outgoing, OutgoingId, Position,
-    Query, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
+    LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order, Outgoing,
+    OutgoingId, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query, Snapshot, Store,
+    StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
 };
 
 /// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
@@ -57,6 +58,8 @@ struct Mailbox {
     device_values: BTreeMap<(DeviceKey, String), Vec<u8>>,
     values: BTreeMap<String, Vec<u8>>,
     sent: BTreeMap<(DeviceKey, Vec<u8>), i64>,
+    next_quarantined: u64,
+    quarantine: BTreeMap<QuarantineId, NewQuarantined>,
 }
 
 #[derive(Clone)]
@@ -249,6 +252,7 @@ impl Mailbox {
                 put(&mut self.device_values, (device, name.to_owned()), value)
             }
             Write::PutValue { name, value } => put(&mut self.values, name.to_owned(), value),
+            Write::Quarantine(new) => self.put_into_quarantine(new),
             Write::Queue(new) => queued.push(new),
             Write::RememberSent { device, token, at } => {
                 self.sent.insert((device, token), at);
@@ -257,6 +261,9 @@ impl Mailbox {
             Write::RemoveItem { id } => {
                 let left = self.leave(id, author)?;
                 touched.folders.insert(left.item.folder);
+            }
+            Write::TakeFromQuarantine { id } => {
+                self.quarantine.remove(&id).ok_or(StoreError::NotFound(Missing::Quarantined))?;
             }
             Write::UpdateFolder { id, parent, name } => {
                 self.check_name(Some(id), parent, &name)?;
@@ -268,6 +275,18 @@ impl Mailbox {
             }
         }
         Ok(())
+    }
+
+    fn put_into_quarantine(&mut self, new: NewQuarantined) {
+        if new.size > QUARANTINE_BYTES_MAX {
+            return;
+        }
+        self.next_quarantined += 1;
+        self.quarantine.insert(QuarantineId(self.next_quarantined), new);
+        let bytes = |kept: &BTreeMap<_, NewQuarantined>| kept.values().map(|one| one.size).sum::<u64>();
+        while self.quarantine.len() > QUARANTINE_MAX || bytes(&self.quarantine) > QUARANTINE_BYTES_MAX {
+            self.quarantine.pop_first();
+        }
     }
 
     fn remove_folder(
@@ -326,6 +345,8 @@ fn blob_named(write: &Write) -> Option<BlobId> {
     if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
         Some(*blob)
     } else if let Write::Queue(new) = write {
+        Some(new.blob)
+    } else if let Write::Quarantine(new) = write {
         Some(new.blob)
     } else {
         None
@@ -558,6 +579,7 @@ impl Store for MemoryStore {
             mailbox.collections.retain(|(owner, _), _| *owner != key);
             mailbox.device_values.retain(|(owner, _), _| *owner != key);
             mailbox.sent.retain(|(owner, _), _| *owner != key);
+            mailbox.quarantine.retain(|_, one| one.device != key);
         }
         drop(inner);
         self.bus.publish(&Event::Device { user: device.user, device: Some(key) });
@@ -701,6 +723,21 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn quarantined(&self, user: UserId) -> Result<Vec<Quarantined>, StoreError> {
+        let inner = self.inner();
+        let all = inner.mailboxes.get(&user).into_iter().flat_map(|mailbox| &mailbox.quarantine);
+        Ok(all.map(|(id, new)| Quarantined { id: *id, user, new: new.clone() }).collect())
+    }
+
+    fn expire_quarantine(&self, before: i64) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for mailbox in self.inner().mailboxes.values_mut() {
+            let mailbox = Arc::make_mut(mailbox);
+            removed += mailbox.quarantine.extract_if(.., |_, one| one.at < before).count() as u64;
+        }
+        Ok(removed)
+    }
+
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         let mut inner = self.inner();
         let seen: BTreeMap<DeviceKey, i64> = inner.devices.values().map(|d| (d.key, d.last_seen)).collect();
@@ -732,7 +769,9 @@ impl Store for MemoryStore {
             Content::Mail(mail) => Some(mail.blob),
             Content::Object(_) => None,
         });
-        let named: BTreeSet<BlobId> = named.chain(inner.outgoing.values().map(|outgoing| outgoing.blob)).collect();
+        let quarantined = inner.mailboxes.values().flat_map(|mailbox| mailbox.quarantine.values()).map(|one| one.blob);
+        let queued = inner.outgoing.values().map(|outgoing| outgoing.blob);
+        let named: BTreeSet<BlobId> = named.chain(quarantined).chain(queued).collect();
         let unnamed: BTreeSet<BlobId> = inner.blobs.keys().filter(|blob| !named.contains(blob)).copied().collect();
         let (twice, once): (BTreeSet<BlobId>, BTreeSet<BlobId>) =
             unnamed.into_iter().partition(|blob| inner.suspects.contains(blob));

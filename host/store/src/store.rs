@@ -3,8 +3,8 @@
 use easel_protocol::{CollectionId, Facts, ServerId};
 
 use crate::{
-    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId, Snapshot,
-    StoreError, Tenant, TenantId, User, UserId,
+    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId, Quarantined,
+    Snapshot, StoreError, Tenant, TenantId, User, UserId,
 };
 
 /// Where everything is kept.
@@ -63,7 +63,7 @@ pub trait Store: Send + Sync {
     /// changed it meanwhile. [`change_device`](crate::change_device) looks again and repeats.
     fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError>;
 
-    /// Forgets a device and all its state.
+    /// Forgets a device and all its state, with what is in quarantine of it.
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError>;
 
     /// The counter of a mailbox, answered from memory; 0 for a user who is not there.
@@ -78,7 +78,8 @@ pub trait Store: Send + Sync {
     /// Sets a folder number aside.
     fn reserve_folder(&self, user: UserId) -> Result<CollectionId, StoreError>;
 
-    /// Stores raw mail, durably. What no item and no queued message names is swept: see [`Store::sweep`].
+    /// Stores raw mail, durably. What no item, no queued message and nothing in quarantine names is swept: see
+    /// [`Store::sweep`].
     fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError>;
 
     /// Raw mail, whole: for sending and export.
@@ -112,6 +113,12 @@ pub trait Store: Send + Sync {
 
     /// Writes one, or removes it; it is there after a crash when this returns.
     fn put_note(&self, key: &str, text: Option<&str>) -> Result<(), StoreError>;
+
+    /// What is in quarantine of a user, oldest first.
+    fn quarantined(&self, user: UserId) -> Result<Vec<Quarantined>, StoreError>;
+
+    /// Removes what went into quarantine before `before` (milliseconds since 1970); how many things.
+    fn expire_quarantine(&self, before: i64) -> Result<u64, StoreError>;
 
     /// Removes log rows that every device seen after `since` (milliseconds since 1970) has passed; how many. Messages
     /// sent at or before `since` are forgotten as well.

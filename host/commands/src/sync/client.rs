@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, compose, email};
+use easel_items::{Applied, BodyPreferences, Edit, Ghosting, ItemError, calendar, compose, email};
 use easel_plugin::{Direction, Outcome as Asked};
 use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
 use easel_store::{
-    Content, Cursors, DeviceKey, Folder, Item, LogKind, Modseq, NewContent, Outcome, OutcomeToken, Snapshot,
-    StoreError, Write,
+    Content, Cursors, DeviceKey, Folder, Item, LogKind, Modseq, NewContent, Outcome, OutcomeToken, QuarantinedKind,
+    Snapshot, StoreError, Write,
 };
 use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, encode};
@@ -19,8 +19,9 @@ use sha2::{Digest as _, Sha256};
 use super::anew;
 use super::options::Sticky;
 use super::request::Command;
-use crate::context::{Context, Failure};
+use crate::context::{Context, Failure, pack};
 use crate::hierarchy::FolderView;
+use crate::quarantine::{self, Manner};
 use crate::submit;
 
 /// Item status. MS-ASCMD 2.2.3.177.17 "Status (Sync)".
@@ -91,8 +92,8 @@ impl Edits {
 enum Incoming {
     /// This is to be taken in.
     As(Element),
-    /// Nothing is; the device does not learn of it.
-    Withheld,
+    /// Nothing is, for this reason; the device does not learn of it.
+    Withheld(String, Element),
 }
 
 /// One collection while its commands run.
@@ -183,9 +184,10 @@ impl Client<'_> {
         let folder = self.view.folders[0];
         let data = match self.incoming(folder, data, None)? {
             Incoming::As(data) => data,
-            // The device is told that it was taken; its id names nothing.
-            Incoming::Withheld => {
+            // The device is told that it was taken; its id names nothing, unless it is put back.
+            Incoming::Withheld(reason, data) => {
                 let id = self.context.store().reserve_items(self.context.user.id, 1)?;
+                edits.writes.push(self.quarantined(folder, (id, None), &Ghosting::None, None, (&reason, &data))?);
                 return Ok(Ok((id, Vec::new())));
             }
         };
@@ -261,7 +263,11 @@ impl Client<'_> {
         let Some(item) = self.item(id, edits)? else { return Ok(Err(ItemStatus::NotFound)) };
         let data = match self.incoming(item.folder, data, Some(&item))? {
             Incoming::As(data) => data,
-            Incoming::Withheld => return Ok(Ok(Vec::new())),
+            Incoming::Withheld(reason, data) => {
+                let place = (item.id, Some(&item));
+                edits.writes.push(self.quarantined(item.folder, place, self.ghosting(), instance, (&reason, &data))?);
+                return Ok(Ok(Vec::new()));
+            }
         };
         match &item.content {
             Content::Mail(_) => self.change_mail(&item, &data, edits),
@@ -312,14 +318,9 @@ impl Client<'_> {
             Some(Ok(instance)) => Some(instance),
             Some(Err(_)) => return Ok(Err(ItemStatus::Conversion)),
         };
-        let all = Ghosting::All;
         let edit = Edit {
             data,
-            ghosting: match self.context.profile().text("sync.ghosting").as_str() {
-                "all-ghosted" => &all,
-                "none" => &Ghosting::None,
-                _ => &self.sticky.ghosting,
-            },
+            ghosting: self.ghosting(),
             base: base.as_deref(),
             shown: &self.sticky.body,
             instance,
@@ -346,36 +347,8 @@ impl Client<'_> {
         }
     }
 
-    /// Mails invitations, updates and cancellations of the owner's meetings: from 16.0 devices leave that to the server
-    /// (K: G43).
     fn tell_guests(&self, before: Option<&str>, after: Option<&str>, edits: &mut Edits) -> Result<(), Failure> {
-        if self.class != Class::Calendar || self.context.version < Version::V16_0 {
-            return Ok(());
-        }
-        let messages = match calendar::messages(before, after, &self.context.own_view(&self.sticky.body)) {
-            Ok(messages) => messages,
-            Err(error) => {
-                tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
-                return Ok(());
-            }
-        };
-        for message in messages {
-            let subject = match message.method {
-                "CANCEL" => format!("Canceled: {}", message.subject),
-                _ => message.subject.clone(),
-            };
-            let id = submit::message_id(self.context);
-            let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
-                .and_then(|mime| compose::outgoing(&mime, &submit::sending(self.context, &id)));
-            match composed {
-                // No copy in Sent Items: this device would be its author, and is never sent what it wrote.
-                Ok(outgoing) => edits.writes.push(submit::queued(self.context, &outgoing)?),
-                // One address nobody can mail to must not keep the event from being stored.
-                Err(error) => {
-                    tracing::warn!(user = self.context.user.id.0, %error, "the guests of a meeting are not told");
-                }
-            }
-        }
+        edits.writes.extend(guests_told(self.context, self.class, &self.sticky.body, (before, after))?);
         Ok(())
     }
 
@@ -383,6 +356,15 @@ impl Client<'_> {
     fn added_attachments(&self, data: &Element, item: ServerId) -> Option<Element> {
         let tells = self.class == Class::Calendar && self.context.version >= Version::V16_0;
         tells.then(|| calendar::added_attachments(data, item)).flatten()
+    }
+
+    /// What the absence of a property in a Change means.
+    fn ghosting(&self) -> &Ghosting {
+        match self.context.profile().text("sync.ghosting").as_str() {
+            "all-ghosted" => &Ghosting::All,
+            "none" => &Ghosting::None,
+            _ => &self.sticky.ghosting,
+        }
     }
 
     fn client_wins(&self) -> bool {
@@ -470,12 +452,39 @@ impl Client<'_> {
         let mut state = self.context.pack_state.borrow_mut();
         Ok(match self.context.asked.incoming(&hook, self.class, &mut state, properties, || base) {
             Asked::As(properties) => Incoming::As(Element::of(airsync::APPLICATION_DATA, properties)),
-            Asked::Withheld(reason, _) => {
+            Asked::Withheld(reason, properties) => {
                 let (user, device) = (self.context.user.id.0, self.context.device.key.0);
                 tracing::warn!(user, device, reason, "a pack withholds what the device sent");
-                Incoming::Withheld
+                Incoming::Withheld(reason, Element::of(airsync::APPLICATION_DATA, properties))
             }
         })
+    }
+
+    /// The write that keeps what a pack withholds: of an Add under the id that the device is told, or of a Change.
+    fn quarantined(
+        &self,
+        folder: CollectionId,
+        (id, changes): (ServerId, Option<&Item>),
+        ghosting: &Ghosting,
+        instance: Option<&str>,
+        (reason, data): (&str, &Element),
+    ) -> Result<Write, StoreError> {
+        let seen = self.cursors.get(&folder).map_or(Modseq(0), |cursor| cursor.w);
+        let seen = changes.map_or(Ok(seen), |item| last_own(self.snapshot, item, seen, self.context.device.key))?;
+        let state = self.snapshot.collection(self.context.device.key, self.view.id)?;
+        let manner = Manner {
+            version: self.context.version,
+            shown: self.context.manner,
+            body: self.sticky.body.clone(),
+            ghosting: ghosting.clone(),
+            instance: instance.map(str::to_owned),
+            id,
+            seen,
+            came_in: (self.view.id, state.map_or(0, |state| state.generation)),
+        };
+        let (class, item, manner) = (self.class, changes.map(|item| item.id), pack(&manner));
+        let kind = QuarantinedKind::Item { class, folder, item, manner };
+        quarantine::keep(self.context, kind, reason, &encode(data))
     }
 
     /// An item as the host would show what this device last saw of it.
@@ -494,6 +503,45 @@ impl Client<'_> {
         tracing::info!(user = self.context.user.id.0, device = self.context.device.key.0, %error, "an item is refused");
         ItemStatus::Conversion
     }
+}
+
+/// Mails invitations, updates and cancellations of the owner's meetings: from 16.0 devices leave that to the server
+/// (K: G43).
+pub(crate) fn guests_told(
+    context: &Context<'_>,
+    class: Class,
+    body: &BodyPreferences,
+    (before, after): (Option<&str>, Option<&str>),
+) -> Result<Vec<Write>, StoreError> {
+    if class != Class::Calendar || context.version < Version::V16_0 {
+        return Ok(Vec::new());
+    }
+    let messages = match calendar::messages(before, after, &context.own_view(body)) {
+        Ok(messages) => messages,
+        Err(error) => {
+            tracing::warn!(user = context.user.id.0, %error, "the guests of a meeting are not told");
+            return Ok(Vec::new());
+        }
+    };
+    let mut writes = Vec::new();
+    for message in messages {
+        let subject = match message.method {
+            "CANCEL" => format!("Canceled: {}", message.subject),
+            _ => message.subject.clone(),
+        };
+        let id = submit::message_id(context);
+        let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
+            .and_then(|mime| compose::outgoing(&mime, &submit::sending(context, &id)));
+        match composed {
+            // No copy in Sent Items: this device would be its author, and is never sent what it wrote.
+            Ok(outgoing) => writes.push(submit::queued(context, &outgoing)?),
+            // One address nobody can mail to must not keep the event from being stored.
+            Err(error) => {
+                tracing::warn!(user = context.user.id.0, %error, "the guests of a meeting are not told");
+            }
+        }
+    }
+    Ok(writes)
 }
 
 /// Whether somebody else than the device changed the content after `seen`.
@@ -522,13 +570,18 @@ fn changed_by_others(
     }
 }
 
-/// The text of an item as the device last had it: as at `seen`, or as it wrote it itself since, before anybody else did.
+/// The text of an item as the device last had it.
 fn content_seen(
     snapshot: &dyn Snapshot,
     item: &Item,
     seen: Modseq,
     device: DeviceKey,
 ) -> Result<Option<String>, StoreError> {
+    snapshot.content_at(item.id, last_own(snapshot, item, seen, device)?)
+}
+
+/// When an item was as the device last had it: at `seen`, or when it wrote it itself since, before anybody else did.
+fn last_own(snapshot: &dyn Snapshot, item: &Item, seen: Modseq, device: DeviceKey) -> Result<Modseq, StoreError> {
     let (mut after, mut own) = (seen, seen);
     'log: loop {
         let rows = snapshot.log(item.folder, after, 256)?;
@@ -544,7 +597,7 @@ fn content_seen(
             Some(_) | None => break,
         }
     }
-    snapshot.content_at(item.id, own)
+    Ok(own)
 }
 
 fn token(kind: u8, id: &str, instance: Option<&str>, data: Option<&Element>) -> OutcomeToken {

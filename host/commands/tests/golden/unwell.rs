@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use easel_protocol::{CollectionId, ServerId};
 use easel_store::{
     BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, MemoryStore, Modseq, NewUser, Outgoing, OutgoingId,
-    Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+    Quarantined, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
 };
 
 /// A memory store of which some methods fail.
@@ -201,6 +201,14 @@ impl Store for Unwell {
 
     fn sweep(&self) -> Result<u64, StoreError> {
         self.store.sweep()
+    }
+
+    fn quarantined(&self, user: UserId) -> Result<Vec<Quarantined>, StoreError> {
+        self.store.quarantined(user)
+    }
+
+    fn expire_quarantine(&self, before: i64) -> Result<u64, StoreError> {
+        self.store.expire_quarantine(before)
     }
 
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {

@@ -263,6 +263,12 @@ impl Store for TestStore {
     fn sweep(&self) -> Result<u64, StoreError> {
         self.inner.sweep()
     }
+    fn quarantined(&self, user: UserId) -> Result<Vec<Quarantined>, StoreError> {
+        self.inner.quarantined(user)
+    }
+    fn expire_quarantine(&self, before: i64) -> Result<u64, StoreError> {
+        self.inner.expire_quarantine(before)
+    }
     fn prune_log(&self, since: i64) -> Result<u64, StoreError> {
         self.inner.prune_log(since)
     }

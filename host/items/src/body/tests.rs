@@ -158,7 +158,13 @@ fn own_part(stored: Stored<'_>, truncation_size: Option<u32>) -> (String, String
     let owner = Owner { name: String::new(), addresses: vec!["a@b".into()], zone: TimeZone::UTC };
     let part = Some(BodyPartPreference { truncation_size, all_or_none: false, preview: None });
     let preferences = BodyPreferences { part, ..BodyPreferences::default() };
-    let view = View { version: Version::V14_1, owner: &owner, body: &preferences, now: Timestamp::UNIX_EPOCH };
+    let view = View {
+        version: Version::V14_1,
+        owner: &owner,
+        body: &preferences,
+        now: Timestamp::UNIX_EPOCH,
+        manner: crate::Manner::default(),
+    };
     let made = body_part(&stored, &view).unwrap().unwrap();
     let text = |tag| made.text_of(tag).unwrap_or_default().into_owned();
     (text(airsyncbase::DATA), text(airsyncbase::ESTIMATED_DATA_SIZE), made.child(airsyncbase::TRUNCATED).is_some())

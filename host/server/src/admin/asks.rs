@@ -4,7 +4,7 @@ use easel_protocol::Class;
 
 use super::{
     Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackLineShown,
-    PackOrder, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown,
+    PackOrder, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown, WithheldShown,
 };
 use crate::import::MailState;
 
@@ -40,6 +40,13 @@ impl Channel {
         let reply = self.ask(Request::DeviceList { login })?;
         let Reply::Devices { devices } = reply else { return Err(unexpected(&reply)) };
         Ok(devices)
+    }
+
+    /// What packs withheld from the side of a device.
+    pub(crate) fn withheld(&mut self, login: LoginName, device: String) -> Result<Vec<WithheldShown>, ChannelError> {
+        let reply = self.ask(Request::DeviceWithheld { login, device })?;
+        let Reply::Withheld { things } = reply else { return Err(unexpected(&reply)) };
+        Ok(things)
     }
 
     /// Everything in the outgoing queue.

@@ -1,11 +1,12 @@
 //! Devices, and what an administrator does with them.
 
+use easel_commands::Withheld;
 use easel_protocol::Version;
-use easel_store::{Device, Event, Provisioning, StoreError, User, Wipe};
+use easel_store::{Device, Event, Provisioning, QuarantineId, QuarantinedKind, StoreError, User, Wipe};
 use jiff::Timestamp;
 
 use super::office::{Office, Refusal};
-use super::{DeviceOrder, DeviceShown, LoginName, Reply};
+use super::{DeviceOrder, DeviceShown, LoginName, Reply, WithheldShown, chain};
 
 pub(super) fn list(office: &Office, login: Option<&LoginName>) -> Result<Reply, Refusal> {
     let mut devices = Vec::new();
@@ -44,6 +45,32 @@ pub(super) fn order(office: &Office, login: &LoginName, name: &str, order: &Devi
             Err(StoreError::Stale) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// What is in quarantine of a device.
+pub(super) fn withheld(office: &Office, login: &LoginName, name: &str) -> Result<Reply, Refusal> {
+    let user = office.user(login)?;
+    let device = find(office, &user, login, name)?;
+    let things = office.service.withheld(user.id, device.key)?;
+    Ok(Reply::Withheld { things: things.into_iter().map(withheld_shown).collect() })
+}
+
+/// Puts something back.
+pub(super) fn restore(office: &Office, login: &LoginName, name: &str, number: u64) -> Result<Reply, Refusal> {
+    let user = office.user(login)?;
+    let device = find(office, &user, login, name)?;
+    let id = QuarantineId(number);
+    let is_there = |one: &easel_store::Quarantined| one.id == id && one.new.device == device.key;
+    if !office.store.quarantined(user.id)?.iter().any(is_there) {
+        let device = &device.id;
+        return Err(Refusal(format!(
+            "nothing with the number {number} is withheld: `easel device show {login} {device}` lists what is"
+        )));
+    }
+    match office.service.restore(&user, id) {
+        Ok(()) => Ok(Reply::Done),
+        Err(error) => Err(Refusal(chain(&error))),
     }
 }
 
@@ -108,9 +135,23 @@ fn find(office: &Office, user: &User, login: &LoginName, name: &str) -> Result<D
     }
 }
 
+fn at(millis: i64) -> String {
+    Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn withheld_shown(withheld: Withheld) -> WithheldShown {
+    let Withheld { quarantined, title } = withheld;
+    let (number, new) = (quarantined.id.0, quarantined.new);
+    let what = match new.kind {
+        QuarantinedKind::Item { class, item: None, .. } => format!("{} added", class.name()),
+        QuarantinedKind::Item { class, item: Some(_), .. } => format!("{} changed", class.name()),
+        QuarantinedKind::Message => "mail".to_owned(),
+    };
+    let pack = format!("{} {}", new.pack, new.pack_version);
+    WithheldShown { number, at: at(new.at), what, pack, reason: new.reason, bytes: new.size, title }
+}
+
 fn shown(office: &Office, login: String, device: Device) -> DeviceShown {
-    let at =
-        |millis| Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     DeviceShown {
         login,
         id: device.id,

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use easel_commands::{Service, Settings};
+use easel_plugin::NoPlugin;
 use easel_server::{Clock, Logins, Running};
 use easel_store::{Store, StoreError, Tenant, User, UserId};
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use crate::packs::PackRoom;
 pub(crate) struct Office {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Puts back what packs withheld. What an administrator puts back is seen by no pack.
+    pub(crate) service: Service,
     /// The server this is in, if it is in one.
     pub(crate) server: Option<Serving>,
     /// The packs; opened when they are first asked for where no server runs.
@@ -75,8 +79,12 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 impl Office {
     /// Works on a store that this process owns.
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: &Config) -> Self {
+        let now = Arc::clone(&clock);
+        let now = Arc::new(move || now.now());
+        // What an administrator restores is not shown to packs.
+        let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), Settings::default(), now);
         let message_bytes_max = config.limits.message_bytes_max;
-        Self { store, clock, server: None, packs: OnceLock::new(), config: config.clone(), message_bytes_max }
+        Self { store, clock, service, server: None, packs: OnceLock::new(), config: config.clone(), message_bytes_max }
     }
 
     /// The same in a server.

@@ -52,6 +52,8 @@ impl Session {
             Request::UserSet { login, changes } => users::set(office, &login, changes, body)?,
             Request::DeviceList { login } => devices::list(office, login.as_ref())?,
             Request::DeviceDo { login, device, order } => devices::order(office, &login, &device, &order)?,
+            Request::DeviceWithheld { login, device } => devices::withheld(office, &login, &device)?,
+            Request::DeviceRestore { login, device, number } => devices::restore(office, &login, &device, number)?,
             Request::QueueList { after } => queue::list(office, after)?,
             Request::QueueDo { number, order } => queue::order(office, number, order)?,
             Request::PackList => packs::list(office)?,
@@ -130,6 +132,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
             DeviceOrder::Wipe { whole: false } => ("account to be wiped", login.to_string()),
             DeviceOrder::Unwipe => ("wipe taken back", login.to_string()),
         }),
+        Request::DeviceRestore { login, .. } => Some(("what was withheld put back", login.to_string())),
         Request::QueueDo { number, order: QueueOrder::Drop } => Some(("queued message dropped", number.to_string())),
         Request::QueueDo { number, order: QueueOrder::Retry } => Some(("queued message retried", number.to_string())),
         Request::PackInstall { name, .. } => Some(("pack installed", name.clone())),
@@ -149,6 +152,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::TenantList
         | Request::UserList { .. }
         | Request::DeviceList { .. }
+        | Request::DeviceWithheld { .. }
         | Request::AddressListPut { .. }
         | Request::FolderOpen { .. }
         | Request::Folders { .. }

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use serde::Serialize;
 use serde_json::json;
 
 use super::error::CliError;
-use super::terminal::Terminal;
+use super::terminal::{Terminal, bytes};
 use super::{confirm, open};
-use crate::admin::{DeviceOrder, DeviceShown, LoginName, Request};
+use crate::admin::{DeviceOrder, DeviceShown, LoginName, Request, WithheldShown};
 
 const WIPE_HELP: &str = "\
 The device does it when it next connects; `easel device show` tells whether it has. Until then `easel device unwipe`
@@ -18,6 +19,16 @@ Examples:
   easel device wipe anna SEC1D2C6E5D3A7F1                     removes the account from it (from 16.1)
   easel device wipe anna --whole-device SEC1D2C6E5D3A7F1      resets the whole device, photos and all";
 
+const RESTORE_HELP: &str = "\
+A pack, the code that serves a kind of device, may keep what a device sends from being stored or sent; the device is told
+that it was. It is kept for 30 days, at most 1000 things and 100 MiB of a user, and `easel device show` lists it.
+
+What is put back is taken in as if no pack were there: an item is added or merged, a change of an item that is gone
+becomes a new one, and mail is sent. It goes from the list.
+
+Example:
+  easel device restore anna SEC1D2C6E5D3A7F1 17";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Lists devices, last seen first.
@@ -25,7 +36,8 @@ pub(super) enum Verb {
         /// Only those of this user.
         login: Option<LoginName>,
     },
-    /// Shows everything known of a device.
+    /// Shows everything known of a device, and what its pack withheld.
+    #[command(after_help = "What is withheld is kept for 30 days; `easel device restore` puts it back.")]
     Show {
         /// Whose.
         login: LoginName,
@@ -46,12 +58,22 @@ pub(super) enum Verb {
         /// Its id.
         device: String,
     },
-    /// Forgets a device and its state; it starts over when it comes back.
+    /// Forgets a device, its state and what was withheld; it starts over when it comes back.
     Forget {
         /// Whose.
         login: LoginName,
         /// Its id.
         device: String,
+    },
+    /// Puts back what a pack withheld from the device's side.
+    #[command(after_help = RESTORE_HELP)]
+    Restore {
+        /// Whose.
+        login: LoginName,
+        /// Its id.
+        device: String,
+        /// The number of what is put back, as `easel device show` lists it.
+        number: u64,
     },
     /// Has a device remove the account, or with --whole-device everything.
     #[command(after_help = WIPE_HELP)]
@@ -83,8 +105,17 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             list(&devices, terminal)
         }
         Verb::Show { login, device } => {
-            let devices = open(file, "device show")?.devices(Some(login))?;
-            show(&devices, &device, terminal)
+            let mut channel = open(file, "device show")?;
+            let devices = channel.devices(Some(login.clone()))?;
+            let shown = found(&devices, &device)?;
+            let withheld = channel.withheld(login, format!("{}/{}", shown.id, shown.kind))?;
+            show(shown, &withheld, terminal)
+        }
+        Verb::Restore { login, device, number } => {
+            let request = Request::DeviceRestore { login: login.clone(), device: device.clone(), number };
+            open(file, "device restore")?.order(request, &[])?;
+            let value = json!({ "login": login.to_string(), "device": device, "number": number });
+            terminal.say(&format!("put back {number} of {device} of {login}"), &value)
         }
         Verb::Block { login, device } => order(file, terminal, login, device, DeviceOrder::Block, "blocked"),
         Verb::Allow { login, device } => order(file, terminal, login, device, DeviceOrder::Allow, "allowed"),
@@ -144,23 +175,31 @@ fn name(device: &DeviceShown) -> String {
     told.cloned().unwrap_or_else(|| device.user_agent.chars().take(40).collect())
 }
 
-fn show(devices: &[DeviceShown], name: &str, terminal: &mut Terminal) -> Result<(), CliError> {
+/// The device of that id, or `id/type` where an id is there twice.
+fn found<'a>(devices: &'a [DeviceShown], name: &str) -> Result<&'a DeviceShown, CliError> {
     let is = |device: &&DeviceShown| {
         device.id.eq_ignore_ascii_case(name) || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name)
     };
     let found: Vec<&DeviceShown> = devices.iter().filter(is).collect();
-    let device = match found.as_slice() {
-        [device] => *device,
-        [] => {
-            return Err(CliError::Said(format!(
-                "there is no device {name:?}: `easel device list` shows those there are"
-            )));
-        }
+    match found.as_slice() {
+        [device] => Ok(*device),
+        [] => Err(CliError::Said(format!("there is no device {name:?}: `easel device list` shows those there are"))),
         several => {
             let names: Vec<String> = several.iter().map(|device| format!("{}/{}", device.id, device.kind)).collect();
-            return Err(CliError::Said(format!("{name:?} is several devices; name one of {}", names.join(", "))));
+            Err(CliError::Said(format!("{name:?} is several devices; name one of {}", names.join(", "))))
         }
-    };
+    }
+}
+
+/// A device with what is withheld, for machines.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    device: &'a DeviceShown,
+    withheld: &'a [WithheldShown],
+}
+
+fn show(device: &DeviceShown, withheld: &[WithheldShown], terminal: &mut Terminal) -> Result<(), CliError> {
     let fixed = [
         ("user", device.login.clone()),
         ("device", device.id.clone()),
@@ -178,5 +217,16 @@ fn show(devices: &[DeviceShown], name: &str, terminal: &mut Terminal) -> Result<
     ];
     let told = device.information.iter().map(|(key, value)| (key.as_str(), value.clone()));
     let lines: Vec<String> = fixed.into_iter().chain(told).map(|(key, value)| format!("{key:<24}{value}")).collect();
-    terminal.lines(&lines, device)
+    terminal.lines(&lines, &Shown { device, withheld })?;
+    if withheld.is_empty() || terminal.is_json() {
+        return Ok(());
+    }
+    terminal.lines(&[String::new(), "withheld, until `easel device restore` puts it back:".to_owned()], &())?;
+    let rows: Vec<Vec<String>> = withheld.iter().map(row).collect();
+    terminal.table(&["number", "when", "what", "title", "size", "pack", "reason"], &rows, "", &())
+}
+
+fn row(withheld: &WithheldShown) -> Vec<String> {
+    let WithheldShown { number, at, what, title, pack, reason, bytes: size } = withheld.clone();
+    vec![number.to_string(), at, what, title, bytes(size), pack, reason]
 }

@@ -10,3 +10,4 @@ mod queue;
 mod serving;
 mod setup;
 mod support;
+mod withheld;
