@@ -168,6 +168,7 @@ const fn accepted() -> u8 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RecoverSaid {
+    command: Option<String>,
     symptom: String,
     #[serde(default = "once")]
     times: u32,
@@ -305,7 +306,8 @@ impl Fixture {
             let symptom = SYMPTOMS.iter().find(|(word, _)| *word == said.symptom);
             let (_, symptom) = symptom.ok_or_else(|| unreadable(format!("symptom {:?}", said.symptom)))?;
             let history = History { symptom: *symptom, times: said.times, within_secs: said.within_secs };
-            let advice = asked.recover(&context(Command::Sync, &plain)?, &history);
+            let command = command(said.command.as_deref().unwrap_or("Sync"))?;
+            let advice = asked.recover(&context(command, &plain)?, &history);
             let (word, _) = RECOVERIES.iter().find(|(_, recovery)| *recovery == advice).expect("the list is whole");
             return Ok((said.expect.clone(), (*word).to_owned()));
         }

@@ -3,13 +3,13 @@
 //! They cannot be told apart by hardware. The User-Agent has the build: `Apple-iPhone/704.11` is 7D11, iPhone OS 3.1.2.
 
 use easel_pack::apple;
+use easel_pack::event;
 use easel_pack::mail::{self, Message, Reference};
 use easel_pack::prelude::*;
 use easel_pack::property::calendar;
 use easel_pack::settings::{
     Birthday, BlankDomain, FolderGone, MeetingLookup, Merge, Multi, Protocol, PushFolders, Shown, UidForm,
 };
-use easel_pack::time::{DateTime, Zone};
 
 /// The pack.
 #[derive(Debug)]
@@ -95,8 +95,9 @@ impl Items for IphoneOs {
         if !in_default_calendar(context) {
             keep_attendees(item, base, &mut edits);
         }
-        name_the_organizer(context, item, base, &mut edits);
-        anchor_exceptions(item, base, &mut edits);
+        // I28, I29
+        event::name_the_organizer(context, item, base, &mut edits);
+        event::anchor_exceptions(item, base, &mut edits);
         Ok(edits.into())
     }
 }
@@ -117,46 +118,6 @@ fn keep_attendees(item: Item<'_>, base: Item<'_>, edits: &mut Edits) {
         for detail in base.children(attendee) {
             edits.insert(one, Property(detail.property), detail.text());
         }
-    }
-}
-
-/// I28: an invitation of the user's own that does not say whose.
-fn name_the_organizer(context: &Context, item: Item<'_>, base: Item<'_>, edits: &mut Edits) {
-    let told = item.find(calendar::ORGANIZER_EMAIL).or_else(|| base.find(calendar::ORGANIZER_EMAIL));
-    if item.text(calendar::MEETING_STATUS) != "1" || told.is_some() {
-        return;
-    }
-    if let Some(address) = context.owner.addresses.first() {
-        edits.insert(Node::WHOLE, calendar::ORGANIZER_NAME, context.owner.name.as_str());
-        edits.insert(Node::WHOLE, calendar::ORGANIZER_EMAIL, address.as_str());
-    }
-}
-
-/// I29: after a series was moved, or made to last the day, its exceptions name starts that it has no more. An exception
-/// belongs to the occurrence of its day, so it gets the time of that.
-fn anchor_exceptions(item: Item<'_>, base: Item<'_>, edits: &mut Edits) {
-    let told = |property| {
-        let entry = item.find(property).or_else(|| base.find(property));
-        entry.map(easel_pack::Entry::text)
-    };
-    let (Some(start), Some(zone)) =
-        (told(calendar::START_TIME).and_then(DateTime::parse), told(calendar::TIMEZONE).and_then(Zone::parse))
-    else {
-        return;
-    };
-    let all_day = told(calendar::ALL_DAY_EVENT) == Some("1");
-    let on_the_clock = |date: DateTime| date.plus(zone.offset_at(date.secs));
-    let time = on_the_clock(start).time_of_day();
-    for named in item.all(calendar::EXCEPTION_START_TIME) {
-        let Some(date) = DateTime::parse(named.text()) else { continue };
-        let local = on_the_clock(date);
-        if local.time_of_day() == time {
-            continue;
-        }
-        // A day without a time comes as midnight UTC, whatever the zone.
-        let day = if all_day && date.time_of_day() == 0 { date } else { local.midnight() };
-        let anchored = date.plus(zone.instant_of(day.secs + time) - date.secs);
-        edits.set(named, anchored.to_string());
     }
 }
 

@@ -43,6 +43,7 @@ pub mod apple;
 #[doc(hidden)]
 pub mod bindings;
 pub mod describe;
+pub mod event;
 mod export;
 pub mod folder_change;
 pub mod item;

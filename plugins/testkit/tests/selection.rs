@@ -8,6 +8,8 @@ fn packs() -> Vec<Manifest> {
     let packs = [
         blackberry_addon::PACK,
         default::PACK,
+        gmail_android::PACK,
+        ios_modern::PACK,
         iphone_os_2_3::PACK,
         moxier::PACK,
         nokia_mfe::PACK,
@@ -52,7 +54,8 @@ fn tc01_early_iphones_are_told_by_their_build() {
         &[
             ("Apple-iPhone2C1/803.14800001", "", "iPhone"),
             ("Apple-iPhone4C1/902.512700003", "", "iPhone"),
-            ("Apple-iPhone15C4/2301.355", "kc28f3e3o53nhduj5rmqk1sge4", "iPhone"),
+            ("Apple-iPad3C1/1208.321", "", "iPad"),
+            ("Apple-iPhone9C4/1402.92", "", "iPhone"),
             ("DTG-iPhone/4.0", "", ""),
         ],
     );
@@ -84,6 +87,48 @@ fn tc08_n19_a_nokia_whose_type_is_an_imei_is_told_by_its_user_agent() {
             ("", "IMEI351234567890123", "N95"),
         ],
     );
+}
+
+#[test]
+fn from_ios_11_on_iphones_are_told_by_build_or_system() {
+    serves(
+        "ios-modern",
+        &[
+            ("Apple-iPhone9C1/1501.530400009", "", "iPhone"),
+            ("Apple-iPhone9C4/1602.92", "", "iPhone"),
+            ("Apple-iPhone15C1/2202.75", "kc28f3e3o53nhduj5rmqk1sge4", "iPhone"),
+            ("Apple-iPhone15C4/2301.355", "kc28f3e3o53nhduj5rmqk1sge4", "iPhone"),
+            ("Apple-iPhone15C4/2401.539000006", "", "iPhone"),
+        ],
+    );
+    let packs = packs();
+    let systems = [
+        ("iOS 11.0 15A372", "ios-modern"),
+        ("iOS 17.4.1", "ios-modern"),
+        ("iOS 26.0.1 23A355", "ios-modern"),
+        ("iPadOS 18.0", "ios-modern"),
+        ("visionOS 2.1", "ios-modern"),
+        ("iOS 6.1 10B145", "default"),
+        ("iOS 10.3.2 14F89", "default"),
+        ("iOS 110", "default"),
+        ("Android", "default"),
+    ];
+    for (os, pack) in systems {
+        let facts = Facts { os: os.to_owned(), ..Facts::default() };
+        assert_eq!(easel_testkit::chosen(&packs, &facts).map(|manifest| manifest.id.as_str()), Some(pack), "{os}");
+    }
+}
+
+#[test]
+fn gmail_is_told_by_its_user_agent_on_any_android() {
+    serves(
+        "gmail-android",
+        &[
+            ("Android-Mail/2025.11.02.828503186.Release", "ANDROIDC1234567890", "Android"),
+            ("Android-Mail/7.5.21.158567284.release", "", "SAMSUNGSMG950F"),
+        ],
+    );
+    serves("default", &[("Android/4.4.2-EAS-1.3", "", "Android"), ("SAMSUNG-SM-G950F/101.80000", "", "")]);
 }
 
 #[test]

@@ -1,0 +1,7 @@
+// What generated bindings use of the standard library.
+#pragma once
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memset(void *to, int byte, size_t size);
+size_t strlen(const char *text);
