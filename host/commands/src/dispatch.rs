@@ -66,8 +66,10 @@ pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Rep
         return Answer::code(403).into();
     }
     let reply = refuse(context.command, context.version, status);
-    let signal = context.profile().text("policy.signal");
-    match (reply, signal.as_str()) {
+    if status == CommonStatus::DeviceInformationRequired {
+        return reply;
+    }
+    match (reply, context.profile().text("policy.signal")) {
         (Reply::Answer(answer), "both") => Answer { code: 449, ..answer }.into(),
         (Reply::Answer(_), "449") => Answer::code(449).into(),
         (reply, _) => reply,

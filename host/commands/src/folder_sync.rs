@@ -16,6 +16,7 @@ use easel_wbxml::{Element, Tag};
 use crate::context::{Context, Failure, RequestError, required};
 use crate::hierarchy::{self, FolderView};
 use crate::hierarchy_state::{FolderChange, HierarchyState, KeyAge, difference};
+use crate::served::Served;
 
 /// What the device sends.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub(crate) enum Status {
 /// Answers from the list of folders the profile shows.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let now = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let now = hierarchy::view(&*snapshot, context)?;
     let seen = snapshot.modseq();
     let state = HierarchyState::read(&*snapshot, context.device.key, context.ids)?;
     drop(snapshot);
@@ -86,7 +87,12 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     if !crate::device::is_probe(&context.device) {
         let mut set = ChangeSet::new(context.user.id);
         set.writes.push(state.write(context.device.key));
+        if context.served.hierarchy != context.marks.hierarchy {
+            let served = Served { hierarchy: context.marks.hierarchy, ..context.served };
+            set.writes.push(served.write(context.device.key));
+        }
         context.store().commit(set)?;
+        Served::kept(context);
     }
     Ok(Response::Changes { sync_key, changes })
 }
@@ -133,7 +139,7 @@ fn described(context: &Context<'_>, tag: Tag, folder: &FolderView) -> Element {
             Element::text(fh::SERVER_ID, context.ids.folder(folder.id)),
             Element::text(fh::PARENT_ID, parent),
             Element::text(fh::DISPLAY_NAME, folder.name.clone()),
-            Element::number(fh::TYPE, folder.kind.number()),
+            Element::number(fh::TYPE, folder.told.number()),
         ],
     )
 }

@@ -6,7 +6,7 @@ use easel_protocol::{CollectionId, SyncKey};
 use easel_store::{DeviceKey, Modseq, Snapshot, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{pack, unpack};
+use crate::context::{Context, pack, unpack};
 use crate::hierarchy::{FolderView, Ids};
 
 const NAME: &str = "hierarchy";
@@ -45,6 +45,16 @@ impl HierarchyState {
     pub(crate) fn read(snapshot: &dyn Snapshot, device: DeviceKey, ids: Ids) -> Result<Option<Self>, StoreError> {
         let state: Option<Self> = snapshot.device_value(device, NAME)?.and_then(|bytes| unpack(&bytes));
         Ok(state.filter(|state| state.ids == ids))
+    }
+
+    /// Whether a device that learned the tree before knows another one than it is shown now.
+    pub(crate) fn is_behind(
+        context: &Context<'_>,
+        snapshot: &dyn Snapshot,
+        view: &[FolderView],
+    ) -> Result<bool, StoreError> {
+        let state: Option<Self> = snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes));
+        Ok(state.is_some_and(|state| state.ids != context.ids || !difference(&state.after, view).is_empty()))
     }
 
     pub(crate) fn write(&self, device: DeviceKey) -> Write {

@@ -1,5 +1,6 @@
 //! The way in.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,7 +15,8 @@ use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::hierarchy::Ids;
 use crate::profiles::{self, Profiles};
-use crate::{Answer, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
+use crate::served::{self, Served};
+use crate::{Answer, PolicyAllowance, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
 /// One request, after login.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,8 @@ pub struct Request<'a> {
 pub struct Settings {
     /// The policy every device is offered.
     pub policy: Policy,
+    /// Whose devices may be held to less than the policy.
+    pub allow: PolicyAllowance,
     /// The shortest and longest heartbeat, in seconds.
     pub heartbeat_secs: (u32, u32),
     /// Collections in one Sync, and folders in one Ping.
@@ -52,6 +56,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            allow: PolicyAllowance::default(),
             heartbeat_secs: (60, 3540),
             collections_max: 300,
             message_bytes_max: 50 << 20,
@@ -65,8 +70,8 @@ impl Default for Settings {
 pub struct Offer {
     /// The versions it may use, oldest first.
     pub versions: Vec<Version>,
-    /// MS-Server-ActiveSync, if it is another than everybody's.
-    pub server_version: Option<String>,
+    /// Headers of its own: MS-Server-ActiveSync, if it is another than everybody's, and what its pack adds.
+    pub headers: Vec<(Cow<'static, str>, String)>,
 }
 
 /// What devices must accept. The default demands nothing.
@@ -89,6 +94,7 @@ pub struct Service {
     chance: Chance,
     turns: Turns,
     profiles: Profiles,
+    served: served::Known,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -121,6 +127,7 @@ impl Service {
             chance: Arc::new(rand::random),
             turns: Turns::default(),
             profiles: Profiles::default(),
+            served: served::Known::default(),
         }
     }
 
@@ -142,6 +149,10 @@ impl Service {
 
     pub(crate) fn plugins(&self) -> &dyn DevicePlugins {
         &*self.plugins
+    }
+
+    pub(crate) const fn served(&self) -> &served::Known {
+        &self.served
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -210,8 +221,7 @@ impl Service {
             }
         };
         let profile = plugin.profile();
-        let server_version = Some(profile.text("versions.server_version")).filter(|text| !text.is_empty());
-        Offer { versions: profiles::versions(profile), server_version }
+        Offer { versions: profiles::versions(profile), headers: profiles::headers(profile) }
     }
 
     /// The commands this server has: the answer to OPTIONS.
@@ -231,6 +241,12 @@ impl Service {
             }
         };
         let asked = Asked::new(self.profiles.of(self.plugins(), &device));
+        let marks = Served::of(asked.profile());
+        let served = if device::is_probe(&device) { Ok(marks) } else { Served::read(self, request.user, device.key) };
+        let served = served.unwrap_or_else(|error| {
+            tracing::error!(device = device.key.0, %error, "what a device was served with is unknown");
+            marks
+        });
         Ok(Context {
             service: self,
             user: request.user,
@@ -238,6 +254,8 @@ impl Service {
             device,
             ids: Ids::of(asked.profile()),
             asked,
+            marks,
+            served,
             pack_state: RefCell::default(),
             version,
             command,

@@ -27,6 +27,8 @@ use self::request::{Collection, Command, Request};
 use self::server::{Sent, Server};
 use crate::context::{Context, Failure, pack, unpack};
 use crate::hierarchy::{self, FolderView};
+use crate::hierarchy_state::HierarchyState;
+use crate::served::{self, Served};
 use crate::{Answer, Reply};
 
 /// WindowSize when the device names none. MS-ASCMD 2.2.3.199 "WindowSize".
@@ -49,7 +51,7 @@ pub(crate) enum Status {
     ProtocolError = 4,
     /// Our side failed; the device tries again.
     ServerError = 5,
-    /// There is no such folder (2.5 and 12.0).
+    /// There is no such folder.
     NotFound = 8,
     /// The tree of folders changed: the device runs FolderSync.
     HierarchyChanged = 12,
@@ -179,7 +181,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
-        let folders = hierarchy::view(snapshot, context.profile(), context.version)?;
+        let folders = hierarchy::view(snapshot, context)?;
         Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new() })
     }
 
@@ -190,6 +192,15 @@ impl<'a> Work<'a> {
     }
 
     fn run(&mut self, step: &Step<'_>) -> Result<Outcome, Failure> {
+        if self.context.served.hierarchy != self.context.marks.hierarchy {
+            if HierarchyState::is_behind(self.context, self.snapshot, &self.folders)? {
+                return Ok(hierarchy_changed(self.context, &step.collections));
+            }
+            // Nothing of it shows in the tree of this mailbox.
+            let served = Served { hierarchy: self.context.marks.hierarchy, ..self.context.served };
+            self.states.push(served.write(self.context.device.key));
+            Served::kept(self.context);
+        }
         let profile_max = self.context.profile().number("sync.window_max");
         let profile_max = usize::try_from(profile_max).expect("the table bounds it");
         let mut room = window(step.window, WINDOW_MAX).min(profile_max);
@@ -203,10 +214,15 @@ impl<'a> Work<'a> {
         let mut cut = false;
         for (at, (collection, place)) in step.collections.iter().zip(&places).enumerate() {
             let Some(place) = place else {
-                if self.context.version >= Version::V12_1 {
-                    return Ok(Outcome::Refused(refused(Status::HierarchyChanged)));
+                match self.context.profile().text("status.folder_gone") {
+                    "silent" => {}
+                    "3" => answers.push(failed(collection, Status::InvalidSyncKey)),
+                    "12" if self.context.tells_hierarchy_globally() => {
+                        return Ok(Outcome::Refused(refused(Status::HierarchyChanged)));
+                    }
+                    "12" => answers.push(failed(collection, Status::HierarchyChanged)),
+                    _ => answers.push(failed(collection, Status::NotFound)),
                 }
-                answers.push(failed(collection, Status::NotFound));
                 continue;
             };
             let free = room.saturating_sub(owed[at + 1..].iter().sum());
@@ -322,7 +338,8 @@ impl<'a> Work<'a> {
         if collection.get_changes == Some(true) {
             return Ok(Err(OptionsError::Malformed));
         }
-        let mut sticky = Sticky::default();
+        let mark = served::items(self.context.profile(), class);
+        let mut sticky = Sticky { mark, ..Sticky::default() };
         if let Err(error) = sticky.replace(&collection.options, class) {
             return Ok(Err(error));
         }
@@ -390,10 +407,11 @@ impl<'a> Work<'a> {
         }
         let Client { outcomes, responses, send, .. } = client;
         self.edits = edits;
+        let mut before = if repeated { old.before.clone() } else { old.after.clone() };
         let sent = if repeated {
             self.send_again(view, &sticky, old, room, &send)?
         } else {
-            self.send(collection, (view, &sticky), old, room, &send, later)?
+            self.send(collection, (view, &mut sticky), &mut before, room, &send, later)?
         };
         let used = sent.entries.len();
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
@@ -408,7 +426,7 @@ impl<'a> Work<'a> {
         let state = CollectionState {
             generation: old.generation,
             step: old.step + u64::from(advances),
-            before: if advances { old.after.clone() } else { old.before.clone() },
+            before: if advances || repeated { before } else { old.before.clone() },
             after: sent.cursors,
             outcomes: if advances || repeated { outcomes } else { old.outcomes.clone() },
             options: pack(&sticky),
@@ -434,8 +452,8 @@ impl<'a> Work<'a> {
     fn send(
         &self,
         collection: &Collection<'_>,
-        (view, sticky): (&FolderView, &Sticky),
-        old: &CollectionState,
+        (view, sticky): (&FolderView, &mut Sticky),
+        held: &mut Cursors,
         room: usize,
         winners: &[ServerId],
         later: &[(&Collection<'_>, &Option<Place>)],
@@ -443,6 +461,8 @@ impl<'a> Work<'a> {
         let profile = self.context.profile();
         let answer_within = profile.number("sync.answer_within_s");
         let deadline = (answer_within > 0).then(|| self.context.now_ms() + answer_within * 1000);
+        let class = view.class().expect("only folders with a class are in the view");
+        let mut sweep = sticky.begin_sweep(served::items(profile, class), held);
         let server = self.server(view, sticky, deadline);
         let fetches = collection.commands.iter().any(|command| matches!(command, Command::Fetch { .. }));
         let quiet = (fetches && profile.flag("sync.fetch_excludes_changes"))
@@ -451,14 +471,17 @@ impl<'a> Work<'a> {
             || room == 0;
         let won = server.winners(winners, room)?;
         let mut sent = if quiet {
-            Sent { cursors: old.after.clone(), ..Sent::default() }
+            Sent { cursors: held.clone(), ..Sent::default() }
         } else {
             let mut left = room - won.len();
-            if !later.is_empty() && server.waiting(&old.after, room + 1)? == room && self.one_waits(later)? {
+            if !later.is_empty() && server.waiting(held, room + 1)? == room && self.one_waits(later)? {
                 left -= 1;
             }
-            server.next(&old.after, left)?
+            let mut sent = server.next(held, left)?;
+            server.sweep(&mut sent, held, &mut sweep, left)?;
+            sent
         };
+        sticky.sweep = sweep;
         sent.join(won);
         Ok(sent)
     }
@@ -519,6 +542,31 @@ pub(crate) fn waiting(
     Ok(Some((state, count)))
 }
 
+/// What a device is told that is to learn the tree first.
+fn hierarchy_changed(context: &Context<'_>, collections: &[Collection<'_>]) -> Outcome {
+    if context.tells_hierarchy_globally() || collections.is_empty() {
+        return Outcome::Refused(refused(Status::HierarchyChanged));
+    }
+    // Before 12.1 the word for it is that the folder is not there.
+    let status = if context.version >= Version::V12_1 { Status::HierarchyChanged } else { Status::NotFound };
+    Outcome::News(collections.iter().map(|collection| failed(collection, status)).collect())
+}
+
+/// Whether the device itself changed something that no Sync of its went past since.
+pub(crate) fn changed_itself(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    state: &CollectionState,
+) -> Result<bool, StoreError> {
+    for (folder, cursor) in &state.after {
+        let rows = snapshot.log(*folder, cursor.w, 256)?;
+        if rows.iter().any(|row| row.author == Some(context.device.key)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The entries an answer may hold. MS-ASCMD 2.2.3.199 "WindowSize": 0 and all above 512 mean 512.
 fn window(asked: Option<u32>, default: u32) -> usize {
     let window = match asked.unwrap_or(default) {
@@ -554,7 +602,7 @@ fn failed(collection: &Collection<'_>, status: Status) -> CollectionAnswer {
 
 /// Nothing to say: nothing at all from 12.1 on, the keys once more before (K: G03).
 pub(crate) fn nothing(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
-    let empty = match context.profile().text("sync.empty_sync").as_str() {
+    let empty = match context.profile().text("sync.empty_sync") {
         "full" => false,
         "zero_byte" => true,
         _ => context.version >= Version::V12_1,

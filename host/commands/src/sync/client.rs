@@ -238,7 +238,9 @@ impl Client<'_> {
             self.send.extend(self.context.ids.parse_item(id));
         }
         let answer = easel_wbxml::decode(&outcome.answer).ok();
-        let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
+        let tells = answer.is_some()
+            || self.context.profile().flag("sync.ack_all")
+            || (instance.is_some() && self.context.version >= Version::V16_0);
         if outcome.status != ItemStatus::Success as u8 || tells {
             let mut response = Element::of(tag, [Element::text(airsync::SERVER_ID, id)]);
             response
@@ -314,7 +316,7 @@ impl Client<'_> {
         let all = Ghosting::All;
         let edit = Edit {
             data,
-            ghosting: match self.context.profile().text("sync.ghosting").as_str() {
+            ghosting: match self.context.profile().text("sync.ghosting") {
                 "all-ghosted" => &all,
                 "none" => &Ghosting::None,
                 _ => &self.sticky.ghosting,
@@ -382,7 +384,7 @@ impl Client<'_> {
     }
 
     fn client_wins(&self) -> bool {
-        match self.context.profile().text("sync.conflict").as_str() {
+        match self.context.profile().text("sync.conflict") {
             "client" => true,
             "server" => false,
             _ => self.sticky.client_wins,

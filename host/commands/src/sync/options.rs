@@ -1,8 +1,11 @@
 //! Options: how a device wants items, remembered with the collection. MS-ASCMD 2.2.3.125 "Options".
 
+use std::collections::BTreeMap;
+
 use easel_items::{BodyPartPreference, BodyPreference, BodyPreferences, BodyType, Ghosting};
 use easel_plugin::StoredState;
-use easel_protocol::{Class, CommonStatus, WindowKey};
+use easel_protocol::{Class, CollectionId, CommonStatus, WindowKey};
+use easel_store::{Cursors, POSITION_START, Position};
 use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, Tag};
 use jiff::{Timestamp, ToSpan as _};
@@ -25,7 +28,14 @@ pub(crate) struct Sticky {
     pub(crate) pack_before: Option<StoredState>,
     /// and with the current one.
     pub(crate) pack_after: Option<StoredState>,
+    /// The mark of the settings that the items on the device were made with,
+    pub(crate) mark: u64,
+    /// and how far down those made with other ones are still to be sent again.
+    pub(crate) sweep: Sweep,
 }
+
+/// Folders whose items are to be sent again, and below which place.
+pub(crate) type Sweep = BTreeMap<CollectionId, Position>;
 
 /// Why options are refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,10 +67,19 @@ impl Sticky {
             }
         }
         if let Some(block) = own {
-            let Self { ghosting, pack_before, pack_after, .. } = std::mem::take(self);
-            *self = Self { ghosting, pack_before, pack_after, ..Self::read(block, class)? };
+            let Self { filter, client_wins, body, .. } = Self::read(block, class)?;
+            *self = Self { filter, client_wins, body, ..std::mem::take(self) };
         }
         Ok(())
+    }
+
+    /// What is left to be sent again: all of it, when the settings changed since the device got it.
+    pub(crate) fn begin_sweep(&mut self, mark: u64, held: &Cursors) -> Sweep {
+        if self.mark != mark {
+            self.mark = mark;
+            self.sweep = held.keys().map(|folder| (*folder, POSITION_START)).collect();
+        }
+        std::mem::take(&mut self.sweep)
     }
 
     fn read(block: &Element, class: Class) -> Result<Self, OptionsError> {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use easel_protocol::{CollectionId, Groups, ServerId};
 use easel_store::cursor::{self, Op, OpKind, Plan};
-use easel_store::{Cursor, Cursors, Folder, Snapshot, StoreError};
+use easel_store::{Cursor, Cursors, Folder, Order, Snapshot, StoreError};
 use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
 
 use super::client::Edits;
-use super::options::Sticky;
+use super::options::{Sticky, Sweep};
 use crate::context::{Context, Failure};
 use crate::hierarchy::FolderView;
+use crate::served;
 
 /// What is sent of a collection, and what the device holds then.
 #[derive(Debug, Default)]
@@ -62,6 +63,62 @@ impl Server<'_> {
         Ok(sent)
     }
 
+    /// Fills an answer with items that are to be sent again, as far as it has room and nothing new waits. `held` is what
+    /// the device holds before it has the answer: what is sent again is written down there, too, for a lost answer.
+    pub(crate) fn sweep(
+        &self,
+        sent: &mut Sent,
+        held: &mut Cursors,
+        sweep: &mut Sweep,
+        room: usize,
+    ) -> Result<(), Failure> {
+        while !sweep.is_empty() && !sent.more && sent.entries.len() < room {
+            let left = room - sent.entries.len();
+            let there: Vec<String> =
+                sent.entries.iter().filter_map(|entry| entry.text_of(airsync::SERVER_ID)).map(Into::into).collect();
+            let mut cursors = sent.cursors.clone();
+            for (folder, item) in self.swept(&sent.cursors, sweep, left)? {
+                if there.contains(&self.context.ids.item(item)) {
+                    continue;
+                }
+                for cursors in [&mut cursors, &mut *held] {
+                    let start = || Cursor::starting(self.snapshot.modseq());
+                    cursors.entry(folder).or_insert_with(start).resend.insert(item);
+                }
+            }
+            let again = self.next(&cursors, left)?;
+            sent.entries.extend(again.entries);
+            sent.cursors = again.cursors;
+            sent.more |= again.more;
+        }
+        sent.more |= !sweep.is_empty() && !sent.entries.is_empty();
+        Ok(())
+    }
+
+    /// The next items of a sweep that the device holds, at most `most`; the sweep goes on below them.
+    fn swept(
+        &self,
+        held: &Cursors,
+        sweep: &mut Sweep,
+        most: usize,
+    ) -> Result<Vec<(CollectionId, ServerId)>, StoreError> {
+        let Some((folder, below)) = sweep.pop_first() else { return Ok(Vec::new()) };
+        let Some(cursor) = held.get(&folder).filter(|_| self.view.folders.contains(&folder)) else {
+            return Ok(Vec::new());
+        };
+        if below <= cursor.low {
+            return Ok(Vec::new());
+        }
+        let positions = self.snapshot.range(folder, cursor.low..below, Order::Descending, most)?;
+        if positions.len() == most
+            && let Some(last) = positions.last()
+        {
+            sweep.insert(folder, *last);
+        }
+        let on_device = positions.into_iter().filter(|(_, item)| !cursor.withheld.contains(item));
+        Ok(on_device.map(|(_, item)| (folder, item)).collect())
+    }
+
     /// The entries of an answer that was lost, once more, however long it takes: the key says how far they go.
     pub(crate) fn again(&self, before: &Cursors, after: &Cursors) -> Result<Sent, Failure> {
         let mut sent = Sent { cursors: after.clone(), ..Sent::default() };
@@ -97,6 +154,11 @@ impl Server<'_> {
                 break;
             }
             count += self.plan(folder, &self.start(from, folder), left)?.ops.len().min(left);
+        }
+        let class = self.view.class().expect("a collection has a class");
+        let mut sweep = self.sticky.clone().begin_sweep(served::items(self.context.profile(), class), from);
+        while count < most && !sweep.is_empty() {
+            count += self.swept(from, &mut sweep, most - count)?.len();
         }
         Ok(count)
     }
