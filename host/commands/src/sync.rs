@@ -509,6 +509,7 @@ impl<'a> Work<'a> {
         let server = self.server(view, sticky, None);
         let mut sent = server.again(&old.before, &old.after)?;
         sent.join(server.winners(winners, room.saturating_sub(sent.entries.len()))?);
+        sent.more |= !sticky.sweep.is_empty();
         // What came since follows with the next key; more must not be promised without an entry (K: G17).
         sent.more &= !sent.entries.is_empty();
         Ok(sent)

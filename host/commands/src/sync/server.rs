@@ -109,11 +109,11 @@ impl Server<'_> {
         if below <= cursor.low {
             return Ok(Vec::new());
         }
-        let positions = self.snapshot.range(folder, cursor.low..below, Order::Descending, most)?;
-        if positions.len() == most
-            && let Some(last) = positions.last()
-        {
-            sweep.insert(folder, *last);
+        // One more than wanted tells whether there is more.
+        let mut positions = self.snapshot.range(folder, cursor.low..below, Order::Descending, most + 1)?;
+        if positions.len() > most {
+            positions.truncate(most);
+            sweep.extend(positions.last().map(|last| (folder, *last)));
         }
         let on_device = positions.into_iter().filter(|(_, item)| !cursor.withheld.contains(item));
         Ok(on_device.map(|(_, item)| (folder, item)).collect())
