@@ -31,6 +31,11 @@ pub(crate) struct HierarchyState {
     pub(crate) ids: Ids,
 }
 
+/// What makes a device that sends its key start over with the tree.
+pub(crate) fn forget(device: DeviceKey) -> Write {
+    Write::PutDeviceValue { device, name: NAME, value: None }
+}
+
 /// Which of its keys a device has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyAge {

@@ -29,6 +29,7 @@ mod outgoing_mail;
 mod ping;
 mod profiles;
 mod provision;
+mod recovery;
 mod render;
 mod reply;
 mod search;

@@ -15,6 +15,7 @@ use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::hierarchy::Ids;
 use crate::profiles::{self, Profiles};
+use crate::recovery::{self, Symptoms};
 use crate::served::{self, Served};
 use crate::{Answer, PolicyAllowance, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
@@ -95,6 +96,7 @@ pub struct Service {
     turns: Turns,
     profiles: Profiles,
     served: served::Known,
+    symptoms: Symptoms,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -128,6 +130,7 @@ impl Service {
             turns: Turns::default(),
             profiles: Profiles::default(),
             served: served::Known::default(),
+            symptoms: Symptoms::default(),
         }
     }
 
@@ -151,6 +154,10 @@ impl Service {
         &*self.plugins
     }
 
+    pub(crate) const fn symptoms(&self) -> &Symptoms {
+        &self.symptoms
+    }
+
     pub(crate) const fn served(&self) -> &served::Known {
         &self.served
     }
@@ -171,7 +178,10 @@ impl Service {
         let turn = self.turns.of(request.user.id, &request.line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.context(request) {
-            Ok(context) => announce(&context, dispatch(&context, request.body)),
+            Ok(context) => match self.symptoms.slowed_secs(context.device.key, context.now_ms()) {
+                Some(secs) => recovery::slowed(secs).into(),
+                None => announce(&context, dispatch(&context, request.body)),
+            },
             Err(reply) => reply,
         }
     }
@@ -232,7 +242,9 @@ impl Service {
     fn context<'a>(&'a self, request: &Request<'a>) -> Result<Context<'a>, Reply> {
         let command = request.line.command;
         let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
-        let device = match device::identify(&*self.store, &self.settings, request) {
+        let device = match device::identify(&*self.store, &self.settings, request, |facts| {
+            self.plugins.serve(facts).profile().flag("recovery.device_id_volatile")
+        }) {
             Ok(Ok(device)) => device,
             Ok(Err(status)) => return Err(dispatch::refuse(command, version, status)),
             Err(error) => {

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use easel_commands::{Policy, PolicyAllowance, Settings};
+use easel_plugin::hooks::{Recovery, Symptom};
 use easel_plugin::scripted::ScriptedPlugin;
 use easel_plugin::{Profile, Value};
 use easel_protocol::{Class, CollectionId, Command, FolderType, Version};
-use easel_store::{Store as _, Write};
+use easel_store::{NewContent, Store as _, Write};
 use easel_test_support::{HttpResponse, Identity, Phone, Sent, Socket, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping, provision as prov, settings as set};
@@ -700,4 +701,239 @@ fn a_setting_of_one_family_leaves_the_others_alone() {
     };
     assert_eq!(name(Identity::android()), "Calendar (anna@example.org)");
     assert_eq!(name(Identity::iphone_today()), "Calendar");
+}
+
+// ---- recovery
+
+/// A phone with an empty Inbox to which mails come, one of which it cannot bear: it asks again as long as it is there.
+fn cannot_bear(house: &House, phone: &mut Phone<Socket>, inbox: &str, bad: &str, tries: usize) -> Vec<usize> {
+    let mut sizes = Vec::new();
+    for _ in 0..tries {
+        let root = sync_root(phone, &[Sent { window: Some(10), ..Sent::ask(inbox) }]);
+        let commands = root
+            .as_ref()
+            .and_then(|root| root.at(&[airsync::COLLECTIONS, airsync::COLLECTION, airsync::COMMANDS]).cloned());
+        let entries: Vec<String> =
+            commands.iter().flat_map(Element::children).map(|entry| item_text(entry, airsync::SERVER_ID)).collect();
+        sizes.push(entries.len());
+        if !entries.iter().any(|entry| entry == bad) {
+            phone.take_sync(root).unwrap();
+        }
+        house.clock.advance(std::time::Duration::from_secs(1));
+    }
+    sizes
+}
+
+#[test]
+fn g18_tc75_recovery_loop_limit_shrinks_the_window_then_leaves_the_item_out_and_the_folder_goes_on() {
+    for (limit, expected) in [
+        // The same a second time, then one by one: the first arrives, the bad one does not, the third does.
+        (2, vec![3, 3, 1, 1, 1, 1, 0, 0]),
+        (3, vec![3, 3, 3, 1, 1, 1, 1, 1]),
+        (0, vec![3; 8]),
+    ] {
+        let house = house("recovery.loop_limit", Value::Number(limit));
+        let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
+        let ids = ["one", "bad", "three"].map(|name| house.deliver(&short_mail(name)).to_string());
+        let sizes = cannot_bear(&house, &mut phone, &inbox, &ids[1], 8);
+        assert_eq!(sizes, expected, "{limit}");
+        if limit == 0 {
+            continue;
+        }
+        phone.sync_folder(&inbox, 10).unwrap();
+        assert_eq!(phone.items(&inbox).into_keys().collect::<Vec<_>>(), [ids[0].clone(), ids[2].clone()]);
+        // Whole answers again, and the item stays away.
+        for name in ["four", "five"] {
+            house.deliver(&short_mail(name));
+        }
+        phone.sync_folder(&inbox, 10).unwrap();
+        let synced = phone.sync(&[Sent::ask(&inbox)]).unwrap();
+        assert_eq!((synced.empty, phone.items(&inbox).len()), (true, 4));
+    }
+}
+
+/// A house whose pack advises `advice` whenever it sees `symptom`.
+fn advising(symptom: Symptom, advice: Recovery) -> House {
+    let plugin = ScriptedPlugin::new().on_recover(
+        move |_, history| {
+            if history.symptom == symptom { advice } else { Recovery::Usual }
+        },
+    );
+    House::with(Arc::new(plugin), Settings::default())
+}
+
+fn repeated(advice: Recovery) -> (House, Phone<Socket>, String) {
+    let house = advising(Symptom::RepeatedKey, advice);
+    let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
+    for name in ["one", "two", "three"] {
+        house.deliver(&short_mail(name));
+    }
+    sync_root(&mut phone, &[Sent::ask(&inbox)]);
+    (house, phone, inbox)
+}
+
+#[test]
+fn a_pack_advises_the_same_again_or_one_item_at_a_time() {
+    for (advice, entries) in [(Recovery::Retry, [3, 3]), (Recovery::ShrinkWindow, [1, 1])] {
+        let (_house, mut phone, inbox) = repeated(advice);
+        let sizes = [0; 2].map(|_| {
+            let root = sync_root(&mut phone, &[Sent::ask(&inbox)]).unwrap();
+            let commands = root.at(&[airsync::COLLECTIONS, airsync::COLLECTION, airsync::COMMANDS]).unwrap().clone();
+            commands.children().count()
+        });
+        assert_eq!(sizes, entries, "{advice:?}");
+        phone.sync_folder(&inbox, 10).unwrap();
+        assert_eq!(phone.items(&inbox).len(), 3);
+    }
+}
+
+#[test]
+fn a_pack_advises_to_go_on_without_the_item() {
+    let house = advising(Symptom::RepeatedKey, Recovery::SkipItem);
+    let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
+    house.deliver(&short_mail("bad"));
+    sync_root(&mut phone, &[Sent::ask(&inbox)]);
+    assert_eq!(phone.sync_folder(&inbox, 10).unwrap(), 0);
+    house.deliver(&short_mail("good"));
+    assert_eq!(phone.sync_folder(&inbox, 10).unwrap(), 1);
+    assert_eq!(phone.items(&inbox).len(), 1);
+}
+
+#[test]
+fn a_pack_advises_a_fresh_start_of_the_folder_or_of_the_tree() {
+    let (_house, mut phone, inbox) = repeated(Recovery::ResyncFolder);
+    let root = sync_root(&mut phone, &[Sent::ask(&inbox)]).unwrap();
+    assert_eq!(statuses(&root).1, ["3"]);
+    phone.collections.remove(&inbox);
+    assert_eq!(phone.sync_folder(&inbox, 10).unwrap(), 3);
+
+    let (_house, mut phone, inbox) = repeated(Recovery::ResyncHierarchy);
+    let root = sync_root(&mut phone, &[Sent::ask(&inbox)]).unwrap();
+    assert_eq!(statuses(&root).1, ["12"]);
+    assert!(phone.folder_sync().unwrap_err().to_string().contains("FolderSync status 9"));
+    "0".clone_into(&mut phone.hierarchy_key);
+    phone.folder_sync().unwrap();
+}
+
+#[test]
+fn a_pack_advises_a_fresh_start_of_everything_and_is_heard_once_an_hour() {
+    let (house, mut phone, inbox) = repeated(Recovery::ResyncAll);
+    let root = sync_root(&mut phone, &[Sent::ask(&inbox)]).unwrap();
+    assert_eq!(statuses(&root).1, ["12"]);
+    assert!(phone.folder_sync().unwrap_err().to_string().contains("FolderSync status 9"));
+    assert_eq!(statuses(&sync_root(&mut phone, &[Sent::ask(&inbox)]).unwrap()).1, ["3"]);
+    let start = |phone: &mut Phone<Socket>| {
+        "0".clone_into(&mut phone.hierarchy_key);
+        phone.folder_sync().unwrap();
+        phone.collections.remove(&inbox);
+        phone.sync_folder(&inbox, 10).unwrap()
+    };
+    assert_eq!(start(&mut phone), 3);
+    let stuck = |phone: &mut Phone<Socket>, name: &str| {
+        house.deliver(&short_mail(name));
+        sync_root(phone, &[Sent::ask(&inbox)]);
+        let root = sync_root(phone, &[Sent::ask(&inbox)]).unwrap();
+        let status = statuses(&root).1.remove(0);
+        if status == "1" {
+            phone.take_sync(Some(root)).unwrap();
+        }
+        status
+    };
+    assert_eq!(stuck(&mut phone, "four"), "1", "not twice in an hour");
+    house.clock.advance(std::time::Duration::from_secs(3601));
+    assert_eq!(stuck(&mut phone, "five"), "12");
+    assert_eq!(start(&mut phone), 5);
+}
+
+#[test]
+fn i26_a_pack_slows_a_device_down_for_a_while_or_shuts_it_out() {
+    let (house, mut phone, inbox) = repeated(Recovery::Throttle);
+    let body = phone.sync_request(&[Sent::ask(&inbox)]);
+    for _ in 0..3 {
+        let response = phone.post(Command::Sync, Some(&body)).unwrap();
+        assert_eq!((response.code, response.header("retry-after")), (503, Some("300")));
+    }
+    house.clock.advance(std::time::Duration::from_secs(301));
+    assert!(phone.folder_sync().is_ok());
+
+    let (house, mut phone, inbox) = repeated(Recovery::Block);
+    sync_root(&mut phone, &[Sent::ask(&inbox)]);
+    assert!(phone.folder_sync().unwrap_err().to_string().contains("FolderSync status 129"));
+    let device = house.store().device(house.anna.id, "androidc1234567890", "Android").unwrap().unwrap();
+    assert!(device.blocked, "until the operator says otherwise");
+}
+
+#[test]
+fn i26_requests_without_end_and_without_news_are_seen_as_a_busy_loop() {
+    let house = advising(Symptom::BusyLoop, Recovery::Throttle);
+    let (mut phone, inbox) = begun(&house, Identity::iphone_today(), FolderType::Inbox);
+    let body = phone.sync_request(&[Sent::ask(&inbox)]);
+    let mut codes = || -> Vec<u16> { (0..40).map(|_| phone.post(Command::Sync, Some(&body)).unwrap().code).collect() };
+    let answered = codes().iter().filter(|code| **code == 200).count();
+    assert!((25..40).contains(&answered), "{answered}");
+}
+
+#[test]
+fn a41_keys_that_are_unknown_or_zero_are_shown_to_the_pack() {
+    let house = advising(Symptom::UnknownKey, Recovery::Throttle);
+    let mut phone = house.ready(Identity::android());
+    "b123".clone_into(&mut phone.hierarchy_key);
+    assert_eq!(tree(&mut phone).code, 503);
+    let house = advising(Symptom::ZeroKey, Recovery::Throttle);
+    let mut phone = house.ready(Identity::android());
+    "0".clone_into(&mut phone.hierarchy_key);
+    assert_eq!(tree(&mut phone).code, 503);
+}
+
+/// A mail of which bytes are gone.
+fn broken_mail(house: &House) {
+    let raw = short_mail("broken");
+    let id = house.store().reserve_items(house.anna.id, 1).unwrap();
+    let mut mail = house.mail(id, &raw, easel_server::Clock::now(&house.clock));
+    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = &mut mail {
+        *blob = house.store().put_blob(&raw.as_bytes()[..50]).unwrap();
+    }
+    house.commit(vec![mail]);
+}
+
+#[test]
+fn n25_recovery_on_error_starts_a_folder_over_that_fails_once_an_hour() {
+    for (word, expected) in [("none", ["5", "5", "5"]), ("resync", ["3", "5", "3"])] {
+        let house = house("recovery.on_error", text(word));
+        let (mut phone, inbox) = begun(&house, Identity::nokia_n97(), FolderType::Inbox);
+        broken_mail(&house);
+        let mut status = |secs| {
+            house.clock.advance(std::time::Duration::from_secs(secs));
+            let (whole, each) = statuses(&sync_root(&mut phone, &[Sent::ask(&inbox)]).unwrap());
+            whole.or_else(|| each.first().cloned()).unwrap()
+        };
+        assert_eq!([status(0), status(60), status(3600)], expected, "{word}");
+    }
+}
+
+#[test]
+fn o16_tc65_recovery_device_id_volatile_lets_old_ids_expire_and_does_not_count_them() {
+    for volatile in [true, false] {
+        let plugin = saying("recovery.device_id_volatile", Value::Flag(volatile));
+        let house = House::with(Arc::new(plugin), Settings { devices_max: 4, ..Settings::default() });
+        for name in ["Nokia", "iPhone"] {
+            let identity = if name == "Nokia" { Identity::nokia_n97() } else { Identity::iphone_3gs() };
+            house.phone(identity).folder_sync().unwrap();
+        }
+        let mut outcomes = Vec::new();
+        for number in 0..5 {
+            let identity = Identity { device_id: format!("restart{number}"), ..Identity::android() };
+            outcomes.push(house.phone(identity).folder_sync().is_ok());
+            house.clock.advance(std::time::Duration::from_secs(7200));
+        }
+        assert_eq!(outcomes, [true, true, volatile, volatile, volatile]);
+        let devices = house.store().devices(house.anna.id).unwrap();
+        let mut left: Vec<&str> =
+            devices.iter().map(|device| device.id.as_str()).filter(|id| id.starts_with("restart")).collect();
+        let expected: &[&str] =
+            if volatile { &["restart2", "restart3", "restart4"] } else { &["restart0", "restart1"] };
+        left.sort_unstable();
+        assert_eq!(left, expected);
+        assert_eq!(devices.len(), 2 + expected.len(), "the others stay");
+    }
 }

@@ -234,6 +234,7 @@ pub(crate) fn resume(
         return Ok(crate::Answer::empty().into());
     }
     Ok(match attempt(context, &step)? {
+        Outcome::Advised(recovery) => super::advised(context, &step.collections, recovery)?,
         Outcome::Refused(reply) => reply,
         Outcome::News(answers) => written(context, &answers),
         Outcome::Nothing(answers) => match why {
