@@ -6,28 +6,29 @@ use easel_protocol::{command_list, version_list};
 use easel_store::{StoreError, change_device};
 
 use crate::context::Context;
+use crate::served::Served;
 use crate::{Reply, device, profiles};
 
 /// Adds to an answer what is to be told along with it.
 pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     // A request that begins to wait has no answer yet: the next one has.
     let Reply::Answer(mut answer) = reply else { return reply };
-    let server_version = context.profile().text("versions.server_version");
-    if !server_version.is_empty() {
-        answer.headers.push(("ms-server-activesync", server_version));
-    }
+    answer.headers.extend(profiles::headers(context.profile()));
     let versions = profiles::versions(context.profile());
     let list = version_list(versions.iter().copied());
-    if context.device.versions_told == list || device::is_probe(&context.device) {
+    let told = context.device.versions_told == list && context.served.renegotiate == context.marks.renegotiate;
+    let speaks_another = !versions.contains(&context.version);
+    let again = speaks_another && !context.profile().flag("versions.announce_once");
+    if (told && !again) || device::is_probe(&context.device) {
         return answer.into();
     }
     // What a new device saw in OPTIONS, where it has no name, is known only from what it made of it.
-    let is_news = !context.device.versions_told.is_empty() || !versions.contains(&context.version);
-    match remember(context, &list) {
+    let is_news = !context.device.versions_told.is_empty() || speaks_another;
+    match if told { Ok(()) } else { remember(context, &list) } {
         Ok(()) if is_news => {
-            answer.headers.push(("x-ms-rp", list.clone()));
-            answer.headers.push(("ms-asprotocolversions", list));
-            answer.headers.push(("ms-asprotocolcommands", command_list(context.service.commands())));
+            answer.headers.push(("x-ms-rp".into(), list.clone()));
+            answer.headers.push(("ms-asprotocolversions".into(), list));
+            answer.headers.push(("ms-asprotocolcommands".into(), command_list(context.service.commands())));
         }
         Ok(()) => {}
         // It is told when that can be remembered.
@@ -39,5 +40,10 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
 /// The command or the administrator may have changed the device meanwhile: only the list is written.
 fn remember(context: &Context<'_>, list: &str) -> Result<(), StoreError> {
     change_device(context.store(), &context.device, |device| list.clone_into(&mut device.versions_told))?;
-    Ok(())
+    if context.served.renegotiate == context.marks.renegotiate {
+        return Ok(());
+    }
+    // The command may have kept the mark of the tree.
+    let known = Served::read(context.service, context.user, context.device.key)?;
+    Served { renegotiate: context.marks.renegotiate, ..known }.keep(context)
 }

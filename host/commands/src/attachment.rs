@@ -42,7 +42,7 @@ pub(crate) fn read(
     }
     let Ok(FileReference { item, part }) = FileReference::parse(reference) else { return Ok(Err(Denied::NotFound)) };
     let Some(item) = snapshot.item(item)? else { return Ok(Err(Denied::NotFound)) };
-    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(snapshot, context)?;
     if !view.iter().any(|folder| folder.folders.contains(&item.folder)) {
         return Ok(Err(Denied::NotFound));
     }

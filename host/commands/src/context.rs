@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
+use crate::served::Served;
 use crate::{Answer, Reply, Service};
 
 /// One request, with everything around it looked up.
@@ -24,6 +25,10 @@ pub(crate) struct Context<'a> {
     pub(crate) device: Device,
     /// What serves the device, and its code.
     pub(crate) asked: Asked,
+    /// The marks of its profile,
+    pub(crate) marks: Served,
+    /// and those it was served with last.
+    pub(crate) served: Served,
     /// What the pack left for the collection at work; commands without a sync key begin and end with nothing.
     pub(crate) pack_state: RefCell<Option<StoredState>>,
     pub(crate) ids: Ids,
@@ -46,14 +51,27 @@ impl Context<'_> {
     /// The shortest and the longest heartbeat: the operator's bounds narrowed by the profile's.
     pub(crate) fn heartbeat_secs(&self) -> (u32, u32) {
         let (least, most) = self.service.settings().heartbeat_secs;
-        let profile = |name| u32::try_from(self.profile().number(name)).expect("the table bounds it");
-        let most = most.min(profile("push.heartbeat_max"));
-        (least.max(profile("push.heartbeat_min")).min(most), most)
+        let most = self.heartbeat("max").map_or(most, |own| most.min(own));
+        (self.heartbeat("min").map_or(least, |own| least.max(own)).min(most), most)
+    }
+
+    /// How long a Ping waits that never named an interval; `None` when it has to name one.
+    pub(crate) fn heartbeat_default_secs(&self) -> Option<u32> {
+        self.heartbeat("default")
+    }
+
+    fn heartbeat(&self, key: &str) -> Option<u32> {
+        self.profile().map_number("push.heartbeat", key).and_then(|secs| u32::try_from(secs).ok())
     }
 
     /// Milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> i64 {
         self.now.as_millisecond()
+    }
+
+    /// Whether a change of the tree is told for the whole answer, not for one collection.
+    pub(crate) fn tells_hierarchy_globally(&self) -> bool {
+        self.profile().text("status.hier_changed") == "global"
     }
 
     /// The settings of the device.

@@ -1,7 +1,7 @@
 //! Which device asks: the partnership, found or made, and what is known of it.
 
 use easel_protocol::{CommonStatus, DeviceFacts, QueryForm};
-use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, User, change_device_of};
+use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, User, Wipe, change_device_of};
 
 use crate::{Request, Settings};
 
@@ -10,6 +10,9 @@ const PROBES: [&str; 1] = ["validate"];
 
 /// `last_seen` is written at most this often.
 const SEEN_EVERY_MS: i64 = 3_600_000;
+
+/// Ids that are kept of a device which comes under another one each time.
+const VOLATILE_MAX: usize = 3;
 
 /// Characters of a User-Agent kept.
 const USER_AGENT_MAX: usize = 512;
@@ -29,6 +32,7 @@ pub(crate) fn identify(
     store: &dyn Store,
     settings: &Settings,
     request: &Request<'_>,
+    is_volatile: impl FnOnce(&DeviceFacts) -> bool,
 ) -> Result<Result<Device, CommonStatus>, StoreError> {
     let (id, kind) = (normal_id(&request.line.device_id), request.line.device_type.clone());
     let now = request.now.as_millisecond();
@@ -49,16 +53,36 @@ pub(crate) fn identify(
     if let Some(device) = known {
         return Ok(if device.blocked { Err(CommonStatus::DeviceBlocked) } else { Ok(device) });
     }
-    if store.devices(request.user.id)?.len() >= settings.devices_max {
+    let device = new_device(request.user, id.clone(), kind.clone(), request, now);
+    let mut count = store.devices(request.user.id)?;
+    if is_volatile(&device.facts) {
+        expire(store, &device, &mut count)?;
+    }
+    if count.len() >= settings.devices_max {
         return Ok(Err(CommonStatus::MaximumDevicesReached));
     }
-    let device = new_device(request.user, id.clone(), kind.clone(), request, now);
     match store.put_device(&device) {
         Ok(device) => Ok(Ok(device)),
         // Two first requests at once: the other one made it.
         Err(StoreError::Exists(_)) => Ok(Ok(store.device(request.user.id, &id, &kind)?.unwrap_or(device))),
         Err(error) => Err(error),
     }
+}
+
+/// A device that comes under another id each time: earlier ones of its kind expire, but for the newest few, and none of
+/// them counts. What the administrator decided about one stays.
+fn expire(store: &dyn Store, device: &Device, count: &mut Vec<Device>) -> Result<(), StoreError> {
+    let (mut same, others): (Vec<_>, Vec<_>) = std::mem::take(count).into_iter().partition(|other| {
+        let is_decided = other.blocked || !matches!(other.policy.wipe, Wipe::None);
+        other.kind == device.kind && other.facts.user_agent == device.facts.user_agent && !is_decided
+    });
+    *count = others;
+    same.sort_unstable_by_key(|other| std::cmp::Reverse((other.last_seen, other.key)));
+    for old in same.into_iter().skip(VOLATILE_MAX - 1) {
+        tracing::info!(user = device.user.0, device = old.key.0, "an id that the device gave up is forgotten");
+        store.remove_device(old.key)?;
+    }
+    Ok(())
 }
 
 fn new_device(user: &User, id: String, kind: String, request: &Request<'_>, now: i64) -> Device {

@@ -66,8 +66,10 @@ pub(crate) fn refuse_at_gate(context: &Context<'_>, status: CommonStatus) -> Rep
         return Answer::code(403).into();
     }
     let reply = refuse(context.command, context.version, status);
-    let signal = context.profile().text("policy.signal");
-    match (reply, signal.as_str()) {
+    if status == CommonStatus::DeviceInformationRequired {
+        return reply;
+    }
+    match (reply, context.profile().text("policy.signal")) {
         (Reply::Answer(answer), "both") => Answer { code: 449, ..answer }.into(),
         (Reply::Answer(_), "449") => Answer::code(449).into(),
         (reply, _) => reply,
@@ -160,7 +162,9 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         })
     };
     match context.command {
-        Command::Sync => told(context, sync::handle(context, body), sync::failure),
+        Command::Sync => {
+            told(context, sync::handle(context, body), |failure| sync::failed_step(context, body, failure))
+        }
         Command::Ping => {
             let request = body.map_or_else(|| Ok(ping::Request::default()), ping::Request::from_wbxml);
             let reply = request.map_err(Failure::from).and_then(|request| ping::handle(context, request));
@@ -169,7 +173,7 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
         Command::FolderSync => {
             let reply = with_body(&|body| {
                 let request = folder_sync::Request::from_wbxml(body)?;
-                Ok(Answer::wbxml(&folder_sync::handle(context, &request)?.to_wbxml(context)).into())
+                Ok(folder_sync::handle(context, &request)?.reply(context))
             });
             told(context, reply, |failure| status_only(folder_sync::Status::from(failure) as u8))
         }

@@ -107,7 +107,8 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     let id = context.store().reserve_folder(context.user.id)?;
     let (name, kind) = (request.name.clone(), request.kind);
     let mut list = state.after.clone();
-    list.push(FolderView { id, parent, name: name.clone(), kind, folders: vec![id] });
+    let told = crate::hierarchy::told(context.profile(), kind);
+    list.push(FolderView { id, parent, name: name.clone(), kind, told, folders: vec![id] });
     state.advance(list);
     let mut set = ChangeSet::new(context.user.id);
     set.writes.push(Write::AddFolder { id, parent, name, kind });

@@ -8,6 +8,7 @@
 //! state of the collections alone (K: A41). Nothing is sent that the list does not make necessary: no Update without a
 //! difference, no Delete of what was never sent (K: N09, N10, P20).
 
+use easel_plugin::hooks::{Recovery, Symptom};
 use easel_protocol::SyncKey;
 use easel_store::ChangeSet;
 use easel_wbxml::pages::folder_hierarchy as fh;
@@ -16,6 +17,8 @@ use easel_wbxml::{Element, Tag};
 use crate::context::{Context, Failure, RequestError, required};
 use crate::hierarchy::{self, FolderView};
 use crate::hierarchy_state::{FolderChange, HierarchyState, KeyAge, difference};
+use crate::served::Served;
+use crate::{Answer, Reply, recovery};
 
 /// What the device sends.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ impl Request {
 pub(crate) enum Response {
     /// The next key and the changes up to it.
     Changes { sync_key: SyncKey, changes: Vec<FolderChange> },
+    /// What the pack advised for a device that seems stuck.
+    Advised(Reply),
     /// No key, no changes.
     Refused(Status),
 }
@@ -54,10 +59,34 @@ pub(crate) enum Status {
 /// Answers from the list of folders the profile shows.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let now = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let now = hierarchy::view(&*snapshot, context)?;
     let seen = snapshot.modseq();
     let state = HierarchyState::read(&*snapshot, context.device.key, context.ids)?;
     drop(snapshot);
+    let symptom = match (request.sync_key, &state) {
+        (Some(SyncKey::Initial), Some(_)) => Some(Symptom::ZeroKey),
+        (Some(SyncKey::Initial), None) => None,
+        (Some(key), Some(state)) => match state.age(key) {
+            KeyAge::Current => None,
+            KeyAge::Previous => Some(Symptom::RepeatedKey),
+            KeyAge::Unknown => Some(Symptom::UnknownKey),
+        },
+        (_, _) => Some(Symptom::UnknownKey),
+    };
+    match symptom {
+        None => recovery::well(context, &[Symptom::RepeatedKey, Symptom::UnknownKey], 0),
+        Some(symptom) => match recovery::seen(context, symptom, 0) {
+            advised @ (Recovery::Block | Recovery::ResyncAll | Recovery::ResyncHierarchy | Recovery::Throttle) => {
+                let reply = recovery::carry_out(context, advised)?;
+                return Ok(reply.map_or(Response::Refused(Status::InvalidSyncKey), Response::Advised));
+            }
+            Recovery::ResyncFolder
+            | Recovery::Retry
+            | Recovery::ShrinkWindow
+            | Recovery::SkipItem
+            | Recovery::Usual => {}
+        },
+    }
     let (mut state, changes) = match (request.sync_key, state) {
         (Some(SyncKey::Initial), _) => {
             let changes = difference(&[], &now);
@@ -86,7 +115,12 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     if !crate::device::is_probe(&context.device) {
         let mut set = ChangeSet::new(context.user.id);
         set.writes.push(state.write(context.device.key));
+        if context.served.hierarchy != context.marks.hierarchy {
+            let served = Served { hierarchy: context.marks.hierarchy, ..context.served };
+            set.writes.push(served.write(context.device.key));
+        }
         context.store().commit(set)?;
+        Served::kept(context);
     }
     Ok(Response::Changes { sync_key, changes })
 }
@@ -101,9 +135,10 @@ impl From<&Failure> for Status {
 }
 
 impl Response {
-    pub(crate) fn to_wbxml(&self, context: &Context<'_>) -> Element {
-        match self {
-            Self::Refused(status) => Element::of(fh::FOLDER_SYNC, [Element::number(fh::STATUS, *status as u8)]),
+    pub(crate) fn reply(self, context: &Context<'_>) -> Reply {
+        let root = match self {
+            Self::Advised(reply) => return reply,
+            Self::Refused(status) => Element::of(fh::FOLDER_SYNC, [Element::number(fh::STATUS, status as u8)]),
             Self::Changes { sync_key, changes } => {
                 let count = u32::try_from(changes.len()).expect("a mailbox has far fewer folders");
                 let mut list = Element::of(fh::CHANGES, [Element::number(fh::COUNT, count)]);
@@ -113,7 +148,8 @@ impl Response {
                     [Element::number(fh::STATUS, 1), Element::text(fh::SYNC_KEY, sync_key.to_string()), list],
                 )
             }
-        }
+        };
+        Answer::wbxml(&root).into()
     }
 }
 
@@ -133,7 +169,7 @@ fn described(context: &Context<'_>, tag: Tag, folder: &FolderView) -> Element {
             Element::text(fh::SERVER_ID, context.ids.folder(folder.id)),
             Element::text(fh::PARENT_ID, parent),
             Element::text(fh::DISPLAY_NAME, folder.name.clone()),
-            Element::number(fh::TYPE, folder.kind.number()),
+            Element::number(fh::TYPE, folder.told.number()),
         ],
     )
 }

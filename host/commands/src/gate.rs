@@ -1,9 +1,11 @@
 //! The policy gate: what a device must do first. MS-ASPROV 3.1.5.1; `provision.md` has the order of the questions.
 
-use easel_protocol::{Command, CommonStatus};
+use easel_protocol::{Command, CommonStatus, Version};
 use easel_store::{Provisioning, Wipe};
 
 use crate::context::Context;
+use crate::device;
+use crate::leave::{self, Enforcement};
 
 /// Why a command may not run yet; `None` lets it pass.
 pub(crate) fn refusal(context: &Context<'_>) -> Option<CommonStatus> {
@@ -14,10 +16,21 @@ pub(crate) fn refusal(context: &Context<'_>) -> Option<CommonStatus> {
     if matches!(state.wipe, Wipe::AccountPending | Wipe::DevicePending) {
         return Some(CommonStatus::RemoteWipeRequested);
     }
+    let untold = context.device.facts.information.is_empty() && !device::is_probe(&context.device);
+    if context.profile().flag("settings.device_info_expected")
+        && untold
+        && context.version >= Version::V14_0
+        && context.command != Command::Settings
+    {
+        return Some(CommonStatus::DeviceInformationRequired);
+    }
     let policy = &context.service.settings().policy;
     let key = context.line.policy_key.unwrap_or(0);
     // Devices send no key with Ping, and some none at all; only a key that is sent can be wrong there.
     if !policy.required || (context.command == Command::Ping && key == 0) {
+        return None;
+    }
+    if leave::enforcement(context) != Enforcement::Strict {
         return None;
     }
     match &state.provisioning {

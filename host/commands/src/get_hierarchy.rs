@@ -14,7 +14,7 @@ use crate::{Answer, Reply};
 /// Answers with every mail folder of the device's view.
 pub(crate) fn handle(context: &Context<'_>) -> Result<Reply, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(&*snapshot, context)?;
     let mail = |folder: &&FolderView| folder.class() == Some(Class::Email);
     let shown = view.iter().filter(mail).map(|folder| {
         // A parent that is no mail folder is not in the list.
@@ -25,7 +25,7 @@ pub(crate) fn handle(context: &Context<'_>) -> Result<Reply, Failure> {
             [
                 Element::text(fh::DISPLAY_NAME, folder.name.as_str()),
                 Element::text(fh::SERVER_ID, context.ids.folder(folder.id)),
-                Element::number(fh::TYPE, folder.kind.number()),
+                Element::number(fh::TYPE, folder.told.number()),
                 Element::text(fh::PARENT_ID, parent),
             ],
         )

@@ -73,7 +73,7 @@ pub(crate) enum Status {
 /// Answers with one Response a collection.
 pub(crate) fn handle(context: &Context<'_>, collections: &[Collection]) -> Result<Reply, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(&*snapshot, context)?;
     let lenient = context.profile().text("sync.estimate_badkey") == "ok1";
     let mut root = Element::new(gie::GET_ITEM_ESTIMATE);
     for asked in collections {

@@ -7,19 +7,24 @@ use easel_protocol::{Class, CollectionId, FolderType, IdError, ServerId, Version
 use easel_store::{Folder, Snapshot, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
+
 /// How ids are written for a device: `hierarchy.id_scheme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Ids {
     /// Plain numbers.
     Decimal,
+    /// A letter and letters from g on, which are neither numbers nor hexadecimal.
+    Opaque,
     /// A letter and hexadecimal digits (K: G45).
     SafeHex,
 }
 
 impl Ids {
     pub(crate) fn of(profile: &Profile) -> Self {
-        match profile.text("hierarchy.id_scheme").as_str() {
+        match profile.text("hierarchy.id_scheme") {
             "decimal" => Self::Decimal,
+            "opaque" => Self::Opaque,
             _ => Self::SafeHex,
         }
     }
@@ -27,6 +32,7 @@ impl Ids {
     pub(crate) fn folder(self, id: CollectionId) -> String {
         match self {
             Self::Decimal => id.number().to_string(),
+            Self::Opaque => opaque(&id.to_string()),
             Self::SafeHex => id.to_string(),
         }
     }
@@ -34,6 +40,7 @@ impl Ids {
     pub(crate) fn item(self, id: ServerId) -> String {
         match self {
             Self::Decimal => id.number().to_string(),
+            Self::Opaque => opaque(&id.to_string()),
             Self::SafeHex => id.to_string(),
         }
     }
@@ -41,6 +48,7 @@ impl Ids {
     pub(crate) fn parse_folder(self, text: &str) -> Result<CollectionId, IdError> {
         match self {
             Self::Decimal => decimal(text).map(CollectionId::new),
+            Self::Opaque => CollectionId::parse(&plain(text.trim()).ok_or_else(|| wrong_id(text))?),
             Self::SafeHex => CollectionId::parse(text.trim()),
         }
     }
@@ -48,9 +56,33 @@ impl Ids {
     pub(crate) fn parse_item(self, text: &str) -> Result<ServerId, IdError> {
         match self {
             Self::Decimal => decimal(text).map(ServerId::new),
+            Self::Opaque => ServerId::parse(&plain(text.trim()).ok_or_else(|| wrong_id(text))?),
             Self::SafeHex => ServerId::parse(text.trim()),
         }
     }
+}
+
+/// Each digit after the first letter as the letter so far after `g`.
+fn opaque(id: &str) -> String {
+    let digit = |at: usize, c: char| match c.to_digit(16) {
+        Some(value) if at > 0 => char::from(b'g' + u8::try_from(value).expect("a digit is below 16")),
+        Some(_) | None => c,
+    };
+    id.chars().enumerate().map(|(at, c)| digit(at, c)).collect()
+}
+
+/// What [`opaque`] was made of.
+fn plain(text: &str) -> Option<String> {
+    let digit = |(at, c): (usize, char)| match c {
+        _ if at == 0 => Some(c),
+        'g'..='v' => char::from_digit(c as u32 - 'g' as u32, 16),
+        _ => None,
+    };
+    text.chars().enumerate().map(digit).collect()
+}
+
+fn wrong_id(text: &str) -> IdError {
+    IdError(text.chars().take(80).collect())
 }
 
 fn decimal(text: &str) -> Result<u64, IdError> {
@@ -68,9 +100,11 @@ pub(crate) struct FolderView {
     pub(crate) parent: Option<CollectionId>,
     /// Its name.
     pub(crate) name: String,
-    /// The type the device is told.
+    /// What it is for.
     pub(crate) kind: FolderType,
-    /// The folders of the mailbox whose items it shows, its own first.
+    /// The type the device is told.
+    pub(crate) told: FolderType,
+    /// The folders of the mailbox whose items it shows, its own first; none of an invented one.
     pub(crate) folders: Vec<CollectionId>,
 }
 
@@ -82,18 +116,15 @@ impl FolderView {
 
     /// Whether a device that was sent `other` knows all it needs to know of this one.
     pub(crate) fn looks_like(&self, other: &Self) -> bool {
-        (self.parent, &self.name, self.kind) == (other.parent, &other.name, other.kind)
+        (self.parent, &self.name, self.told) == (other.parent, &other.name, other.told)
     }
 }
 
 /// The folders a device sees, parents before children (K: G44, O15).
-pub(crate) fn view(
-    snapshot: &dyn Snapshot,
-    profile: &Profile,
-    version: Version,
-) -> Result<Vec<FolderView>, StoreError> {
-    let classes = classes(&profile.texts("hierarchy.classes"));
-    let single = classes_of(&profile.texts("hierarchy.single"));
+pub(crate) fn view(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Vec<FolderView>, StoreError> {
+    let profile = context.profile();
+    let classes = classes(profile.texts("hierarchy.classes"));
+    let single = |class| profile.map("hierarchy.multi", multi(class)) == Some("no");
     let merge = profile.text("hierarchy.merge") == "default-folder";
     let all = snapshot.folders()?;
     let mut shown: BTreeMap<CollectionId, FolderView> = BTreeMap::new();
@@ -101,16 +132,17 @@ pub(crate) fn view(
     for folder in &all {
         let Some(class) = folder.kind.class().filter(|class| classes.contains(class)) else { continue };
         // Notes came with 14.0; older devices take their folder for a mail folder.
-        if class == Class::Notes && version < Version::V14_0 {
+        if class == Class::Notes && context.version < Version::V14_0 {
             continue;
         }
-        if single.contains(&class) && !folder.kind.is_default() {
+        if single(class) && !folder.kind.is_default() {
             merged.entry(class).or_default().push(folder.id);
             continue;
         }
         let Folder { id, parent, name, kind } = folder.clone();
-        shown.insert(id, FolderView { id, parent, name, kind, folders: vec![id] });
+        shown.insert(id, FolderView { id, parent, name, kind, told: told(profile, kind), folders: vec![id] });
     }
+    limit(&mut shown, usize::try_from(profile.number("hierarchy.max_folders")).expect("the table bounds it"));
     if merge {
         for folder in shown.values_mut() {
             if let Some(class) = folder.kind.class().filter(|class| folder.kind == FolderType::default_for(*class)) {
@@ -118,7 +150,69 @@ pub(crate) fn view(
             }
         }
     }
+    let invented = profile.texts("hierarchy.fake_folders").iter().filter_map(|number| number.parse().ok());
+    for kind in invented.filter_map(FolderType::from_number) {
+        if !shown.values().any(|folder| folder.kind == kind) {
+            let id = CollectionId::new(INVENTED + u64::from(kind.number()));
+            let name = name_of(kind).to_owned();
+            shown.insert(
+                id,
+                FolderView { id, parent: None, name, kind, told: told(profile, kind), folders: Vec::new() },
+            );
+        }
+    }
+    if profile.flag("hierarchy.rename_default_calendar")
+        && let Some(address) = context.user.addresses.first()
+    {
+        let calendar = shown.values_mut().find(|folder| folder.kind == FolderType::Calendar);
+        if let Some(calendar) = calendar.filter(|calendar| !calendar.name.contains(address.as_str())) {
+            calendar.name = format!("{} ({address})", calendar.name);
+        }
+    }
     Ok(parents_first(shown, &all))
+}
+
+/// The type a device is told for a folder.
+pub(crate) fn told(profile: &Profile, kind: FolderType) -> FolderType {
+    let other = profile.map_number("hierarchy.folder_types", &kind.number().to_string());
+    other.and_then(|number| FolderType::from_number(u8::try_from(number).ok()?)).unwrap_or(kind)
+}
+
+/// Numbers of folders that a device is shown though the mailbox has none; a mailbox never gets so far.
+const INVENTED: u64 = 1 << 40;
+
+/// What an invented folder is called.
+const fn name_of(kind: FolderType) -> &'static str {
+    match kind {
+        FolderType::Drafts => "Drafts",
+        FolderType::DeletedItems => "Deleted Items",
+        FolderType::SentItems => "Sent Items",
+        FolderType::Outbox => "Outbox",
+        _ => "Inbox",
+    }
+}
+
+/// The key of a class in `hierarchy.multi`.
+const fn multi(class: Class) -> &'static str {
+    match class {
+        Class::Calendar => "cal",
+        Class::Contacts => "con",
+        Class::Email | Class::Sms => "mail",
+        Class::Notes => "note",
+        Class::Tasks => "task",
+    }
+}
+
+/// Leaves out what is over the limit, the newest folders of the user's own making first; 0 is no limit.
+fn limit(shown: &mut BTreeMap<CollectionId, FolderView>, most: usize) {
+    if most == 0 || shown.len() <= most {
+        return;
+    }
+    let mut order: Vec<_> = shown.values().map(|folder| (!folder.kind.is_default(), folder.id)).collect();
+    order.sort_unstable();
+    for (_, id) in order.split_off(most) {
+        shown.remove(&id);
+    }
 }
 
 /// A folder whose parent is hidden hangs at the nearest shown ancestor, or at the root.
@@ -175,6 +269,7 @@ mod tests {
             parent: f.parent,
             name: f.name.clone(),
             kind: f.kind,
+            told: f.kind,
             folders: vec![f.id],
         };
         folders.iter().map(|f| (f.id, view(f))).collect()
@@ -199,6 +294,15 @@ mod tests {
     fn a_circle_of_folders_ends_at_the_root() {
         let all = [folder(1, Some(2), FolderType::UserMail), folder(2, Some(1), FolderType::UserMail)];
         assert_eq!(parents_first(views(&all), &all).len(), 2);
+    }
+
+    #[test]
+    fn opaque_ids_are_letters_and_have_one_spelling() {
+        let id = Ids::Opaque.item(ServerId::new(0x1f0));
+        assert_eq!((id.as_str(), Ids::Opaque.parse_item(&id)), ("ahvg", Ok(ServerId::new(0x1f0))));
+        for text in ["", "a", "a1f0", "agh", "ahvG", "ahv g", "\u{e9}hvg"] {
+            assert!(Ids::Opaque.parse_item(text).is_err(), "{text}");
+        }
     }
 
     #[test]

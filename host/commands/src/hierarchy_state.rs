@@ -6,7 +6,7 @@ use easel_protocol::{CollectionId, SyncKey};
 use easel_store::{DeviceKey, Modseq, Snapshot, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{pack, unpack};
+use crate::context::{Context, pack, unpack};
 use crate::hierarchy::{FolderView, Ids};
 
 const NAME: &str = "hierarchy";
@@ -31,6 +31,11 @@ pub(crate) struct HierarchyState {
     pub(crate) ids: Ids,
 }
 
+/// What makes a device that sends its key start over with the tree.
+pub(crate) fn forget(device: DeviceKey) -> Write {
+    Write::PutDeviceValue { device, name: NAME, value: None }
+}
+
 /// Which of its keys a device has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyAge {
@@ -45,6 +50,16 @@ impl HierarchyState {
     pub(crate) fn read(snapshot: &dyn Snapshot, device: DeviceKey, ids: Ids) -> Result<Option<Self>, StoreError> {
         let state: Option<Self> = snapshot.device_value(device, NAME)?.and_then(|bytes| unpack(&bytes));
         Ok(state.filter(|state| state.ids == ids))
+    }
+
+    /// Whether a device that learned the tree before knows another one than it is shown now.
+    pub(crate) fn is_behind(
+        context: &Context<'_>,
+        snapshot: &dyn Snapshot,
+        view: &[FolderView],
+    ) -> Result<bool, StoreError> {
+        let state: Option<Self> = snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes));
+        Ok(state.is_some_and(|state| state.ids != context.ids || !difference(&state.after, view).is_empty()))
     }
 
     pub(crate) fn write(&self, device: DeviceKey) -> Write {

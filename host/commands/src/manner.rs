@@ -25,7 +25,7 @@ impl DeviceManner {
             mail: mail(profile),
             calendar: CalendarManner { attendees_hidden: attendees == "none", ..calendar(profile) },
             contact: contact(profile),
-            task_dates: match profile.text("task.task_dates").as_str() {
+            task_dates: match profile.text("task.task_dates") {
                 "local" => TaskDates::Local,
                 "both" => TaskDates::Both,
                 _ => TaskDates::Utc,
@@ -84,7 +84,7 @@ fn mail(profile: &Profile) -> MailManner {
 fn calendar(profile: &Profile) -> CalendarManner {
     let until_max = i16::try_from(profile.number("calendar.until_max")).expect("the table bounds it");
     CalendarManner {
-        tz_blob: match profile.text("calendar.tz_blob").as_str() {
+        tz_blob: match profile.text("calendar.tz_blob") {
             "no_names" => TzBlob::Needed,
             "zero_for_allday" => TzBlob::ZeroForDays,
             _ => TzBlob::Full,
@@ -94,7 +94,7 @@ fn calendar(profile: &Profile) -> CalendarManner {
         organizer_always: profile.flag("calendar.organizer_always"),
         attendees_hidden: false,
         reminder_explicit: profile.flag("calendar.reminder_explicit"),
-        uid_form: match profile.text("calendar.uid_form").as_str() {
+        uid_form: match profile.text("calendar.uid_form") {
             "hex-upper" => UidForm::HexUpper,
             "base64" => UidForm::Base64,
             _ => UidForm::AsIs,
@@ -106,7 +106,7 @@ fn calendar(profile: &Profile) -> CalendarManner {
 
 fn contact(profile: &Profile) -> ContactManner {
     ContactManner {
-        birthday: match profile.text("contact.birthday").as_str() {
+        birthday: match profile.text("contact.birthday") {
             "utc08" => Birthday::Utc08,
             "utc11" => Birthday::Utc11,
             "utc12" => Birthday::Utc12,
@@ -116,12 +116,12 @@ fn contact(profile: &Profile) -> ContactManner {
             _ => Birthday::Utc00,
         },
         // A Picture that is absent keeps the photo in every manner.
-        picture: match profile.text("contact.picture").as_str() {
+        picture: match profile.text("contact.picture") {
             "ghost_if_empty" => Picture::EmptyKeeps,
             "empty_deletes" => Picture::EmptyDeletes,
             _ => Picture::Normal,
         },
-        file_as: match profile.text("contact.fileas_order").as_str() {
+        file_as: match profile.text("contact.fileas_order") {
             "last-first" => FileAs::LastFirst,
             "first-last" => FileAs::FirstLast,
             "company" => FileAs::Company,
@@ -157,7 +157,7 @@ mod tests {
                 settings::Default::Flag(flag) => Value::Flag(!flag),
                 settings::Default::Number(_, _, most) => Value::Number(most),
                 settings::Default::Text(_, words) => Value::Text((*words.last().unwrap()).to_owned()),
-                settings::Default::Texts(_) => continue,
+                settings::Default::Map(..) | settings::Default::Texts(_) => continue,
             };
             let mut profile = Profile::default();
             profile.set(setting.name, other).unwrap();

@@ -259,7 +259,7 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
 
 /// Whether this server mails the answer: `calendar.meeting_reply_by`.
 fn sends(context: &Context<'_>, request: &Request) -> bool {
-    match context.profile().text("calendar.meeting_reply_by").as_str() {
+    match context.profile().text("calendar.meeting_reply_by") {
         "server" => request.send.is_some() || context.version < Version::V16_0,
         "device" => false,
         _ => request.send.is_some() && context.version >= Version::V16_0,
@@ -274,7 +274,7 @@ fn named(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request) -> R
     };
     let item = id.map(|id| snapshot.item(id)).transpose()?.flatten();
     let Some(item) = item else { return Ok(None) };
-    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(snapshot, context)?;
     let Some(shown) = view.iter().find(|folder| folder.folders.contains(&item.folder)) else { return Ok(None) };
     let is_there = request.long_id.is_some()
         || context.ids.parse_folder(&request.asked.collection_id).ok() == Some(shown.id)

@@ -126,7 +126,7 @@ fn planned(
     all: &[Move],
     remembered: &[Moved],
 ) -> Result<(Vec<Outcome>, Vec<Moved>), Failure> {
-    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(snapshot, context)?;
     let mut outcomes = Vec::new();
     let mut done: Vec<Moved> = Vec::new();
     for one in all {
@@ -164,7 +164,8 @@ fn place<'v>(
     if from.id == to.id {
         return Err(Status::SameFolder);
     }
-    if from.class() != to.class() {
+    // An invented folder holds nothing.
+    if from.class() != to.class() || to.folders.is_empty() {
         return Err(Status::InvalidDestination);
     }
     Ok((item, from, to))

@@ -116,17 +116,19 @@ fn complete(context: &Context<'_>, request: Request) -> Result<Option<(u32, Vec<
         set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value: Some(pack(&new)) });
         context.store().commit(set)?;
     }
-    Ok(new.interval_secs.filter(|_| !new.folders.is_empty()).map(|interval_secs| (interval_secs, new.folders)))
+    let interval_secs = new.interval_secs.or(context.heartbeat_default_secs());
+    Ok(interval_secs.filter(|_| !new.folders.is_empty()).map(|interval_secs| (interval_secs, new.folders)))
 }
 
 /// What there is to say now.
 fn look(context: &Context<'_>, folders: &[String]) -> Result<Option<Response>, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(&*snapshot, context)?;
     if hierarchy_changed(context, &*snapshot, &view)? {
         return Ok(Some(Response::HierarchyChanged));
     }
-    let inbox_only = context.profile().text("push.folders") == "inbox";
+    let inbox_only = context.profile().text("push.push_folders") == "inbox";
+    let echoes = !context.profile().flag("push.suppress_echo");
     let mut changed = Vec::new();
     for text in folders {
         // A folder the device has not synchronised, or that is not there, is passed over: an error loops (K: I15, O25).
@@ -135,7 +137,8 @@ fn look(context: &Context<'_>, folders: &[String]) -> Result<Option<Response>, F
         if folder.kind == FolderType::Outbox || (inbox_only && folder.kind != FolderType::Inbox) {
             continue;
         }
-        if sync::waiting(context, &*snapshot, folder, None, 1)?.is_some_and(|(_, count)| count > 0) {
+        let Some((state, count)) = sync::waiting(context, &*snapshot, folder, None, 1)? else { continue };
+        if count > 0 || (echoes && sync::changed_itself(context, &*snapshot, &state)?) {
             changed.push(text.clone());
         }
     }

@@ -1,5 +1,6 @@
 //! What the plugin says of devices, remembered until the facts of one change.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -47,6 +48,15 @@ impl Profiles {
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The headers a profile wants in every answer, names in lower case.
+pub(crate) fn headers(profile: &Profile) -> Vec<(Cow<'static, str>, String)> {
+    let server_version = Some(profile.text("versions.server_version")).filter(|text| !text.is_empty());
+    let server_version = server_version.map(|version| ("ms-server-activesync".into(), version.to_owned()));
+    let extra = profile.pairs("versions.extra_headers");
+    let extra = extra.map(|(name, value)| (name.to_ascii_lowercase().into(), value.to_owned()));
+    server_version.into_iter().chain(extra).collect()
 }
 
 /// The versions of a profile, oldest first.

@@ -25,6 +25,7 @@ use easel_wbxml::pages::{provision as p, settings};
 use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
+use crate::leave::{self, Enforcement};
 use crate::{Answer, Reply, device, device_information};
 
 /// PolicyType of 2.5.
@@ -261,8 +262,16 @@ fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Resul
     }
     let offers = offers(context, now);
     let mut policies = Vec::new();
+    let form = match context.profile().text("policy.format") {
+        "wap" => Some(WAP),
+        "wbxml" => Some(WBXML),
+        _ => None,
+    };
     for policy in &request.policies {
-        let known = policy.kind == WAP || (policy.kind == WBXML && context.version >= Version::V12_0);
+        let known =
+            policy.kind == WAP || (policy.kind == WBXML && (context.version >= Version::V12_0 || form.is_some()));
+        let kind = form.filter(|_| known).unwrap_or(&policy.kind).to_owned();
+        let policy = &PolicyRequest { kind, key: policy.key.clone(), status: policy.status };
         policies.push(match policy.status {
             _ if !known => answer(policy, PolicyStatus::UnknownType),
             None if offers => offer(context, policy, now),
@@ -276,11 +285,10 @@ fn policies(context: &Context<'_>, request: &Request, now: &mut Device) -> Resul
     Ok(Response::Answered { informed: request.information.is_some(), policies, wipe: None, status: Status::Success })
 }
 
-/// Whether the device is offered a document: whoever asks is, unless its pack says that it must not be and nothing is
-/// required.
+/// Whether the device is offered a document: whoever asks is, unless its pack says that it must not be, and nothing is
+/// required or the operator gave leave.
 fn offers(context: &Context<'_>, device: &Device) -> bool {
-    let required = context.service.settings().policy.required;
-    !device::is_probe(device) && (required || context.profile().text("policy.send") != "none")
+    !device::is_probe(device) && leave::enforcement(context) != Enforcement::Exempt
 }
 
 fn answer(policy: &PolicyRequest, status: PolicyStatus) -> PolicyAnswer {
@@ -313,7 +321,7 @@ fn acknowledged(
     status: u8,
     now: &mut Device,
 ) -> Result<PolicyAnswer, CommonStatus> {
-    let required = context.service.settings().policy.required;
+    let required = context.service.settings().policy.required && leave::enforcement(context) == Enforcement::Strict;
     // A key that is left out of the body is still in the header.
     let sent = request.key.as_deref().map_or(context.line.policy_key, |key| key.parse().ok());
     let key = match now.policy.provisioning {

@@ -104,7 +104,7 @@ impl<'a> Context<'a> {
         if let Some(folders) = self.default_calendar.get() {
             return Ok(folders.contains(&folder));
         }
-        let views = hierarchy::view(snapshot, self.profile(), self.version)?;
+        let views = hierarchy::view(snapshot, self)?;
         let default = views.into_iter().find(|view| view.kind == FolderType::Calendar);
         Ok(self.default_calendar.get_or_init(|| default.map(|view| view.folders).unwrap_or_default()).contains(&folder))
     }

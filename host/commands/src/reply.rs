@@ -1,5 +1,7 @@
 //! What a command hands back to the server.
 
+use std::borrow::Cow;
+
 use easel_protocol::RequestLine;
 use easel_store::Interest;
 use jiff::Timestamp;
@@ -28,7 +30,7 @@ pub struct Answer {
     /// Content-Type; `None` with an empty body.
     pub content_type: Option<String>,
     /// Further headers.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: Vec<u8>,
 }

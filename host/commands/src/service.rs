@@ -1,5 +1,6 @@
 //! The way in.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -16,7 +17,9 @@ use crate::dispatch::dispatch;
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
 use crate::profiles::{self, Profiles};
-use crate::{Answer, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
+use crate::recovery::{self, Symptoms};
+use crate::served::{self, Served};
+use crate::{Answer, PolicyAllowance, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
 /// One request, after login.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +43,8 @@ pub struct Request<'a> {
 pub struct Settings {
     /// The policy every device is offered.
     pub policy: Policy,
+    /// Whose devices may be held to less than the policy.
+    pub allow: PolicyAllowance,
     /// The shortest and longest heartbeat, in seconds.
     pub heartbeat_secs: (u32, u32),
     /// Collections in one Sync, and folders in one Ping.
@@ -54,6 +59,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            allow: PolicyAllowance::default(),
             heartbeat_secs: (60, 3540),
             collections_max: 300,
             message_bytes_max: 50 << 20,
@@ -67,8 +73,8 @@ impl Default for Settings {
 pub struct Offer {
     /// The versions it may use, oldest first.
     pub versions: Vec<Version>,
-    /// MS-Server-ActiveSync, if it is another than everybody's.
-    pub server_version: Option<String>,
+    /// Headers of its own: MS-Server-ActiveSync, if it is another than everybody's, and what its pack adds.
+    pub headers: Vec<(Cow<'static, str>, String)>,
 }
 
 /// What devices must accept. The default demands nothing.
@@ -91,6 +97,8 @@ pub struct Service {
     chance: Chance,
     turns: Turns,
     profiles: Profiles,
+    served: served::Known,
+    symptoms: Symptoms,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -123,6 +131,8 @@ impl Service {
             chance: Arc::new(rand::random),
             turns: Turns::default(),
             profiles: Profiles::default(),
+            served: served::Known::default(),
+            symptoms: Symptoms::default(),
         }
     }
 
@@ -146,6 +156,14 @@ impl Service {
         &*self.plugins
     }
 
+    pub(crate) const fn symptoms(&self) -> &Symptoms {
+        &self.symptoms
+    }
+
+    pub(crate) const fn served(&self) -> &served::Known {
+        &self.served
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         (self.clock)().as_millisecond()
     }
@@ -162,7 +180,10 @@ impl Service {
         let turn = self.turns.of(request.user.id, &request.line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.context(request) {
-            Ok(context) => announce(&context, dispatch(&context, request.body)),
+            Ok(context) => match self.symptoms.slowed_secs(context.device.key, context.now_ms()) {
+                Some(secs) => recovery::slowed(secs).into(),
+                None => announce(&context, dispatch(&context, request.body)),
+            },
             Err(reply) => reply,
         }
     }
@@ -212,8 +233,7 @@ impl Service {
             }
         };
         let profile = plugin.profile();
-        let server_version = Some(profile.text("versions.server_version")).filter(|text| !text.is_empty());
-        Offer { versions: profiles::versions(profile), server_version }
+        Offer { versions: profiles::versions(profile), headers: profiles::headers(profile) }
     }
 
     /// The commands this server has: the answer to OPTIONS.
@@ -224,7 +244,9 @@ impl Service {
     fn context<'a>(&'a self, request: &Request<'a>) -> Result<Context<'a>, Reply> {
         let command = request.line.command;
         let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
-        let device = match device::identify(&*self.store, &self.settings, request) {
+        let device = match device::identify(&*self.store, &self.settings, request, |facts| {
+            self.plugins.serve(facts).profile().flag("recovery.device_id_volatile")
+        }) {
             Ok(Ok(device)) => device,
             Ok(Err(status)) => return Err(dispatch::refuse(command, version, status)),
             Err(error) => {
@@ -256,6 +278,12 @@ impl Service {
         version: Version,
     ) -> Context<'a> {
         let asked = Asked::new(plugin);
+        let marks = Served::of(asked.profile());
+        let served = if device::is_probe(&device) { Ok(marks) } else { Served::read(self, request.user, device.key) };
+        let served = served.unwrap_or_else(|error| {
+            tracing::error!(device = device.key.0, %error, "what a device was served with is unknown");
+            marks
+        });
         Context {
             service: self,
             user: request.user,
@@ -265,6 +293,8 @@ impl Service {
             manner: DeviceManner::of(asked.profile()),
             default_calendar: OnceCell::new(),
             asked,
+            marks,
+            served,
             pack_state: RefCell::default(),
             version,
             command: request.line.command,

@@ -262,7 +262,7 @@ pub(crate) fn original(
     };
     let item = id.map(|id| snapshot.item(id)).transpose()?.flatten();
     let Some(item) = item else { return Ok(Err(CommonStatus::ItemNotFound)) };
-    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(snapshot, context)?;
     let shown = view.iter().find(|folder| folder.folders.contains(&item.folder));
     let is_there = |folder: &hierarchy::FolderView| {
         source.folder.as_ref().is_none_or(|named| context.ids.parse_folder(named).ok() == Some(folder.id))

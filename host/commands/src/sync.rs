@@ -17,17 +17,22 @@ pub(crate) mod server;
 pub(crate) mod wait;
 
 use easel_items::Ghosting;
+use easel_plugin::Hook;
+use easel_plugin::hooks::{Recovery, Symptom};
 use easel_protocol::{Class, CollectionId, ServerId, SyncKey, Version};
 use easel_store::{ChangeSet, CollectionState, Cursor, Cursors, Missing, Snapshot, StoreError, Write};
 use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
 
 use self::client::{Client, Edits};
-use self::options::{OptionsError, Sticky};
+use self::options::{OptionsError, Sticky, Trouble};
 use self::request::{Collection, Command, Request};
 use self::server::{Sent, Server};
 use crate::context::{Context, Failure, pack, unpack};
 use crate::hierarchy::{self, FolderView};
+use crate::hierarchy_state::HierarchyState;
+use crate::recovery;
+use crate::served::Served;
 use crate::{Answer, Reply};
 
 /// WindowSize when the device names none. MS-ASCMD 2.2.3.199 "WindowSize".
@@ -50,7 +55,7 @@ pub(crate) enum Status {
     ProtocolError = 4,
     /// Our side failed; the device tries again.
     ServerError = 5,
-    /// There is no such folder (2.5 and 12.0).
+    /// There is no such folder.
     NotFound = 8,
     /// The tree of folders changed: the device runs FolderSync.
     HierarchyChanged = 12,
@@ -98,12 +103,64 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>) -> Result<Re
     }
     let outcome = attempt(context, &step)?;
     match outcome {
+        Outcome::Advised(recovery) => advised(context, &step.collections, recovery),
         Outcome::Refused(reply) => Ok(reply),
-        Outcome::News(answers) => Ok(written(context, &answers)),
+        Outcome::News(answers) => {
+            recovery::well(context, &[Symptom::BusyLoop], 0);
+            Ok(written(context, &answers))
+        }
         Outcome::Nothing(answers) => match step.wait_secs {
             Some(secs) if context.version >= Version::V12_1 => Ok(wait::park(context, &step, secs)),
-            Some(_) | None => Ok(nothing(context, &answers)),
+            Some(_) | None => match recovery::nothing_new(context) {
+                recovery @ (Recovery::Block | Recovery::ResyncAll | Recovery::ResyncHierarchy | Recovery::Throttle) => {
+                    advised(context, &step.collections, recovery)
+                }
+                Recovery::ResyncFolder
+                | Recovery::Retry
+                | Recovery::ShrinkWindow
+                | Recovery::SkipItem
+                | Recovery::Usual => Ok(nothing(context, &answers)),
+            },
         },
+    }
+}
+
+/// Carries out what the pack advised, and tells the device.
+pub(crate) fn advised(
+    context: &Context<'_>,
+    collections: &[Collection<'_>],
+    recovery: Recovery,
+) -> Result<Reply, Failure> {
+    if let Some(reply) = recovery::carry_out(context, recovery)? {
+        return Ok(reply);
+    }
+    Ok(match hierarchy_changed(context, collections) {
+        Outcome::News(answers) => written(context, &answers),
+        Outcome::Refused(reply) => reply,
+        Outcome::Advised(_) | Outcome::Nothing(_) => refused(Status::HierarchyChanged),
+    })
+}
+
+/// A step that failed on our side. A device that only a fresh start brings back to life gets one: `recovery.on_error`.
+pub(crate) fn failed_step(context: &Context<'_>, root: Option<&Element>, error: &Failure) -> Reply {
+    let request = root.and_then(|root| Request::from_wbxml(root).ok());
+    let running = request
+        .as_ref()
+        .is_none_or(|request| request.collections.iter().any(|collection| collection.key != Some(SyncKey::Initial)));
+    if matches!(error, Failure::Request(_) | Failure::Store(StoreError::Stale))
+        || !running
+        || !recovery::resyncs_on_error(context)
+    {
+        return failure(error);
+    }
+    tracing::warn!(user = context.user.id.0, device = context.device.key.0, "its folders start over after a failure");
+    match request.filter(|request| !request.collections.is_empty()) {
+        Some(request) => {
+            let all: Vec<_> =
+                request.collections.iter().map(|collection| failed(collection, Status::InvalidSyncKey)).collect();
+            written(context, &all)
+        }
+        None => refused(Status::InvalidSyncKey),
     }
 }
 
@@ -117,6 +174,8 @@ pub(crate) struct Step<'a> {
 
 /// What a step came to.
 pub(crate) enum Outcome {
+    /// The pack has another way with the device.
+    Advised(Recovery),
     /// There is something to say.
     News(Vec<CollectionAnswer>),
     /// There is not.
@@ -149,7 +208,7 @@ pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>) -> Result<Outcome,
         let outcome = work.run(step)?;
         let writes = work.writes();
         drop(snapshot);
-        if matches!(outcome, Outcome::Refused(_)) || writes.is_empty() {
+        if matches!(outcome, Outcome::Refused(_) | Outcome::Advised(_)) || writes.is_empty() {
             return Ok(outcome);
         }
         let mut set = ChangeSet::by(context.user.id, context.device.key);
@@ -169,6 +228,31 @@ struct Place {
     state: Option<CollectionState>,
 }
 
+/// What is done about an answer that is asked for once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The same again.
+    Again,
+    /// Only its first entry.
+    Single,
+    /// On without what it held.
+    Skip,
+}
+
+/// Why there is no answer for a collection.
+enum Refusal {
+    /// The pack has another way.
+    Advised(Recovery),
+    /// Its options are refused.
+    Options(OptionsError),
+}
+
+impl From<OptionsError> for Refusal {
+    fn from(error: OptionsError) -> Self {
+        Self::Options(error)
+    }
+}
+
 /// One attempt at a step.
 struct Work<'a> {
     context: &'a Context<'a>,
@@ -180,7 +264,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
-        let folders = hierarchy::view(snapshot, context.profile(), context.version)?;
+        let folders = hierarchy::view(snapshot, context)?;
         Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new() })
     }
 
@@ -191,6 +275,15 @@ impl<'a> Work<'a> {
     }
 
     fn run(&mut self, step: &Step<'_>) -> Result<Outcome, Failure> {
+        if self.context.served.hierarchy != self.context.marks.hierarchy {
+            if HierarchyState::is_behind(self.context, self.snapshot, &self.folders)? {
+                return Ok(hierarchy_changed(self.context, &step.collections));
+            }
+            // Nothing of it shows in the tree of this mailbox.
+            let served = Served { hierarchy: self.context.marks.hierarchy, ..self.context.served };
+            self.states.push(served.write(self.context.device.key));
+            Served::kept(self.context);
+        }
         let profile_max = self.context.profile().number("sync.window_max");
         let profile_max = usize::try_from(profile_max).expect("the table bounds it");
         let mut room = window(step.window, WINDOW_MAX).min(profile_max);
@@ -204,10 +297,15 @@ impl<'a> Work<'a> {
         let mut cut = false;
         for (at, (collection, place)) in step.collections.iter().zip(&places).enumerate() {
             let Some(place) = place else {
-                if self.context.version >= Version::V12_1 {
-                    return Ok(Outcome::Refused(refused(Status::HierarchyChanged)));
+                match self.context.profile().text("status.folder_gone") {
+                    "silent" => {}
+                    "3" => answers.push(failed(collection, Status::InvalidSyncKey)),
+                    "12" if self.context.tells_hierarchy_globally() => {
+                        return Ok(Outcome::Refused(refused(Status::HierarchyChanged)));
+                    }
+                    "12" => answers.push(failed(collection, Status::HierarchyChanged)),
+                    _ => answers.push(failed(collection, Status::NotFound)),
                 }
-                answers.push(failed(collection, Status::NotFound));
                 continue;
             };
             let free = room.saturating_sub(owed[at + 1..].iter().sum());
@@ -219,11 +317,13 @@ impl<'a> Work<'a> {
             let later: Vec<_> = later.filter(|_| room_here == free && room_here > 1 && !promised).collect();
             let (answer, used) = match self.collection(collection, place, room_here, &later)? {
                 Ok(done) => done,
-                Err(OptionsError::Malformed) => (failed(collection, Status::ProtocolError), 0),
-                Err(OptionsError::Common(status)) if self.context.version >= Version::V14_0 => {
+                Err(Refusal::Advised(Recovery::ResyncFolder)) => (failed(collection, Status::InvalidSyncKey), 0),
+                Err(Refusal::Advised(advised)) => return Ok(Outcome::Advised(advised)),
+                Err(Refusal::Options(OptionsError::Malformed)) => (failed(collection, Status::ProtocolError), 0),
+                Err(Refusal::Options(OptionsError::Common(status))) if self.context.version >= Version::V14_0 => {
                     return Ok(Outcome::Refused(self.context.refuse(status, airsync::SYNC, airsync::STATUS)));
                 }
-                Err(OptionsError::Common(_)) => (failed(collection, Status::ProtocolError), 0),
+                Err(Refusal::Options(OptionsError::Common(_))) => (failed(collection, Status::ProtocolError), 0),
             };
             room -= used.min(room);
             answers.push(answer);
@@ -295,11 +395,16 @@ impl<'a> Work<'a> {
         place: &Place,
         room: usize,
         later: &[(&Collection<'_>, &Option<Place>)],
-    ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+    ) -> Result<Result<(CollectionAnswer, usize), Refusal>, Failure> {
         let Place { view, state } = place;
         let class = view.class().expect("only folders with a class are in the view");
         match (collection.key, state) {
-            (Some(SyncKey::Initial), state) => self.start(collection, view, class, state.as_ref()),
+            (Some(SyncKey::Initial), state) => {
+                match state.as_ref().and_then(|_| self.advises(Symptom::ZeroKey, view)) {
+                    Some(advised) => Ok(Err(Refusal::Advised(advised))),
+                    None => self.start(collection, view, class, state.as_ref()),
+                }
+            }
             (Some(key), Some(state)) if key == state.key() || state.is_previous(key) => {
                 // A cursor from before the oldest row of the log says nothing any more.
                 if state.needs_log_after().is_some_and(|w| self.snapshot.log_floor().is_ok_and(|floor| w < floor)) {
@@ -307,8 +412,66 @@ impl<'a> Work<'a> {
                 }
                 self.go_on(collection, (view, class), state.clone(), room, later)
             }
-            (_, _) => Ok(Ok((failed(collection, Status::InvalidSyncKey), 0))),
+            (_, _) => match self.advises(Symptom::UnknownKey, view) {
+                Some(advised) => Ok(Err(Refusal::Advised(advised))),
+                None => Ok(Ok((failed(collection, Status::InvalidSyncKey), 0))),
+            },
         }
+    }
+
+    /// What is to be done in place of the usual about a key that is not the one it should be.
+    fn advises(&self, symptom: Symptom, view: &FolderView) -> Option<Recovery> {
+        let advised = recovery::seen(self.context, symptom, view.id.number());
+        let other = [Recovery::Block, Recovery::ResyncAll, Recovery::ResyncHierarchy, Recovery::Throttle];
+        other.contains(&advised).then_some(advised)
+    }
+
+    /// What is to be done about an answer that is asked for once more.
+    fn way(
+        &self,
+        view: &FolderView,
+        sticky: &mut Sticky,
+        old: &CollectionState,
+    ) -> Result<Result<Way, Recovery>, Failure> {
+        let entries = self.server(view, sticky, None).repeats(&old.before, &old.after)?;
+        let trouble = &mut sticky.trouble;
+        if trouble.times == 0 {
+            trouble.since_ms = self.context.now_ms();
+        }
+        trouble.times = trouble.times.saturating_add(1);
+        if entries == 0 {
+            return Ok(Ok(Way::Again));
+        }
+        let one = trouble.single > 0;
+        let advised = if self.context.asked.plugin().answers(Hook::Recover) {
+            let symptom = if one { Symptom::RepeatedItem } else { Symptom::RepeatedKey };
+            recovery::advice(self.context, symptom, trouble.times, trouble.since_ms)
+        } else {
+            Recovery::Usual
+        };
+        let limit = u32::try_from(self.context.profile().number("recovery.loop_limit")).expect("the table bounds it");
+        let way = match advised {
+            Recovery::Usual if limit == 0 || trouble.times < limit => Way::Again,
+            Recovery::Retry => Way::Again,
+            Recovery::Usual | Recovery::SkipItem if one || entries == 1 && advised == Recovery::SkipItem => Way::Skip,
+            Recovery::Usual | Recovery::SkipItem | Recovery::ShrinkWindow => Way::Single,
+            Recovery::Block
+            | Recovery::ResyncAll
+            | Recovery::ResyncFolder
+            | Recovery::ResyncHierarchy
+            | Recovery::Throttle => return Ok(Err(advised)),
+        };
+        match way {
+            Way::Again => {}
+            Way::Single => {
+                let single = if advised == Recovery::ShrinkWindow { 1 } else { u32::try_from(entries).unwrap_or(1) };
+                *trouble = Trouble { single, ..Trouble::default() };
+                let (user, device, folder) = (self.context.user.id.0, self.context.device.key.0, view.id.number());
+                tracing::warn!(user, device, folder, "an answer does not arrive: one item at a time from now on");
+            }
+            Way::Skip => *trouble = Trouble { single: trouble.single, ..Trouble::default() },
+        }
+        Ok(Ok(way))
     }
 
     /// Key 0: forget what the device held, remember its options, send a key and nothing else. Commands that come along
@@ -319,16 +482,16 @@ impl<'a> Work<'a> {
         view: &FolderView,
         class: Class,
         old: Option<&CollectionState>,
-    ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+    ) -> Result<Result<(CollectionAnswer, usize), Refusal>, Failure> {
         if collection.get_changes == Some(true) {
-            return Ok(Err(OptionsError::Malformed));
+            return Ok(Err(OptionsError::Malformed.into()));
         }
         let mut sticky = Sticky::default();
         if let Err(error) = sticky.replace(&collection.options, class) {
-            return Ok(Err(error));
+            return Ok(Err(error.into()));
         }
         match (class, collection.supported) {
-            (Class::Notes, Some(_)) => return Ok(Err(OptionsError::Malformed)),
+            (Class::Notes, Some(_)) => return Ok(Err(OptionsError::Malformed.into())),
             (Class::Calendar, _) if self.context.version >= Version::V16_0 => sticky.ghosting = Ghosting::All,
             (Class::Calendar | Class::Contacts, Some(supported)) => sticky.ghosting = ghosting(supported),
             (Class::Calendar | Class::Contacts | Class::Email | Class::Notes | Class::Sms | Class::Tasks, _) => {}
@@ -364,16 +527,27 @@ impl<'a> Work<'a> {
         mut old: CollectionState,
         room: usize,
         later: &[(&Collection<'_>, &Option<Place>)],
-    ) -> Result<Result<(CollectionAnswer, usize), OptionsError>, Failure> {
+    ) -> Result<Result<(CollectionAnswer, usize), Refusal>, Failure> {
         let repeated = collection.key != Some(old.key());
         let mut sticky: Sticky = unpack(&old.options).unwrap_or_default();
         if let Err(error) = sticky.replace(&collection.options, class) {
-            return Ok(Err(error));
+            return Ok(Err(error.into()));
         }
         let manner = &self.context.manner;
         if !repeated && !anew::mark(self.snapshot, &mut sticky, &mut old.after, manner, class)? {
             return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
         }
+        let way = if repeated {
+            match self.way(view, &mut sticky, &old)? {
+                Ok(way) => way,
+                Err(advised) => return Ok(Err(Refusal::Advised(advised))),
+            }
+        } else {
+            recovery::well(self.context, &[Symptom::UnknownKey], view.id.number());
+            sticky.trouble = sticky.trouble.arrived();
+            Way::Again
+        };
+        let room = if sticky.trouble.single > 0 { room.min(1) } else { room };
         let held = if repeated { &old.before } else { &old.after };
         // An answer that was lost took with it what the pack had left.
         let pack_state = if repeated { &sticky.pack_before } else { &sticky.pack_after };
@@ -396,10 +570,16 @@ impl<'a> Work<'a> {
         }
         let Client { outcomes, responses, send, .. } = client;
         self.edits = edits;
-        let sent = if repeated {
-            self.send_again(view, &sticky, &old, room, &send)?
-        } else {
-            self.send(collection, (view, &sticky), &old, room, &send, later)?
+        let mut before = if repeated { old.before.clone() } else { old.after.clone() };
+        let sent = match way {
+            _ if !repeated => self.send(collection, (view, &sticky), &old, room, &send, later)?,
+            Way::Again => self.send_again(view, &sticky, &old, room, &send)?,
+            Way::Single => self.server(view, &sticky, None).next(&before, 1)?,
+            Way::Skip => {
+                let server = self.server(view, &sticky, None);
+                before = server.without(&old.before, &old.after)?;
+                server.next(&before, 1)?
+            }
         };
         let used = sent.entries.len();
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
@@ -414,7 +594,7 @@ impl<'a> Work<'a> {
         let state = CollectionState {
             generation: old.generation,
             step: old.step + u64::from(advances),
-            before: if advances { old.after.clone() } else { old.before.clone() },
+            before: if advances || repeated { before } else { old.before.clone() },
             after: sent.cursors,
             outcomes: if advances || repeated { outcomes } else { old.outcomes.clone() },
             options: pack(&sticky),
@@ -531,6 +711,31 @@ pub(crate) fn waiting(
     Ok(Some((state, count)))
 }
 
+/// What a device is told that is to learn the tree first.
+fn hierarchy_changed(context: &Context<'_>, collections: &[Collection<'_>]) -> Outcome {
+    if context.tells_hierarchy_globally() || collections.is_empty() {
+        return Outcome::Refused(refused(Status::HierarchyChanged));
+    }
+    // Before 12.1 the word for it is that the folder is not there.
+    let status = if context.version >= Version::V12_1 { Status::HierarchyChanged } else { Status::NotFound };
+    Outcome::News(collections.iter().map(|collection| failed(collection, status)).collect())
+}
+
+/// Whether the device itself changed something that no Sync of its went past since.
+pub(crate) fn changed_itself(
+    context: &Context<'_>,
+    snapshot: &dyn Snapshot,
+    state: &CollectionState,
+) -> Result<bool, StoreError> {
+    for (folder, cursor) in &state.after {
+        let rows = snapshot.log(*folder, cursor.w, 256)?;
+        if rows.iter().any(|row| row.author == Some(context.device.key)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The entries an answer may hold. MS-ASCMD 2.2.3.199 "WindowSize": 0 and all above 512 mean 512.
 fn window(asked: Option<u32>, default: u32) -> usize {
     let window = match asked.unwrap_or(default) {
@@ -566,7 +771,7 @@ fn failed(collection: &Collection<'_>, status: Status) -> CollectionAnswer {
 
 /// Nothing to say: nothing at all from 12.1 on, the keys once more before (K: G03).
 pub(crate) fn nothing(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
-    let empty = match context.profile().text("sync.empty_sync").as_str() {
+    let empty = match context.profile().text("sync.empty_sync") {
         "full" => false,
         "zero_byte" => true,
         _ => context.version >= Version::V12_1,

@@ -45,7 +45,7 @@ fn a_plugin_sets_the_versions_that_a_known_phone_is_offered() {
 
 #[test]
 fn w04_v16_a_plugin_makes_one_calendar_of_all() {
-    let desk = desk(ScriptedPlugin::new().set("hierarchy.single", texts(&["Calendar"])));
+    let desk = desk(ScriptedPlugin::new().set("hierarchy.multi", texts(&["cal=no"])));
     let id = desk.store.reserve_folder(desk.user.id).unwrap();
     desk.commit(vec![Write::AddFolder { id, parent: None, name: "Team".into(), kind: FolderType::UserCalendar }]);
     let event = |uid: &str| {
@@ -127,7 +127,7 @@ fn n23_v11_a_plugin_sets_what_nothing_new_looks_like() {
 
 #[test]
 fn g15_tc76_a_plugin_limits_the_heartbeat() {
-    let desk = desk(ScriptedPlugin::new().set("push.heartbeat_max", Value::Number(900)));
+    let desk = desk(ScriptedPlugin::new().set("push.heartbeat", texts(&["max=900"])));
     let mut phone = desk.phone(Identity::android());
     phone.folder_sync().unwrap();
     phone.sync_folder("f1", 10).unwrap();

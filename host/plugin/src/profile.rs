@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings;
+use crate::settings::{self, Default, Effect, Setting};
 
 /// What differs from the host's defaults, by setting name (`group.field`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, std::default::Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     values: BTreeMap<String, Value>,
 }
@@ -54,7 +54,7 @@ impl Profile {
 
     /// The value of a setting: the device's own or the default; `None` when no setting has that name.
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.value(name)
+        self.values.get(name).cloned().or_else(|| settings::find(name).map(|setting| setting.default.value()))
     }
 
     /// What differs from the defaults, by name.
@@ -67,39 +67,86 @@ impl Profile {
         self.values.extend(over.values.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
-    fn value(&self, name: &str) -> Option<Value> {
-        self.values.get(name).cloned().or_else(|| settings::find(name).map(|setting| setting.default.value()))
+    /// The device's own value, or the default.
+    fn value<'a, T>(
+        &'a self,
+        name: &str,
+        own: impl Fn(&'a Value) -> Option<T>,
+        default: impl Fn(Default) -> Option<T>,
+    ) -> T {
+        let setting = settings::find(name).unwrap_or_else(|| panic!("{name} is no setting"));
+        let value = match self.values.get(name) {
+            Some(value) => own(value),
+            None => default(setting.default),
+        };
+        value.unwrap_or_else(|| panic!("{name} is another kind of setting: {:?}", setting.default))
     }
 
     /// A yes-or-no setting.
     pub fn flag(&self, name: &str) -> bool {
-        match self.value(name) {
-            Some(Value::Flag(flag)) => flag,
-            other => panic!("{name} is a flag in the table of settings, not {other:?}"),
-        }
+        let own = |value: &Value| if let Value::Flag(flag) = value { Some(*flag) } else { None };
+        self.value(name, own, |default| if let Default::Flag(flag) = default { Some(flag) } else { None })
     }
 
     /// A number.
     pub fn number(&self, name: &str) -> i64 {
-        match self.value(name) {
-            Some(Value::Number(number)) => number,
-            other => panic!("{name} is a number in the table of settings, not {other:?}"),
-        }
+        let own = |value: &Value| if let Value::Number(number) = value { Some(*number) } else { None };
+        self.value(name, own, |default| if let Default::Number(number, _, _) = default { Some(number) } else { None })
     }
 
     /// A text.
-    pub fn text(&self, name: &str) -> String {
-        match self.value(name) {
-            Some(Value::Text(text)) => text,
-            other => panic!("{name} is a text in the table of settings, not {other:?}"),
-        }
+    pub fn text<'a>(&'a self, name: &str) -> &'a str {
+        let own = |value: &'a Value| if let Value::Text(text) = value { Some(text.as_str()) } else { None };
+        self.value(name, own, |default| if let Default::Text(text, _) = default { Some(text) } else { None })
     }
 
-    /// A list.
-    pub fn texts(&self, name: &str) -> Vec<String> {
-        match self.value(name) {
-            Some(Value::Texts(texts)) => texts,
-            other => panic!("{name} is a list in the table of settings, not {other:?}"),
+    /// A list; of a map-like setting, its pairs as they are written.
+    pub fn texts<'a>(&'a self, name: &str) -> &'a [String] {
+        let own = |value: &'a Value| if let Value::Texts(texts) = value { Some(texts.as_slice()) } else { None };
+        let none = |default| matches!(default, Default::Map(..) | Default::Texts(_)).then_some(&[] as &[String]);
+        self.value(name, own, none)
+    }
+
+    /// The pairs of a map-like setting.
+    pub fn pairs<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.texts(name).iter().filter_map(|pair| settings::pair(pair))
+    }
+
+    /// What a map-like setting says of a key; the last word counts.
+    pub fn map<'a>(&'a self, name: &str, key: &str) -> Option<&'a str> {
+        self.pairs(name).filter(|(other, _)| *other == key).last().map(|(_, value)| value)
+    }
+
+    /// What a map-like setting says of a key, where its values are numbers.
+    pub fn map_number(&self, name: &str, key: &str) -> Option<i64> {
+        self.map(name, key).and_then(|value| value.parse().ok())
+    }
+
+    /// A number that is another as soon as a setting with this effect, of one of these groups, has another value; 0
+    /// when all have their defaults. No groups means all of them.
+    pub fn mark(&self, effect: Effect, groups: &[&str]) -> u64 {
+        // FNV-1a: the same today and after every update of the compiler.
+        const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
+        let mut hash = BASIS;
+        let mut eat = |bytes: &[u8]| {
+            for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
+            }
+        };
+        for (name, value) in &self.values {
+            let group = name.split_once('.').map_or("", |(group, _)| group);
+            let counts = |setting: &Setting| setting.effect == effect && setting.default.value() != *value;
+            if (!groups.is_empty() && !groups.contains(&group)) || !settings::find(name).is_some_and(counts) {
+                continue;
+            }
+            eat(name.as_bytes());
+            match value {
+                Value::Flag(flag) => eat(&[u8::from(*flag)]),
+                Value::Number(number) => eat(&number.to_le_bytes()),
+                Value::Text(text) => eat(text.as_bytes()),
+                Value::Texts(texts) => texts.iter().for_each(|text| eat(text.as_bytes())),
+            }
         }
+        hash ^ BASIS
     }
 }

@@ -1,5 +1,8 @@
 //! The table of settings: name, type, range, default and the effect of a change.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::{ProfileError, Value};
 
 /// One setting.
@@ -26,6 +29,21 @@ pub enum Default {
     Text(&'static str, &'static [&'static str]),
     /// A list, empty by default, and the words allowed in it; none means any.
     Texts(&'static [&'static str]),
+    /// A list of `key=value`, empty by default, and what keys and values may be.
+    Map(Part, Part),
+}
+
+/// What a key or a value of a map-like setting may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// The name of a header of our own: `X-` and letters, digits or hyphens, at most 64.
+    HeaderName,
+    /// Printable ASCII, at most 256.
+    Line,
+    /// A whole number, from the least to the most.
+    Number(i64, i64),
+    /// One of these words.
+    Words(&'static [&'static str]),
 }
 
 /// What a change of a setting does to a device in service.
@@ -48,9 +66,32 @@ impl Default {
             Self::Flag(flag) => Value::Flag(flag),
             Self::Number(number, _, _) => Value::Number(number),
             Self::Text(text, _) => Value::Text(text.to_owned()),
-            Self::Texts(_) => Value::Texts(Vec::new()),
+            Self::Texts(_) | Self::Map(..) => Value::Texts(Vec::new()),
         }
     }
+}
+
+impl Part {
+    fn allows(self, text: &str) -> bool {
+        match self {
+            Self::HeaderName => {
+                let rest = text.strip_prefix("X-").or_else(|| text.strip_prefix("x-")).unwrap_or_default();
+                let plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                plain && !rest.is_empty() && text.len() <= 64
+            }
+            Self::Line => text.len() <= 256 && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()),
+            // One spelling a number.
+            Self::Number(least, most) => {
+                text.parse::<i64>().is_ok_and(|number| (least..=most).contains(&number) && number.to_string() == text)
+            }
+            Self::Words(words) => words.contains(&text),
+        }
+    }
+}
+
+/// Key and value of `key=value`.
+pub(crate) fn pair(text: &str) -> Option<(&str, &str)> {
+    text.split_once('=')
 }
 
 impl Setting {
@@ -63,7 +104,12 @@ impl Setting {
             (Default::Texts(words), Value::Texts(texts)) => {
                 words.is_empty() || texts.iter().all(|text| words.contains(&text.as_str()))
             }
-            (Default::Flag(_) | Default::Number(..) | Default::Text(..) | Default::Texts(_), _) => false,
+            (Default::Map(key, value), Value::Texts(texts)) => {
+                texts.iter().all(|text| pair(text).is_some_and(|(name, other)| key.allows(name) && value.allows(other)))
+            }
+            (Default::Flag(_) | Default::Number(..) | Default::Text(..) | Default::Texts(_) | Default::Map(..), _) => {
+                false
+            }
         };
         if fits {
             return Ok(());
@@ -74,10 +120,54 @@ impl Setting {
 
 /// The setting of that name.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    TABLE.iter().find(|setting| setting.name == name)
+    static BY_NAME: LazyLock<HashMap<&str, &Setting>> =
+        LazyLock::new(|| TABLE.iter().map(|setting| (setting.name, setting)).collect());
+    BY_NAME.get(name).copied()
 }
 
 const CLASSES: &[&str] = &["Email", "Calendar", "Contacts", "Tasks", "Notes"];
+const POLICY: &[&str] = &[
+    "DevicePasswordEnabled",
+    "AlphanumericDevicePasswordRequired",
+    "PasswordRecoveryEnabled",
+    "RequireStorageCardEncryption",
+    "AttachmentsEnabled",
+    "MinDevicePasswordLength",
+    "MaxInactivityTimeDeviceLock",
+    "MaxDevicePasswordFailedAttempts",
+    "MaxAttachmentSize",
+    "AllowSimpleDevicePassword",
+    "DevicePasswordExpiration",
+    "DevicePasswordHistory",
+    "AllowStorageCard",
+    "AllowCamera",
+    "RequireDeviceEncryption",
+    "AllowUnsignedApplications",
+    "AllowUnsignedInstallationPackages",
+    "MinDevicePasswordComplexCharacters",
+    "AllowWiFi",
+    "AllowTextMessaging",
+    "AllowPOPIMAPEmail",
+    "AllowBluetooth",
+    "AllowIrDA",
+    "RequireManualSyncWhenRoaming",
+    "AllowDesktopSync",
+    "MaxCalendarAgeFilter",
+    "AllowHTMLEmail",
+    "MaxEmailAgeFilter",
+    "MaxEmailBodyTruncationSize",
+    "MaxEmailHTMLBodyTruncationSize",
+    "RequireSignedSMIMEMessages",
+    "RequireEncryptedSMIMEMessages",
+    "RequireSignedSMIMEAlgorithm",
+    "RequireEncryptionSMIMEAlgorithm",
+    "AllowSMIMEEncryptionAlgorithmNegotiation",
+    "AllowSMIMESoftCerts",
+    "AllowBrowser",
+    "AllowConsumerEmail",
+    "AllowRemoteDesktop",
+    "AllowInternetSharing",
+];
 const VERSIONS: &[&str] = &["2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1"];
 
 /// Every setting that the host obeys, by group.
@@ -95,27 +185,93 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::Renegotiate,
     },
     Setting {
+        name: "versions.extra_headers",
+        default: Default::Map(Part::HeaderName, Part::Line),
+        expected: "pairs such as X-Name=value: headers of every answer, whose names begin with X-",
+        effect: Effect::Renegotiate,
+    },
+    Setting {
+        name: "versions.announce_once",
+        default: Default::Flag(true),
+        expected: "whether a changed list of versions is told once; if not, it is told until the device speaks one of it",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "login.pattern",
+        default: Default::Texts(&["user@domain", "domain\\user", "user"]),
+        expected: "a list of user@domain, domain\\user, user: the forms that are let in; empty means all",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "login.blank_domain",
+        default: Default::Text("default", &["default", "refuse"]),
+        expected: "default or refuse: whether an empty or blank domain is the default one",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "login.default_domain",
+        default: Default::Text("", &[]),
+        expected: "the tenant of a login without a domain; empty means the operator's",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "login.auth_charset",
+        default: Default::Text("auto", &["auto", "utf8", "latin1"]),
+        expected: "auto, utf8 or latin1: how credentials are written",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "login.query_user",
+        default: Default::Text("ignore", &["ignore", "check"]),
+        expected: "ignore or check: whether the user that a request names must be the one who logs in",
+        effect: Effect::None,
+    },
+    Setting {
         name: "hierarchy.classes",
         default: Default::Texts(CLASSES),
         expected: "a list of Email, Calendar, Contacts, Tasks, Notes; empty means all",
         effect: Effect::Hierarchy,
     },
     Setting {
-        name: "hierarchy.single",
-        default: Default::Texts(CLASSES),
-        expected: "the classes of which the device sees one folder only",
+        name: "hierarchy.multi",
+        default: Default::Map(Part::Words(&["mail", "cal", "con", "task", "note"]), Part::Words(&["yes", "no"])),
+        expected: "pairs such as cal=no: of mail, cal, con, task, note, whether the device sees several folders; absent means yes",
         effect: Effect::Hierarchy,
     },
     Setting {
         name: "hierarchy.merge",
         default: Default::Text("default-folder", &["default-folder", "hide"]),
-        expected: "default-folder or hide: where the items of the other folders of a single class go",
+        expected: "default-folder or hide: where the items of the other folders of a class go that has one only",
         effect: Effect::Hierarchy,
     },
     Setting {
         name: "hierarchy.id_scheme",
-        default: Default::Text("safe-hex", &["safe-hex", "decimal"]),
-        expected: "safe-hex or decimal",
+        default: Default::Text("safe-hex", &["safe-hex", "opaque", "decimal"]),
+        expected: "safe-hex, opaque or decimal",
+        effect: Effect::Hierarchy,
+    },
+    Setting {
+        name: "hierarchy.fake_folders",
+        default: Default::Texts(&["2", "3", "4", "5", "6"]),
+        expected: "a list of folder types from 2 to 6 that the device is shown even where there is no such folder",
+        effect: Effect::Hierarchy,
+    },
+    Setting {
+        name: "hierarchy.folder_types",
+        default: Default::Map(Part::Number(1, 19), Part::Number(1, 19)),
+        expected: "pairs such as 18=1: the folder type shown in place of a type",
+        effect: Effect::Hierarchy,
+    },
+    Setting {
+        name: "hierarchy.rename_default_calendar",
+        default: Default::Flag(false),
+        expected: "whether the name of the default calendar holds the account's address",
+        effect: Effect::Hierarchy,
+    },
+    Setting {
+        name: "hierarchy.max_folders",
+        default: Default::Number(0, 0, 10_000),
+        expected: "the most folders shown; 0 is no limit",
         effect: Effect::Hierarchy,
     },
     Setting {
@@ -149,6 +305,12 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::None,
     },
     Setting {
+        name: "sync.ack_all",
+        default: Default::Flag(false),
+        expected: "whether every Change and Delete of a device is answered",
+        effect: Effect::None,
+    },
+    Setting {
         name: "sync.estimate_badkey",
         default: Default::Text("ok1", &["ok1", "error"]),
         expected: "ok1 or error: GetItemEstimate with a key that is not current",
@@ -167,21 +329,21 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::None,
     },
     Setting {
-        name: "push.heartbeat_min",
-        default: Default::Number(60, 1, 3540),
-        expected: "seconds",
+        name: "push.heartbeat",
+        default: Default::Map(Part::Words(&["min", "max", "default"]), Part::Number(1, 3540)),
+        expected: "pairs such as max=1800, in seconds: the shortest and longest wait within the operator's bounds, and the one of a Ping that never named one",
         effect: Effect::None,
     },
     Setting {
-        name: "push.heartbeat_max",
-        default: Default::Number(3540, 60, 3540),
-        expected: "seconds",
-        effect: Effect::None,
-    },
-    Setting {
-        name: "push.folders",
+        name: "push.push_folders",
         default: Default::Text("all", &["all", "inbox"]),
         expected: "all or inbox: which folders wake a waiting device",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "push.suppress_echo",
+        default: Default::Flag(true),
+        expected: "whether what a device changed itself is no news to it",
         effect: Effect::None,
     },
     Setting {
@@ -396,6 +558,30 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::None,
     },
     Setting {
+        name: "settings.oof_dates",
+        default: Default::Text("auto", &["auto", "dashed", "compact"]),
+        expected: "auto, dashed or compact: how the times of out-of-office are written; auto is as published, with dashes",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "settings.device_info_expected",
+        default: Default::Flag(false),
+        expected: "whether a device from 14.0 on must say what it is before anything else",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.enforce",
+        default: Default::Text("strict", &["strict", "loose", "exempt"]),
+        expected: "strict, loose or exempt: whether a device must accept the policy; anything but strict needs leave of the operator",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "policy.format",
+        default: Default::Text("auto", &["auto", "wap", "wbxml"]),
+        expected: "auto, wap or wbxml: how the policy is written; auto is as the device asks",
+        effect: Effect::None,
+    },
+    Setting {
         name: "policy.details_when_off",
         default: Default::Text("omit", &["omit", "send"]),
         expected: "omit or send: what a password must be, when none is demanded",
@@ -408,9 +594,15 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::None,
     },
     Setting {
+        name: "policy.force",
+        default: Default::Map(Part::Words(POLICY), Part::Number(-1, 2_147_483_647)),
+        expected: "pairs such as AllowHTMLEmail=1: what the policy says where the operator says nothing",
+        effect: Effect::None,
+    },
+    Setting {
         name: "policy.send",
         default: Default::Text("all", &["all", "none"]),
-        expected: "all or none: whether a policy that is not required is sent",
+        expected: "all or none: whether a policy is sent; none needs leave of the operator where the policy is required",
         effect: Effect::None,
     },
     Setting {
@@ -443,6 +635,48 @@ pub const TABLE: &[Setting] = &[
         expected: "status, 449 or both: how a device from 14.0 on is told to provision",
         effect: Effect::None,
     },
+    Setting {
+        name: "status.folder_gone",
+        default: Default::Text("8", &["8", "12", "3", "silent"]),
+        expected: "8, 12, 3 or silent: what Sync says of a folder that is not there; silent leaves it out",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "status.hier_changed",
+        default: Default::Text("collection", &["collection", "global"]),
+        expected: "collection or global: where Sync says that the tree of folders changed",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "recovery.on_error",
+        default: Default::Text("none", &["none", "resync"]),
+        expected: "none or resync: whether a Sync that fails starts its folders over",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "recovery.loop_limit",
+        default: Default::Number(3, 0, 100),
+        expected: "how often in a row an answer is asked for again before it shrinks, and then goes on without the item; 0 is never",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "recovery.device_id_volatile",
+        default: Default::Flag(false),
+        expected: "whether the device takes a new id again and again: old ones expire and do not count",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "http.get",
+        default: Default::Text("405", &["405", "200"]),
+        expected: "405 or 200: what a GET is answered with",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "http.origin",
+        default: Default::Text("device", &["device", "cloud"]),
+        expected: "device or cloud: whether requests come from servers that many users share",
+        effect: Effect::None,
+    },
 ];
 
 #[cfg(test)]
@@ -453,8 +687,9 @@ mod tests {
     use crate::Profile;
 
     /// The settings of the catalogue's groups: `group.field`, a group first.
-    const GROUPS: [&str; 12] = [
+    const GROUPS: [&str; 16] = [
         "versions",
+        "login",
         "hierarchy",
         "sync",
         "push",
@@ -466,6 +701,9 @@ mod tests {
         "search",
         "settings",
         "policy",
+        "status",
+        "recovery",
+        "http",
     ];
 
     #[test]
@@ -495,7 +733,7 @@ mod tests {
                 Default::Flag(flag) => assert_eq!(profile.flag(setting.name), flag),
                 Default::Number(number, _, _) => assert_eq!(profile.number(setting.name), number),
                 Default::Text(text, _) => assert_eq!(profile.text(setting.name), text),
-                Default::Texts(_) => assert!(profile.texts(setting.name).is_empty()),
+                Default::Texts(_) | Default::Map(..) => assert!(profile.texts(setting.name).is_empty()),
             }
         }
     }
@@ -516,6 +754,10 @@ mod tests {
                     let other = (!words.is_empty()).then(|| Value::Texts(vec!["no such word".to_owned()]));
                     [Some(Value::Flag(true)), other].into_iter().flatten().collect()
                 }
+                Default::Map(..) => {
+                    let wrong = |pair: &str| Value::Texts(vec![pair.to_owned()]);
+                    vec![Value::Flag(true), wrong("no pair"), wrong("no such key=1"), wrong("=")]
+                }
             };
             for value in wrong {
                 let refused = Profile::default().set(setting.name, value.clone()).unwrap_err();
@@ -525,10 +767,58 @@ mod tests {
     }
 
     #[test]
+    fn a_map_like_setting_takes_its_own_keys_and_values_and_no_others() {
+        let set = |name: &str, pair: &str| Profile::default().set(name, Value::Texts(vec![pair.to_owned()]));
+        for (name, good, bad) in [
+            ("hierarchy.multi", "cal=no", ["cal=maybe", "Cal=no", "cal"]),
+            ("hierarchy.folder_types", "18=1", ["0=1", "18=20", "018=1"]),
+            ("push.heartbeat", "max=1800", ["max=0", "most=1800", "max=3541"]),
+            ("policy.force", "AllowHTMLEmail=1", ["AllowEverything=1", "AllowHTMLEmail=yes", "AllowHTMLEmail"]),
+            ("versions.extra_headers", "X-AspNet-Version=4.0.30319", ["Location=x", "X-A=\r\nb", "X-\u{e9}=1"]),
+        ] {
+            assert_eq!(set(name, good), Ok(()), "{name} {good}");
+            for pair in bad {
+                let refused = set(name, pair).unwrap_err().to_string();
+                assert!(refused.contains(name) && !refused.contains('\r'), "{refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_word_of_a_map_counts_and_what_it_does_not_name_is_nothing() {
+        let mut profile = Profile::default();
+        let pairs = ["min=60", "max=900", "max=1800"].map(str::to_owned).to_vec();
+        profile.set("push.heartbeat", Value::Texts(pairs)).unwrap();
+        let said = |key| profile.map_number("push.heartbeat", key);
+        assert_eq!((said("min"), said("max"), said("default")), (Some(60), Some(1800), None));
+        assert_eq!(Profile::default().map("push.heartbeat", "max"), None);
+    }
+
+    #[test]
+    fn a_mark_is_another_when_a_setting_of_its_effect_is_and_only_then() {
+        let with = |name: &str, value: Value| {
+            let mut profile = Profile::default();
+            profile.set(name, value).unwrap();
+            profile
+        };
+        let plain = Profile::default().mark(Effect::Hierarchy, &[]);
+        let cal = with("hierarchy.multi", Value::Texts(vec!["cal=no".to_owned()]));
+        let con = with("hierarchy.multi", Value::Texts(vec!["con=no".to_owned()]));
+        assert_ne!(cal.mark(Effect::Hierarchy, &[]), plain);
+        assert_ne!(cal.mark(Effect::Hierarchy, &[]), con.mark(Effect::Hierarchy, &[]));
+        assert_eq!(cal.mark(Effect::Resend, &[]), Profile::default().mark(Effect::Resend, &[]));
+        let default = with("hierarchy.merge", Value::Text("default-folder".to_owned()));
+        assert_eq!(default.mark(Effect::Hierarchy, &[]), plain, "a default that is written down is no change");
+        let recipients = with("mail.max_recipients", Value::Number(100));
+        let mark = |groups: &[&str]| recipients.mark(Effect::Resend, groups);
+        assert_ne!(mark(&["mail"]), mark(&["calendar"]));
+    }
+
+    #[test]
     fn what_changes_the_shape_of_things_says_so() {
         let effect = |name| find(name).unwrap().effect;
         assert_eq!(effect("versions.versions"), Effect::Renegotiate);
-        assert_eq!(effect("hierarchy.single"), Effect::Hierarchy);
+        assert_eq!(effect("hierarchy.multi"), Effect::Hierarchy);
         assert_eq!(effect("mail.max_recipients"), Effect::Resend);
         assert_eq!(effect("sync.window_max"), Effect::None);
         let of_hierarchy = |setting: &&Setting| setting.name.starts_with("hierarchy.");

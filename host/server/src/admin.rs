@@ -249,8 +249,6 @@ pub(crate) struct PackShown {
     pub(crate) previous: Option<String>,
     /// Settings this server does not know.
     pub(crate) left_out: Vec<String>,
-    /// Settings it wanted and may not have.
-    pub(crate) wanted: Vec<String>,
     pub(crate) devices: usize,
     pub(crate) calls: u64,
     pub(crate) faults: u64,

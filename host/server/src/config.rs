@@ -159,8 +159,12 @@ pub(crate) struct Packs {
     pub(crate) allow_unsigned: Vec<[u8; 32]>,
     /// Instances at once.
     pub(crate) instances_max: u32,
-    /// Packs that may loosen a policy.
+    /// Packs that may hold their devices to less than the policy,
     pub(crate) loosen_policy: Vec<String>,
+    /// devices, in lower case, that may be held to less,
+    pub(crate) loosen_policy_devices: Vec<String>,
+    /// and tenants whose devices may.
+    pub(crate) loosen_policy_tenants: Vec<String>,
     /// Settings of every device, before what its pack says.
     pub(crate) settings: BTreeMap<String, easel_plugin::Value>,
 }
@@ -395,6 +399,9 @@ impl Packs {
             allow_unsigned: section.list("allow_unsigned", &[], values::sha256),
             instances_max: section.number("instances_max", 64, 1..=1000, "instances"),
             loosen_policy: section.list("loosen_policy", &[], values::pack_id),
+            loosen_policy_devices: section
+                .list("loosen_policy_devices", &[], |text| values::text(text).map(|id| id.to_ascii_lowercase())),
+            loosen_policy_tenants: section.list("loosen_policy_tenants", &[], values::text),
             settings: section.list("settings", &[], values::device_setting).into_iter().collect(),
         };
         section.finish();

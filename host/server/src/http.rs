@@ -128,12 +128,12 @@ async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incomi
         let device = line.as_ref().map(|line| (line.device_id.as_str(), line.device_type.as_str()));
         let offer = inner.commands.offer(&user, device, &user_agent);
         let mut headers = vec![
-            ("ms-asprotocolversions", easel_protocol::version_list(offer.versions)),
-            ("ms-asprotocolcommands", inner.commands.names()),
-            ("public", METHODS.to_owned()),
-            ("allow", METHODS.to_owned()),
+            ("ms-asprotocolversions".into(), easel_protocol::version_list(offer.versions)),
+            ("ms-asprotocolcommands".into(), inner.commands.names()),
+            ("public".into(), METHODS.to_owned()),
+            ("allow".into(), METHODS.to_owned()),
         ];
-        headers.extend(offer.server_version.map(|version| ("ms-server-activesync", version)));
+        headers.extend(offer.headers);
         Turn::Answer(Answer { headers, ..Answer::empty() })
     };
     let begun = shared.run(None, false, trace, command).await.map_err(|_| HttpError::busy())?;
@@ -251,11 +251,11 @@ fn head(
     if gzipped {
         head.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    let content_type = content_type.map(|value| ("content-type", value));
+    let content_type = content_type.map(|value| ("content-type".into(), value));
     for (name, value) in content_type.into_iter().chain(headers) {
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
             (Ok(name), Ok(value)) => drop(head.insert(name, value)),
-            (Ok(_) | Err(_), _) => tracing::error!(name, "an answer has a header that cannot be sent"),
+            (Ok(_) | Err(_), _) => tracing::error!(%name, "an answer has a header that cannot be sent"),
         }
     }
     response

@@ -135,7 +135,6 @@ impl PackRoom {
             quirks: status.quirks,
             previous: status.previous,
             left_out: status.left_out,
-            wanted: status.wanted,
             devices: status.stats.devices,
             calls: status.stats.calls,
             faults: status.stats.faults,
@@ -244,10 +243,8 @@ fn overrides(configured: &Configured) -> wasm::Overrides {
     for (name, value) in &configured.settings {
         all.set(name, value.clone()).expect("the configuration was read against the same table");
     }
-    let policy = wasm::PolicyAllowed {
-        packs: configured.loosen_policy.iter().cloned().collect(),
-        ..wasm::PolicyAllowed::default()
-    };
+    // Whose policy may be loosened is decided where the tenant is known: by the commands.
+    let policy = wasm::PolicyAllowed { everywhere: true, ..wasm::PolicyAllowed::default() };
     wasm::Overrides { all, policy, ..wasm::Overrides::default() }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_commands::{Policy, Service, Settings};
+use easel_commands::{Policy, PolicyAllowance, Service, Settings};
 use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, QueueOptions, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
@@ -262,6 +262,11 @@ fn settings(config: &Config) -> Settings {
         collections_max: config.limits.collections_max,
         message_bytes_max: config.limits.message_bytes_max,
         devices_max: config.limits.devices_per_user_max,
+        allow: PolicyAllowance {
+            packs: config.packs.loosen_policy.clone(),
+            devices: config.packs.loosen_policy_devices.clone(),
+            tenants: config.packs.loosen_policy_tenants.clone(),
+        },
     }
 }
 

@@ -240,7 +240,7 @@ impl Commands for AllWait {
     }
 
     fn offer(&self, _: &User, _: Option<(&str, &str)>, _: &str) -> Offer {
-        Offer { versions: Vec::new(), server_version: None }
+        Offer { versions: Vec::new(), headers: Vec::new() }
     }
 
     fn names(&self) -> String {

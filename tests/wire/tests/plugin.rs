@@ -102,7 +102,7 @@ fn answer<'a>(synced: &'a Synced, folder: &str) -> &'a Element {
 // ---- versions
 
 #[test]
-fn g08_a_ceiling_of_one_family_is_its_list_of_versions_and_others_keep_theirs() {
+fn g08_versions_versions_and_versions_server_version_are_those_of_one_family_and_others_keep_theirs() {
     let mut profile = Profile::default();
     profile.set("versions.versions", texts(&["2.5", "12.0", "12.1"])).unwrap();
     profile.set("versions.server_version", text("8.1.240.5")).unwrap();
@@ -123,7 +123,7 @@ fn g08_a_ceiling_of_one_family_is_its_list_of_versions_and_others_keep_theirs() 
 }
 
 #[test]
-fn g09_a_known_phone_is_told_once_that_the_list_of_versions_changed() {
+fn g09_tc85_a_known_phone_is_told_once_that_the_list_of_versions_changed() {
     let mut house = House::default();
     let mut phone = house.ready(Identity::iphone_today());
     let body = Element::of(fh::FOLDER_SYNC, [Element::text(fh::SYNC_KEY, "0")]);
@@ -160,7 +160,7 @@ fn g09_a_new_phone_that_speaks_a_version_above_its_ceiling_is_told() {
 
 #[test]
 fn the_plugin_is_asked_for_a_profile_when_the_facts_of_a_device_change_and_only_then() {
-    let (house, plugin) = house_of(ScriptedPlugin::new().set("push.heartbeat_min", Value::Number(100)));
+    let (house, plugin) = house_of(ScriptedPlugin::new().set("push.heartbeat", texts(&["min=100"])));
     let mut phone = house.ready(Identity::android());
     let before = plugin.profiled();
     let inbox = folder_of(&phone, FolderType::Inbox);
@@ -191,7 +191,7 @@ fn three_calendars(house: &House) -> ([CollectionId; 2], [ServerId; 3]) {
 }
 
 fn one_calendar() -> ScriptedPlugin {
-    ScriptedPlugin::new().set("hierarchy.single", texts(&["Calendar"]))
+    ScriptedPlugin::new().set("hierarchy.multi", texts(&["cal=no"]))
 }
 
 fn calendars(phone: &Phone<Socket>) -> usize {
@@ -199,7 +199,7 @@ fn calendars(phone: &Phone<Socket>) -> usize {
 }
 
 #[test]
-fn w04_three_calendars_are_one_and_what_is_edited_goes_home() {
+fn w04_tc32_hierarchy_multi_makes_three_calendars_one_and_what_is_edited_goes_home() {
     let (house, _) = house_of(one_calendar());
     let ([choir, _], [_, rehearsal, _]) = three_calendars(&house);
     let (mut phone, folder) = begun(&house, Identity::iphone_3gs(), FolderType::Calendar);
@@ -290,7 +290,7 @@ fn w04_calendars_that_are_taken_apart_again_are_three_and_no_event_is_twice_on_t
 }
 
 #[test]
-fn the_other_calendars_can_be_hidden_instead() {
+fn hierarchy_merge_can_hide_the_other_calendars_instead() {
     let (house, _) = house_of(one_calendar().set("hierarchy.merge", text("hide")));
     three_calendars(&house);
     let (phone, folder) = begun(&house, Identity::android(), FolderType::Calendar);
@@ -298,7 +298,7 @@ fn the_other_calendars_can_be_hidden_instead() {
 }
 
 #[test]
-fn decimal_ids_are_numbers_everywhere_and_are_taken_back_everywhere() {
+fn hierarchy_id_scheme_decimal_ids_are_numbers_everywhere_and_are_taken_back_everywhere() {
     let house = house("hierarchy.id_scheme", text("decimal"));
     mails(&house, 2);
     let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
@@ -355,7 +355,7 @@ fn a_phone_whose_ids_are_to_be_written_otherwise_starts_over_with_the_tree() {
     house.restart_with(Arc::new(ScriptedPlugin::new().set("hierarchy.id_scheme", text("decimal"))));
     phone.transport = house.socket("anna");
     assert_eq!(phone.ping(std::slice::from_ref(&old), 600).unwrap().0, "7");
-    assert!(phone.sync(&[Sent::ask(&old)]).unwrap_err().to_string().contains("Sync status 12"));
+    assert!(phone.sync(&[Sent::ask(&old)]).unwrap_err().to_string().contains("status 12"));
     assert!(phone.folder_sync().unwrap_err().to_string().contains("FolderSync status 9"));
     "0".clone_into(&mut phone.hierarchy_key);
     phone.folder_sync().unwrap();
@@ -368,7 +368,7 @@ fn a_phone_whose_ids_are_to_be_written_otherwise_starts_over_with_the_tree() {
 // ---- sync
 
 #[test]
-fn no_answer_has_more_entries_than_window_max() {
+fn sync_window_max_is_the_most_entries_of_an_answer() {
     let house = house("sync.window_max", Value::Number(3));
     mails(&house, 8);
     let mut phone = house.ready(Identity::android());
@@ -428,7 +428,7 @@ fn slow_house() -> (House, Arc<AtomicU64>) {
 }
 
 #[test]
-fn g16_an_answer_that_takes_too_long_comes_with_what_is_there() {
+fn g16_tc77_sync_answer_within_s_ends_an_answer_with_what_is_there() {
     let (house, _) = slow_house();
     mails(&house, 5);
     let mut phone = house.ready(Identity::android());
@@ -477,7 +477,7 @@ fn quiet_sync(house: &House, identity: Identity) -> usize {
 }
 
 #[test]
-fn n23_a_sync_without_news_can_be_answered_in_full() {
+fn n23_tc16_sync_empty_sync_can_be_answered_in_full() {
     let house = house("sync.empty_sync", text("full"));
     for identity in [Identity::nokia_n97(), Identity::iphone_3gs(), Identity::android()] {
         assert!(quiet_sync(&house, identity) > 0);
@@ -485,7 +485,7 @@ fn n23_a_sync_without_news_can_be_answered_in_full() {
 }
 
 #[test]
-fn v11_a_sync_without_news_can_be_answered_with_no_byte() {
+fn v11_tc17_sync_empty_sync_can_be_answered_with_no_byte() {
     let house = house("sync.empty_sync", text("zero_byte"));
     for identity in [Identity::nokia_n97(), Identity::iphone_3gs(), Identity::android()] {
         assert_eq!(quiet_sync(&house, identity), 0);
@@ -500,7 +500,7 @@ fn g03_without_a_word_from_the_plugin_the_version_decides() {
 }
 
 #[test]
-fn i13_a_fetch_gets_only_what_it_fetched_and_changes_follow() {
+fn i13_tc36_sync_fetch_excludes_changes_and_they_follow() {
     let house = house("sync.fetch_excludes_changes", Value::Flag(true));
     mails(&house, 1);
     let (mut phone, inbox) = begun(&house, Identity::iphone_3gs(), FolderType::Inbox);
@@ -516,7 +516,7 @@ fn i13_a_fetch_gets_only_what_it_fetched_and_changes_follow() {
 }
 
 #[test]
-fn p08_a_request_with_changes_gets_only_their_answers_and_changes_follow() {
+fn p08_tc61_sync_changes_after_ack_gives_a_request_with_changes_only_their_answers_and_changes_follow() {
     let house = house("sync.changes_after_ack", Value::Flag(true));
     mails(&house, 1);
     let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
@@ -548,7 +548,7 @@ fn conflict(house: &House, asked: u8) -> (Option<String>, bool) {
 }
 
 #[test]
-fn who_wins_a_conflict_is_asked_of_the_phone_unless_the_plugin_decides() {
+fn n22_sync_conflict_is_decided_by_the_phone_unless_the_plugin_decides() {
     let (server, client) = ((Some("7".to_owned()), false), (None, true));
     for (setting, asked, expected) in
         [("asked", 1, &server), ("asked", 0, &client), ("server", 0, &server), ("client", 1, &client)]
@@ -559,7 +559,7 @@ fn who_wins_a_conflict_is_asked_of_the_phone_unless_the_plugin_decides() {
 }
 
 #[test]
-fn a15_an_estimate_with_a_wrong_key_is_one_or_an_error() {
+fn a15_tc19_sync_estimate_badkey_is_one_or_an_error() {
     let estimate = |house: &House| {
         let (mut phone, inbox) = begun(house, Identity::android(), FolderType::Inbox);
         let asked = [Element::text(airsync::SYNC_KEY, "12345"), Element::text(gie::COLLECTION_ID, inbox)];
@@ -577,10 +577,8 @@ fn a15_an_estimate_with_a_wrong_key_is_one_or_an_error() {
 // ---- push
 
 #[test]
-fn g15_a_heartbeat_out_of_range_is_answered_with_the_nearest_in_range() {
-    let plugin = ScriptedPlugin::new()
-        .set("push.heartbeat_min", Value::Number(120))
-        .set("push.heartbeat_max", Value::Number(900));
+fn g15_tc76_push_heartbeat_out_of_range_is_answered_with_the_nearest_in_range() {
+    let plugin = ScriptedPlugin::new().set("push.heartbeat", texts(&["min=120", "max=900"]));
     let (house, _) = house_of(plugin);
     let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
     for (asked, nearest) in [(3540, "900"), (119, "120")] {
@@ -608,8 +606,8 @@ fn g15_a_heartbeat_out_of_range_is_answered_with_the_nearest_in_range() {
 }
 
 #[test]
-fn only_the_inbox_wakes_a_phone_whose_plugin_says_so() {
-    let house = house("push.folders", text("inbox"));
+fn i02_push_push_folders_lets_only_the_inbox_wake_a_phone() {
+    let house = house("push.push_folders", text("inbox"));
     let mut phone = house.ready(Identity::android());
     let both = [FolderType::Contacts, FolderType::Inbox].map(|kind| folder_of(&phone, kind)).to_vec();
     for folder in &both {

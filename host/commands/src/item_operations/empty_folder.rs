@@ -18,7 +18,7 @@ pub(super) fn empty(context: &Context<'_>, request: &Element) -> Result<Result<(
     let Some(id) = request.text_of(airsync::COLLECTION_ID) else { return Ok(Err(Status::ProtocolError.into())) };
     let with_folders = request.child(io::OPTIONS).is_some_and(|options| flag(options, io::DELETE_SUB_FOLDERS, false));
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(&*snapshot, context)?;
     let id = context.ids.parse_folder(&id).ok();
     let Some(shown) = view.into_iter().find(|folder| Some(folder.id) == id) else {
         return Ok(Err(Status::NotFound.into()));

@@ -196,7 +196,7 @@ fn found(
     body: &BodyPreferences,
 ) -> Result<Option<(Class, Rendered)>, Failure> {
     let Some(item) = id.map(|id| snapshot.item(id)).transpose()?.flatten() else { return Ok(None) };
-    let view = hierarchy::view(snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(snapshot, context)?;
     let Some(shown) = view.iter().find(|shown| shown.folders.contains(&item.folder)) else { return Ok(None) };
     if folder.is_some_and(|named| context.ids.parse_folder(named).ok() != Some(shown.id)) {
         return Ok(None);

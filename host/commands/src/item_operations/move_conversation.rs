@@ -23,7 +23,7 @@ pub(super) fn move_all(context: &Context<'_>, request: &Element) -> Result<Resul
         return Ok(Err(Stop::Common(CommonStatus::MoveWithoutMoveAlways)));
     }
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(&*snapshot, context)?;
     let to = context.ids.parse_folder(&to).ok();
     let Some(to) = view.iter().find(|folder| Some(folder.id) == to) else {
         return Ok(Err(Status::NotFound.into()));

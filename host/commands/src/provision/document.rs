@@ -92,17 +92,23 @@ impl Policy {
     }
 }
 
+/// What the operator says of a setting, else what the pack says in the operator's silence.
+fn says<'a>(policy: &'a Policy, profile: &'a Profile, setting: Tag) -> Option<&'a str> {
+    policy.says(setting).or_else(|| profile.map("policy.force", setting.name()?))
+}
+
 /// EASProvisionDoc, from 12.0 on.
 pub(crate) fn wbxml(policy: &Policy, profile: &Profile, version: Version) -> Element {
-    let password = policy.says(p::DEVICE_PASSWORD_ENABLED) == Some("1");
+    let password = says(policy, profile, p::DEVICE_PASSWORD_ENABLED) == Some("1");
     let details = password || profile.text("policy.details_when_off") == "send";
     let listed = profile.texts("policy.allow_list");
     let rows = ROWS.iter().filter(|(tag, _, detail)| {
         let name = tag.name().unwrap_or_default();
         let known = tag.since().is_some_and(|since| since <= version.times_ten());
         // What restricts is always said; what restricts nothing is left out if the device cannot bear it.
-        let said = policy.says(*tag).is_some() || listed.is_empty() || listed.iter().any(|other| other == name);
-        known && said && (details || !*detail)
+        let said =
+            says(policy, profile, *tag).is_some() || listed.is_empty() || listed.iter().any(|other| other == name);
+        known && said && (details || !*detail || profile.map("policy.force", name).is_some())
     });
     Element::of(p::EAS_PROVISION_DOC, rows.filter_map(|(tag, permissive, _)| row(policy, profile, *tag, *permissive)))
 }
@@ -118,7 +124,7 @@ fn row(policy: &Policy, profile: &Profile, tag: Tag, permissive: Permissive) -> 
         Is(value) => value,
         Empty | List(_) => "",
     };
-    let value = policy.says(tag).unwrap_or(open);
+    let value = says(policy, profile, tag).unwrap_or(open);
     let size = profile.number("policy.max_attachment");
     let unlimited = profile.number("policy.trunc_unlimited");
     Some(match tag {
@@ -132,7 +138,7 @@ fn row(policy: &Policy, profile: &Profile, tag: Tag, permissive: Permissive) -> 
 
 /// The document of 2.5: XML as text. Only numbers are written into it.
 pub(crate) fn wap(policy: &Policy, profile: &Profile) -> String {
-    let password = policy.says(p::DEVICE_PASSWORD_ENABLED) == Some("1");
+    let password = says(policy, profile, p::DEVICE_PASSWORD_ENABLED) == Some("1");
     let mut xml = String::from("<wap-provisioningdoc><characteristic type=\"SecurityPolicy\">");
     parm(&mut xml, "4131", if password { 0 } else { 1 });
     if profile.flag("policy.wap4133") {
@@ -140,15 +146,15 @@ pub(crate) fn wap(policy: &Policy, profile: &Profile) -> String {
     }
     xml.push_str("</characteristic>");
     if password {
-        registry(&mut xml, policy);
+        registry(&mut xml, policy, profile);
     }
     xml.push_str("</wap-provisioningdoc>");
     xml
 }
 
-fn registry(xml: &mut String, policy: &Policy) {
+fn registry(xml: &mut String, policy: &Policy, profile: &Profile) {
     const LASSD: &str = r"HKLM\Comm\Security\Policy\LASSD";
-    let number = |tag: Tag| policy.says(tag).and_then(|value| value.parse::<i64>().ok());
+    let number = |tag: Tag| says(policy, profile, tag).and_then(|value| value.parse::<i64>().ok());
     xml.push_str("<characteristic type=\"Registry\">");
     let mut key = |path: &str, parms: &[(&str, i64)]| {
         xml.push_str(&format!("<characteristic type=\"{path}\">"));
@@ -165,7 +171,7 @@ fn registry(xml: &mut String, policy: &Policy) {
     let codeword = attempts.map_or(-1, |attempts| attempts / 2);
     key(LASSD, &[("DeviceWipeThreshold", attempts.unwrap_or(-1)), ("CodewordFrequency", codeword)]);
     let length = number(p::MIN_DEVICE_PASSWORD_LENGTH).unwrap_or(1);
-    let strong = policy.says(p::ALPHANUMERIC_DEVICE_PASSWORD_REQUIRED) == Some("1");
+    let strong = says(policy, profile, p::ALPHANUMERIC_DEVICE_PASSWORD_REQUIRED) == Some("1");
     let complexity = if strong { 0 } else { 2 };
     key(&format!(r"{LASSD}\LAP\lap_pw"), &[("MinimumPasswordLength", length), ("PasswordComplexity", complexity)]);
     xml.push_str("</characteristic>");

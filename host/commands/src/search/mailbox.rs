@@ -69,7 +69,7 @@ pub(super) fn search(
         Err(OptionsError::Common(status)) => return Ok(Err(Stop::Whole(status))),
     };
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
+    let view = hierarchy::view(&*snapshot, context)?;
     let deep = options.child(s::DEEP_TRAVERSAL).is_some();
     let Some(folders) = criteria.folders(context, &view, deep) else {
         return Ok(Err(Status::FolderSyncRequired.into()));

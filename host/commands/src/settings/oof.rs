@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use easel_items::body::{html_to_text, text_to_html};
-use easel_protocol::{Oof, OofMessage, OofState, parse_date_time, punctuated};
+use easel_protocol::{Oof, OofMessage, OofState, compact, parse_date_time, punctuated};
 use easel_store::{ChangeSet, Snapshot, StoreError, Write};
 use easel_wbxml::pages::settings as s;
 use easel_wbxml::{Element, Tag};
@@ -199,8 +199,12 @@ impl MessageChange {
 /// One message an audience, also for those who get none.
 fn shown(context: &Context<'_>, oof: &Oof, html: bool) -> Element {
     let mut get = Element::of(s::GET, [Element::number(s::OOF_STATE, oof.state as u8)]);
+    let written = match context.profile().text("settings.oof_dates") {
+        "compact" => compact,
+        _ => punctuated,
+    };
     let time = |tag, at: Option<i64>| {
-        at.and_then(|at| Timestamp::from_millisecond(at).ok()).map(|at| Element::text(tag, punctuated(at)))
+        at.and_then(|at| Timestamp::from_millisecond(at).ok()).map(|at| Element::text(tag, written(at)))
     };
     get.extend(time(s::START_TIME, oof.start));
     get.extend(time(s::END_TIME, oof.end));

@@ -241,7 +241,9 @@ impl Client<'_> {
             self.send.extend(self.context.ids.parse_item(id));
         }
         let answer = easel_wbxml::decode(&outcome.answer).ok();
-        let tells = answer.is_some() || (instance.is_some() && self.context.version >= Version::V16_0);
+        let tells = answer.is_some()
+            || self.context.profile().flag("sync.ack_all")
+            || (instance.is_some() && self.context.version >= Version::V16_0);
         if outcome.status != ItemStatus::Success as u8 || tells {
             let mut response = Element::of(tag, [Element::text(airsync::SERVER_ID, id)]);
             response
@@ -360,7 +362,7 @@ impl Client<'_> {
 
     /// What the absence of a property in a Change means.
     fn ghosting(&self) -> &Ghosting {
-        match self.context.profile().text("sync.ghosting").as_str() {
+        match self.context.profile().text("sync.ghosting") {
             "all-ghosted" => &Ghosting::All,
             "none" => &Ghosting::None,
             _ => &self.sticky.ghosting,
@@ -368,7 +370,7 @@ impl Client<'_> {
     }
 
     fn client_wins(&self) -> bool {
-        match self.context.profile().text("sync.conflict").as_str() {
+        match self.context.profile().text("sync.conflict") {
             "client" => true,
             "server" => false,
             _ => self.sticky.client_wins,

@@ -29,6 +29,31 @@ pub(crate) struct Sticky {
     pub(crate) manner: Vec<u8>,
     /// and that in which those were that wait to be sent again.
     pub(crate) manner_before: Vec<u8>,
+    /// How badly the answers arrive.
+    pub(crate) trouble: Trouble,
+}
+
+/// Answers that are asked for again and again (K: G18).
+///
+/// ```text
+///   fine --asked again N times--> one item an answer --asked again N times--> on without the item
+///    '<-- as many answers arrived as the one had entries --'
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Trouble {
+    /// How often in a row the last answer was asked for again,
+    pub(crate) times: u32,
+    /// and since when, milliseconds since 1970.
+    pub(crate) since_ms: i64,
+    /// How many answers are still to have one entry only.
+    pub(crate) single: u32,
+}
+
+impl Trouble {
+    /// The last answer arrived.
+    pub(crate) const fn arrived(self) -> Self {
+        Self { times: 0, since_ms: 0, single: self.single.saturating_sub(1) }
+    }
 }
 
 /// Why options are refused.
@@ -61,9 +86,8 @@ impl Sticky {
             }
         }
         if let Some(block) = own {
-            let Self { ghosting, pack_before, pack_after, manner, manner_before, .. } = std::mem::take(self);
-            let read = Self::read(block, class)?;
-            *self = Self { ghosting, pack_before, pack_after, manner, manner_before, ..read };
+            let Self { filter, client_wins, body, .. } = Self::read(block, class)?;
+            *self = Self { filter, client_wins, body, ..std::mem::take(self) };
         }
         Ok(())
     }

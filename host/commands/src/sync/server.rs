@@ -88,6 +88,26 @@ impl Server<'_> {
         Ok(count)
     }
 
+    /// What the device holds when the items of a lost answer are left out: those that would be new to it count as
+    /// withheld until they change, of the others it keeps what it has.
+    pub(crate) fn without(&self, before: &Cursors, after: &Cursors) -> Result<Cursors, StoreError> {
+        let mut held = after.clone();
+        for folder in self.folders(before) {
+            let (from, to) = (self.start(before, folder), self.start(after, folder));
+            let mut plan = cursor::replay(self.snapshot, folder, &from, &to, self.context.device.key)?;
+            for op in plan.ops.clone() {
+                let (user, device) = (self.context.user.id.0, self.context.device.key.0);
+                let (folder, item) = (folder.number(), op.item.number());
+                tracing::warn!(user, device, folder, item, "an item that never arrives is left out");
+                if op.kind == OpKind::Add {
+                    plan.withhold(op.item);
+                }
+            }
+            held.insert(folder, plan.cursor);
+        }
+        Ok(held)
+    }
+
     /// How many entries wait, at most `most`; what Ping and GetItemEstimate ask.
     pub(crate) fn waiting(&self, from: &Cursors, most: usize) -> Result<usize, StoreError> {
         let mut count = 0;

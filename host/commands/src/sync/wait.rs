@@ -199,8 +199,8 @@ pub(crate) fn watched<'i>(
     ids: impl Iterator<Item = &'i str>,
 ) -> Result<BTreeSet<easel_protocol::CollectionId>, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let view = hierarchy::view(&*snapshot, context.profile(), context.version)?;
-    let inbox_only = context.profile().text("push.folders") == "inbox";
+    let view = hierarchy::view(&*snapshot, context)?;
+    let inbox_only = context.profile().text("push.push_folders") == "inbox";
     let mut folders = BTreeSet::new();
     for id in ids {
         let Ok(id) = context.ids.parse_folder(id) else { continue };
@@ -234,6 +234,7 @@ pub(crate) fn resume(
         return Ok(crate::Answer::empty().into());
     }
     Ok(match attempt(context, &step)? {
+        Outcome::Advised(recovery) => super::advised(context, &step.collections, recovery)?,
         Outcome::Refused(reply) => reply,
         Outcome::News(answers) => written(context, &answers),
         Outcome::Nothing(answers) => match why {

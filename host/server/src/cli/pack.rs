@@ -193,9 +193,6 @@ fn list(config: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
         if !pack.last_fault.is_empty() {
             terminal.note(&format!("{}: last fault: {}", pack.id, pack.last_fault));
         }
-        for wanted in &pack.wanted {
-            terminal.note(&format!("{}: wants {wanted} and may not: packs.loosen_policy allows it", pack.id));
-        }
     }
     for (device, pack) in &pins {
         terminal.note(&format!("{device} is pinned to {pack}"));

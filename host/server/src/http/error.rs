@@ -66,9 +66,9 @@ impl HttpError {
     /// The answer: a code, and never a body.
     pub(crate) fn answer(&self, shared: &Shared) -> Answer {
         let headers = match self {
-            Self::NoCredentials | Self::WrongCredentials => vec![("www-authenticate", shared.challenge.clone())],
-            Self::Busy { retry_after_secs } => vec![("retry-after", retry_after_secs.to_string())],
-            Self::MethodNotAllowed => vec![("allow", super::METHODS.to_owned())],
+            Self::NoCredentials | Self::WrongCredentials => vec![("www-authenticate".into(), shared.challenge.clone())],
+            Self::Busy { retry_after_secs } => vec![("retry-after".into(), retry_after_secs.to_string())],
+            Self::MethodNotAllowed => vec![("allow".into(), super::METHODS.to_owned())],
             Self::BodyIncomplete
             | Self::BodyTooLarge
             | Self::Encoding

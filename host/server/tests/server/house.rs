@@ -40,7 +40,8 @@ impl Commands for Script {
             (None, "Old/1") => vec![Version::V2_5],
             _ => vec![Version::V2_5, Version::V12_1],
         };
-        Offer { versions, server_version: (user_agent == "Old/1").then(|| "6.5.7638.1".to_owned()) }
+        let old = (user_agent == "Old/1").then(|| ("ms-server-activesync".into(), "6.5.7638.1".to_owned()));
+        Offer { versions, headers: old.into_iter().collect() }
     }
 
     fn names(&self) -> String {

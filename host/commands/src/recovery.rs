@@ -1,0 +1,186 @@
+//! Devices that seem stuck: what is seen of them, what their pack advises, and how it is carried out.
+//!
+//! A device whose pack has no code for this costs nothing here: nothing is counted for it but repeated Sync answers,
+//! which are kept with their collection ([`crate::sync::options::Trouble`]).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use easel_plugin::Hook;
+use easel_plugin::hooks::{History, Recovery, Symptom};
+use easel_protocol::CommonStatus;
+use easel_store::{ChangeSet, DeviceKey, StoreError, Write, change_device};
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Context, Failure, pack, unpack};
+use crate::{Answer, Reply, device, dispatch, hierarchy, hierarchy_state};
+
+const NAME: &str = "recovery";
+
+/// Everything starts over at most once in this time.
+const RESYNC_EVERY_MS: i64 = 3_600_000;
+/// How long a device that is slowed down gets 503.
+const THROTTLE_MS: i64 = 300_000;
+/// What is not seen again for so long begins anew.
+const FORGOTTEN_AFTER_MS: i64 = 3_600_000;
+/// Requests without news that make a busy loop,
+const BUSY_REQUESTS: u32 = 30;
+/// within this time.
+const BUSY_WITHIN_MS: i64 = 60_000;
+/// Things remembered; above it all are forgotten.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// What is remembered with a device.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Remembered {
+    /// When everything was started over, milliseconds since 1970.
+    resync_ms: i64,
+}
+
+/// Where a symptom is seen: a device, and a collection or the tree.
+type Place = (DeviceKey, Symptom, u64);
+
+/// How often each symptom was seen in a row, and since when; and who is slowed down until when.
+#[derive(Debug, Default)]
+pub(crate) struct Symptoms {
+    seen: Mutex<HashMap<Place, (u32, i64)>>,
+    slowed: Mutex<HashMap<DeviceKey, i64>>,
+}
+
+impl Symptoms {
+    /// The symptom once more.
+    fn again(&self, place: Place, now: i64) -> (u32, i64) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= REMEMBERED_MAX {
+            seen.clear();
+        }
+        let (times, since) =
+            seen.get(&place).copied().filter(|(_, since)| now - since < FORGOTTEN_AFTER_MS).unwrap_or((0, now));
+        seen.insert(place, (times.saturating_add(1), since));
+        (times.saturating_add(1), since)
+    }
+
+    fn forget(&self, place: &Place) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
+    }
+
+    /// For how many seconds a device is still to get 503.
+    pub(crate) fn slowed_secs(&self, device: DeviceKey, now: i64) -> Option<i64> {
+        let mut slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = slowed.get(&device).map(|until| until - now).filter(|left| *left > 0);
+        if left.is_none() {
+            slowed.remove(&device);
+        }
+        left.map(|left| (left + 999) / 1000)
+    }
+
+    fn slow(&self, device: DeviceKey, until: i64) {
+        self.slowed.lock().unwrap_or_else(PoisonError::into_inner).insert(device, until);
+    }
+}
+
+/// 503, and when to come back.
+pub(crate) fn slowed(secs: i64) -> Answer {
+    Answer { headers: vec![("retry-after".into(), secs.to_string())], ..Answer::code(503) }
+}
+
+/// What the pack advises about a symptom that was seen; `place` is the collection, 0 for the tree.
+pub(crate) fn seen(context: &Context<'_>, symptom: Symptom, place: u64) -> Recovery {
+    if !context.asked.plugin().answers(Hook::Recover) || device::is_probe(&context.device) {
+        return Recovery::Usual;
+    }
+    let (times, since) = context.service.symptoms().again((context.device.key, symptom, place), context.now_ms());
+    advice(context, symptom, times, since)
+}
+
+/// A symptom was not seen this time.
+pub(crate) fn well(context: &Context<'_>, symptoms: &[Symptom], place: u64) {
+    if context.asked.plugin().answers(Hook::Recover) {
+        symptoms.iter().for_each(|symptom| {
+            context.service.symptoms().forget(&(context.device.key, *symptom, place));
+        });
+    }
+}
+
+/// A Sync that brought nothing: many of them in a short time are a busy loop.
+pub(crate) fn nothing_new(context: &Context<'_>) -> Recovery {
+    if !context.asked.plugin().answers(Hook::Recover) || device::is_probe(&context.device) {
+        return Recovery::Usual;
+    }
+    let place = (context.device.key, Symptom::BusyLoop, 0);
+    let (times, since) = context.service.symptoms().again(place, context.now_ms());
+    if context.now_ms() - since > BUSY_WITHIN_MS {
+        context.service.symptoms().forget(&place);
+        return Recovery::Usual;
+    }
+    if times < BUSY_REQUESTS { Recovery::Usual } else { advice(context, Symptom::BusyLoop, times, since) }
+}
+
+/// What the pack advises; everything is started over at most once an hour.
+pub(crate) fn advice(context: &Context<'_>, symptom: Symptom, times: u32, since_ms: i64) -> Recovery {
+    let within_secs = u32::try_from((context.now_ms() - since_ms) / 1000).unwrap_or(0);
+    let advised = context.asked.recover(&context.hook(None, 0), &History { symptom, times: times.max(1), within_secs });
+    if advised != Recovery::Usual {
+        let (user, device) = (context.user.id.0, context.device.key.0);
+        tracing::warn!(user, device, ?symptom, times, ?advised, "a device seems stuck");
+    }
+    if advised == Recovery::ResyncAll && !may_resync(context).unwrap_or(false) {
+        return Recovery::Usual;
+    }
+    advised
+}
+
+fn remembered(context: &Context<'_>) -> Result<Remembered, StoreError> {
+    let value = context.store().snapshot(context.user.id)?.device_value(context.device.key, NAME)?;
+    Ok(value.and_then(|bytes| unpack(&bytes)).unwrap_or_default())
+}
+
+fn may_resync(context: &Context<'_>) -> Result<bool, StoreError> {
+    Ok(context.now_ms() - remembered(context)?.resync_ms >= RESYNC_EVERY_MS)
+}
+
+/// Whether a Sync that failed may start its folders over: at most once an hour and device.
+pub(crate) fn resyncs_on_error(context: &Context<'_>) -> bool {
+    if context.profile().text("recovery.on_error") != "resync" || !may_resync(context).unwrap_or(false) {
+        return false;
+    }
+    let value = Some(pack(&Remembered { resync_ms: context.now_ms() }));
+    let mut set = ChangeSet::new(context.user.id);
+    set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value });
+    context.store().commit(set).is_ok()
+}
+
+/// Does to the device what is advised; the answer, where it is one for every command. After `None` the command tells
+/// the device to start over in its own words.
+pub(crate) fn carry_out(context: &Context<'_>, advised: Recovery) -> Result<Option<Reply>, Failure> {
+    let device = context.device.key;
+    let mut set = ChangeSet::new(context.user.id);
+    match advised {
+        Recovery::Throttle => {
+            context.service.symptoms().slow(device, context.now_ms() + THROTTLE_MS);
+            return Ok(Some(slowed(THROTTLE_MS / 1000).into()));
+        }
+        Recovery::Block => {
+            change_device(context.store(), &context.device, |device| device.blocked = true)?;
+            return Ok(Some(dispatch::refuse(context.command, context.version, CommonStatus::DeviceBlocked)));
+        }
+        Recovery::ResyncAll => {
+            let snapshot = context.store().snapshot(context.user.id)?;
+            for folder in hierarchy::view(&*snapshot, context)? {
+                if let Some(state) = snapshot.collection(device, folder.id)? {
+                    let expect = Some(state.key());
+                    set.writes.push(Write::PutCollection { device, collection: folder.id, expect, state: None });
+                }
+            }
+            let value = Some(pack(&Remembered { resync_ms: context.now_ms() }));
+            set.writes.push(Write::PutDeviceValue { device, name: NAME, value });
+            set.writes.push(hierarchy_state::forget(device));
+        }
+        Recovery::ResyncHierarchy => set.writes.push(hierarchy_state::forget(device)),
+        Recovery::ResyncFolder | Recovery::Retry | Recovery::ShrinkWindow | Recovery::SkipItem | Recovery::Usual => {}
+    }
+    if !set.writes.is_empty() {
+        context.store().commit(set)?;
+    }
+    Ok(None)
+}
