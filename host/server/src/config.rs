@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) heartbeat: Heartbeat,
     /// What devices must accept.
     pub(crate) policy: Policy,
+    /// What packs may do.
+    pub(crate) packs: Packs,
     /// What is logged, and how.
     pub(crate) log: Log,
     /// How the server stops.
@@ -146,6 +148,19 @@ pub(crate) struct Policy {
     pub(crate) settings: BTreeMap<String, String>,
 }
 
+/// `[packs]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Packs {
+    /// Packs that may hold devices to less than the policy.
+    pub(crate) allow_exempt: Vec<String>,
+    /// Devices, by id in lower case, that packs may hold to less than the policy.
+    pub(crate) allow_exempt_devices: Vec<String>,
+    /// Tenants whose devices packs may hold to less than the policy.
+    pub(crate) allow_exempt_tenants: Vec<String>,
+    /// Whether requests from servers that hold their users' passwords are refused.
+    pub(crate) deny_cloud: bool,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Log {
@@ -205,6 +220,7 @@ impl Config {
             limits: Limits::read(top.section("limits")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
             policy: Policy::read(top.section("policy")),
+            packs: Packs::read(top.section("packs")),
             log: Log::read(top.section("log")),
             shutdown: Shutdown::read(top.section("shutdown")),
             data_dir,
@@ -355,6 +371,21 @@ impl Policy {
         settings.finish();
         section.finish();
         Self { required, settings: read }
+    }
+}
+
+impl Packs {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let packs = Self {
+            allow_exempt: section.list("allow_exempt", &[], values::text),
+            allow_exempt_devices: section.list("allow_exempt_devices", &[], |text| {
+                values::text(text).map(|id| easel_protocol::normal_device_id(&id))
+            }),
+            allow_exempt_tenants: section.list("allow_exempt_tenants", &[], values::text),
+            deny_cloud: section.flag("deny_cloud", false),
+        };
+        section.finish();
+        packs
     }
 }
 

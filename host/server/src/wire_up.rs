@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_commands::{Policy, Service, Settings};
+use easel_commands::{Policy, PolicyAllowance, Service, Settings};
 use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, QueueOptions, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
@@ -254,6 +254,12 @@ fn serve_options(config: &Config) -> ServeOptions {
 fn settings(config: &Config) -> Settings {
     Settings {
         policy: policy(&config.policy),
+        allow: PolicyAllowance {
+            packs: config.packs.allow_exempt.clone(),
+            devices: config.packs.allow_exempt_devices.clone(),
+            tenants: config.packs.allow_exempt_tenants.clone(),
+        },
+        denies_cloud: config.packs.deny_cloud,
         heartbeat_secs: (config.heartbeat.secs_min, config.heartbeat.secs_max),
         collections_max: config.limits.collections_max,
         message_bytes_max: config.limits.message_bytes_max,

@@ -41,7 +41,8 @@ fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
     assert_eq!(config.smart_host.unwrap().user.as_deref(), Some("easel"));
     assert_eq!(config.policy.settings["DevicePasswordEnabled"], "1");
     // Asked for in a section that holds nothing, the reader tells which keys there are.
-    for section in ["listen", "tls", "lmtp", "smart_host", "limits", "heartbeat", "policy", "log", "shutdown"] {
+    for section in ["listen", "tls", "lmtp", "smart_host", "limits", "heartbeat", "policy", "packs", "log", "shutdown"]
+    {
         let problem = read(&format!("[{section}]\nqqqqqqqq = 1")).1.join("\n");
         let keys = problem.split("the keys there are: ").nth(1).unwrap().lines().next().unwrap();
         for key in keys.split(", ").filter(|key| *key != "settings") {
@@ -49,6 +50,22 @@ fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
             assert!(written, "{section}.{key} is not in examples/easel.toml");
         }
     }
+}
+
+#[test]
+fn leave_to_be_held_to_less_is_given_by_pack_device_and_tenant() {
+    let (config, problems) = read(
+        "[packs]\nallow_exempt = ['outlook-windows']\nallow_exempt_devices = ['ABC123']\n\
+         allow_exempt_tenants = ['ox.io']\ndeny_cloud = true",
+    );
+    assert_eq!(problems, [] as [String; 0]);
+    let expected = Packs {
+        allow_exempt: vec!["outlook-windows".to_owned()],
+        allow_exempt_devices: vec!["abc123".to_owned()],
+        allow_exempt_tenants: vec!["ox.io".to_owned()],
+        deny_cloud: true,
+    };
+    assert_eq!((config.packs, Config::default().packs), (expected, Packs::default()));
 }
 
 #[test]

@@ -130,7 +130,8 @@ async fn g08_every_answer_carries_a_whole_server_version() {
 #[tokio::test]
 async fn g09_headers_of_a_command_reach_the_device_and_unsendable_ones_do_not() {
     let house = house(|_, _| {
-        let headers = vec![("X-MS-RP", "2.5,12.1".to_owned()), ("X-Broken", "a\r\nSet-Cookie: b".to_owned())];
+        let headers =
+            vec![("X-MS-RP".into(), "2.5,12.1".to_owned()), ("X-Broken".into(), "a\r\nSet-Cookie: b".to_owned())];
         Turn::Answer(Answer { headers, ..Answer::empty() })
     });
     let response = house.client().await.ask(&post("FolderSync", "", b"")).await;
