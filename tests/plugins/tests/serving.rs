@@ -187,7 +187,7 @@ fn a_pack_loosens_a_policy_only_where_the_operator_allows_it() {
     let send = |policy, tenant| {
         let packs = bench.packs(Overrides { policy, ..Overrides::default() }, [pack.clone()]);
         let serving = packs.serve_for(&facts("odd/escape"), tenant);
-        (serving.profile().text("policy.send"), packs.status()[0].wanted.contains(&"policy.send".to_owned()))
+        (serving.profile().text("policy.send").to_owned(), packs.status()[0].wanted.contains(&"policy.send".to_owned()))
     };
     let off = ("all".to_owned(), true);
     assert_eq!(send(PolicyAllowed::default(), Some("ox")), off, "recorded, visible, off");

@@ -408,13 +408,10 @@ fn g40_push_suppress_echo_keeps_a_phones_own_changes_from_waking_it() {
         let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
         phone.sync(&[Sent::commands(&inbox, vec![read(&id.to_string())])]).unwrap();
         let folders = vec![inbox.clone()];
-        match status {
-            Some(status) => {
-                assert_eq!(phone.ping(&folders, 600).unwrap().0, status);
-                // It has a look, and that is that.
-                phone.sync(&[Sent::ask(&inbox)]).unwrap();
-            }
-            None => {}
+        if let Some(status) = status {
+            assert_eq!(phone.ping(&folders, 600).unwrap().0, status);
+            // It has a look, and that is that.
+            phone.sync(&[Sent::ask(&inbox)]).unwrap();
         }
         let waits = std::thread::spawn(move || phone.ping(&folders, 600).unwrap().0);
         house.until_parked(1);
