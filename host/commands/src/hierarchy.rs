@@ -150,15 +150,12 @@ pub(crate) fn view(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Vec
             }
         }
     }
-    let invented = profile.texts("hierarchy.fake_folders").iter().filter_map(|number| number.parse().ok());
-    for kind in invented.filter_map(FolderType::from_number) {
+    let wanted = profile.texts("hierarchy.fake_folders");
+    for (kind, name) in NAMES.into_iter().filter(|(kind, _)| wanted.contains(&kind.number().to_string())) {
         if !shown.values().any(|folder| folder.kind == kind) {
             let id = CollectionId::new(INVENTED + u64::from(kind.number()));
-            let name = name_of(kind).to_owned();
-            shown.insert(
-                id,
-                FolderView { id, parent: None, name, kind, told: told(profile, kind), folders: Vec::new() },
-            );
+            let (name, told) = (name.to_owned(), told(profile, kind));
+            shown.insert(id, FolderView { id, parent: None, name, kind, told, folders: Vec::new() });
         }
     }
     if profile.flag("hierarchy.rename_default_calendar")
@@ -181,16 +178,14 @@ pub(crate) fn told(profile: &Profile, kind: FolderType) -> FolderType {
 /// Numbers of folders that a device is shown though the mailbox has none; a mailbox never gets so far.
 const INVENTED: u64 = 1 << 40;
 
-/// What an invented folder is called.
-const fn name_of(kind: FolderType) -> &'static str {
-    match kind {
-        FolderType::Drafts => "Drafts",
-        FolderType::DeletedItems => "Deleted Items",
-        FolderType::SentItems => "Sent Items",
-        FolderType::Outbox => "Outbox",
-        _ => "Inbox",
-    }
-}
+/// What invented folders are called.
+const NAMES: [(FolderType, &str); 5] = [
+    (FolderType::Inbox, "Inbox"),
+    (FolderType::Drafts, "Drafts"),
+    (FolderType::DeletedItems, "Deleted Items"),
+    (FolderType::SentItems, "Sent Items"),
+    (FolderType::Outbox, "Outbox"),
+];
 
 /// The key of a class in `hierarchy.multi`.
 const fn multi(class: Class) -> &'static str {

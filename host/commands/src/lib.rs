@@ -10,6 +10,7 @@ mod context;
 mod device;
 mod device_information;
 mod dispatch;
+mod entry;
 mod folder_change;
 mod folder_create;
 mod folder_delete;
@@ -44,6 +45,7 @@ mod smart_reply;
 mod submit;
 mod sync;
 
+pub use entry::{Charset, EntryRules, LoginForm};
 pub use leave::PolicyAllowance;
 pub use quarantine::{RestoreError, Withheld};
 pub use reply::{Answer, Parked, Reply, Resume, Sink, SinkClosed, Why};

@@ -1,7 +1,7 @@
 //! Devices that seem stuck: what is seen of them, what their pack advises, and how it is carried out.
 //!
 //! A device whose pack has no code for this costs nothing here: nothing is counted for it but repeated Sync answers,
-//! which are kept with their collection ([`crate::sync::options::Trouble`]).
+//! which are kept with their collection ([`crate::sync::trouble::Trouble`]).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::announce::announce;
 use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
+use crate::entry::{Entries, EntryRules};
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
 use crate::profiles::{self, Profiles};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Whose devices may be held to less than the policy.
     pub allow: PolicyAllowance,
+    /// Whether requests are refused that come from servers which hold their users' passwords.
+    pub denies_cloud: bool,
     /// The shortest and longest heartbeat, in seconds.
     pub heartbeat_secs: (u32, u32),
     /// Collections in one Sync, and folders in one Ping.
@@ -60,6 +63,7 @@ impl Default for Settings {
         Self {
             policy: Policy::default(),
             allow: PolicyAllowance::default(),
+            denies_cloud: false,
             heartbeat_secs: (60, 3540),
             collections_max: 300,
             message_bytes_max: 50 << 20,
@@ -99,6 +103,7 @@ pub struct Service {
     profiles: Profiles,
     served: served::Known,
     symptoms: Symptoms,
+    entries: Entries,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -133,6 +138,7 @@ impl Service {
             profiles: Profiles::default(),
             served: served::Known::default(),
             symptoms: Symptoms::default(),
+            entries: Entries::default(),
         }
     }
 
@@ -234,6 +240,13 @@ impl Service {
         };
         let profile = plugin.profile();
         Offer { versions: profiles::versions(profile), headers: profiles::headers(profile) }
+    }
+
+    /// What holds for a request before anybody is logged in, by what it says of its device: hardly more than id, type
+    /// and User-Agent. `None` when that is not known without asking a plugin, which may take a moment, and `may_ask` is
+    /// false.
+    pub fn entry_rules(&self, facts: &DeviceFacts, may_ask: bool) -> Option<EntryRules> {
+        self.entries.of(self.plugins(), facts, self.settings.denies_cloud, may_ask)
     }
 
     /// The commands this server has: the answer to OPTIONS.

@@ -14,10 +14,10 @@ pub(crate) mod client;
 pub(crate) mod options;
 pub(crate) mod request;
 pub(crate) mod server;
+pub(crate) mod trouble;
 pub(crate) mod wait;
 
 use easel_items::Ghosting;
-use easel_plugin::Hook;
 use easel_plugin::hooks::{Recovery, Symptom};
 use easel_protocol::{Class, CollectionId, ServerId, SyncKey, Version};
 use easel_store::{ChangeSet, CollectionState, Cursor, Cursors, Missing, Snapshot, StoreError, Write};
@@ -25,9 +25,10 @@ use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
 
 use self::client::{Client, Edits};
-use self::options::{OptionsError, Sticky, Trouble};
+use self::options::{OptionsError, Sticky};
 use self::request::{Collection, Command, Request};
 use self::server::{Sent, Server};
+use self::trouble::Way;
 use crate::context::{Context, Failure, pack, unpack};
 use crate::hierarchy::{self, FolderView};
 use crate::hierarchy_state::HierarchyState;
@@ -228,17 +229,6 @@ struct Place {
     state: Option<CollectionState>,
 }
 
-/// What is done about an answer that is asked for once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// The same again.
-    Again,
-    /// Only its first entry.
-    Single,
-    /// On without what it held.
-    Skip,
-}
-
 /// Why there is no answer for a collection.
 enum Refusal {
     /// The pack has another way.
@@ -426,54 +416,6 @@ impl<'a> Work<'a> {
         other.contains(&advised).then_some(advised)
     }
 
-    /// What is to be done about an answer that is asked for once more.
-    fn way(
-        &self,
-        view: &FolderView,
-        sticky: &mut Sticky,
-        old: &CollectionState,
-    ) -> Result<Result<Way, Recovery>, Failure> {
-        let entries = self.server(view, sticky, None).repeats(&old.before, &old.after)?;
-        let trouble = &mut sticky.trouble;
-        if trouble.times == 0 {
-            trouble.since_ms = self.context.now_ms();
-        }
-        trouble.times = trouble.times.saturating_add(1);
-        if entries == 0 {
-            return Ok(Ok(Way::Again));
-        }
-        let one = trouble.single > 0;
-        let advised = if self.context.asked.plugin().answers(Hook::Recover) {
-            let symptom = if one { Symptom::RepeatedItem } else { Symptom::RepeatedKey };
-            recovery::advice(self.context, symptom, trouble.times, trouble.since_ms)
-        } else {
-            Recovery::Usual
-        };
-        let limit = u32::try_from(self.context.profile().number("recovery.loop_limit")).expect("the table bounds it");
-        let way = match advised {
-            Recovery::Usual if limit == 0 || trouble.times < limit => Way::Again,
-            Recovery::Retry => Way::Again,
-            Recovery::Usual | Recovery::SkipItem if one || entries == 1 && advised == Recovery::SkipItem => Way::Skip,
-            Recovery::Usual | Recovery::SkipItem | Recovery::ShrinkWindow => Way::Single,
-            Recovery::Block
-            | Recovery::ResyncAll
-            | Recovery::ResyncFolder
-            | Recovery::ResyncHierarchy
-            | Recovery::Throttle => return Ok(Err(advised)),
-        };
-        match way {
-            Way::Again => {}
-            Way::Single => {
-                let single = if advised == Recovery::ShrinkWindow { 1 } else { u32::try_from(entries).unwrap_or(1) };
-                *trouble = Trouble { single, ..Trouble::default() };
-                let (user, device, folder) = (self.context.user.id.0, self.context.device.key.0, view.id.number());
-                tracing::warn!(user, device, folder, "an answer does not arrive: one item at a time from now on");
-            }
-            Way::Skip => *trouble = Trouble { single: trouble.single, ..Trouble::default() },
-        }
-        Ok(Ok(way))
-    }
-
     /// Key 0: forget what the device held, remember its options, send a key and nothing else. Commands that come along
     /// are not carried out: the device sends them again (K: G47, I12).
     fn start(
@@ -538,7 +480,8 @@ impl<'a> Work<'a> {
             return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
         }
         let way = if repeated {
-            match self.way(view, &mut sticky, &old)? {
+            let entries = self.server(view, &sticky, None).repeats(&old.before, &old.after)?;
+            match sticky.trouble.again(self.context, entries, view.id.number()) {
                 Ok(way) => way,
                 Err(advised) => return Ok(Err(Refusal::Advised(advised))),
             }

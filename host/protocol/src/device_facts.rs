@@ -9,7 +9,7 @@ use crate::Version;
 /// Everything a device, its requests and its owner's administrator have told about it. Remembered with the
 /// partnership and refreshed, never taken from one request alone: many requests carry no User-Agent. Empty text means
 /// not told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DeviceFacts {
     /// The device id as it first came.
     pub device_id: String,

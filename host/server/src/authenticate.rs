@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
+use easel_commands::Charset;
 
 /// Longest header value looked at, in bytes.
 const HEADER_MAX: usize = 2048;
@@ -32,14 +33,18 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Reads the value of an Authorization header; `None` for another scheme, and for what is no credentials.
-    pub fn from_header(value: &[u8]) -> Option<Self> {
+    /// Reads the value of an Authorization header; `None` for another scheme or charset, and for what is no credentials.
+    pub fn from_header(value: &[u8], charset: Charset) -> Option<Self> {
         let (scheme, encoded) = value.split_at_checked(6).filter(|_| value.len() <= HEADER_MAX)?;
         if !scheme.eq_ignore_ascii_case(b"basic ") {
             return None;
         }
         let decoded = BASE64.decode(encoded.trim_ascii()).ok()?;
-        let text = utf8_or_latin1(decoded);
+        let text = match charset {
+            Charset::Auto => utf8_or_latin1(decoded),
+            Charset::Latin1 => latin1(decoded),
+            Charset::Utf8 => String::from_utf8(decoded).ok()?,
+        };
         let (login, password) = text.split_once(':')?;
         let fits = !login.is_empty() && !password.is_empty() && !text.contains('\0');
         fits.then(|| Self { login: login.to_owned(), password: password.to_owned() })
@@ -48,7 +53,11 @@ impl Credentials {
 
 /// K: G26. What is no UTF-8 is ISO-8859-1, in which every byte is the character of its number.
 fn utf8_or_latin1(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+    String::from_utf8(bytes).unwrap_or_else(|error| latin1(error.into_bytes()))
+}
+
+fn latin1(bytes: Vec<u8>) -> String {
+    bytes.into_iter().map(char::from).collect()
 }
 
 #[cfg(test)]
@@ -58,7 +67,7 @@ mod tests {
     use super::*;
 
     fn basic(bytes: &[u8]) -> Option<Credentials> {
-        Credentials::from_header(format!("Basic {}", BASE64.encode(bytes)).as_bytes())
+        Credentials::from_header(format!("Basic {}", BASE64.encode(bytes)).as_bytes(), Charset::Auto)
     }
 
     fn pair(login: &str, password: &str) -> Option<Credentials> {
@@ -79,14 +88,14 @@ mod tests {
 
     #[test]
     fn the_scheme_has_any_case_and_padding_may_be_missing() {
-        assert_eq!(Credentials::from_header(b"bAsIc YW5uYTp4eA"), pair("anna", "xx"));
-        assert_eq!(Credentials::from_header(b"Basic   YW5uYTp4eA=="), pair("anna", "xx"));
+        assert_eq!(Credentials::from_header(b"bAsIc YW5uYTp4eA", Charset::Auto), pair("anna", "xx"));
+        assert_eq!(Credentials::from_header(b"Basic   YW5uYTp4eA==", Charset::Auto), pair("anna", "xx"));
     }
 
     #[test]
     fn what_is_no_basic_credentials_is_none() {
         for value in ["", "Basic", "Basic ", "Bearer abc", "Basic *", "Basic YW5uYQ==", "BasicYW5uYTp4eA=="] {
-            assert_eq!(Credentials::from_header(value.as_bytes()), None, "{value}");
+            assert_eq!(Credentials::from_header(value.as_bytes(), Charset::Auto), None, "{value}");
         }
         assert_eq!(basic(b"anna:"), None);
         assert_eq!(basic(b":secret"), None);
@@ -102,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_header_is_read_or_refused(value: Vec<u8>) {
-            let _ = Credentials::from_header(&value);
+            let _ = Credentials::from_header(&value, Charset::Auto);
         }
     }
 }

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use easel_commands::{Answer, Offer, Parked, Reply, Request, Service, Sink, Why};
+use easel_commands::{Answer, EntryRules, Offer, Parked, Reply, Request, Service, Sink, Why};
+use easel_protocol::DeviceFacts;
 use easel_store::{Bus, Interest, User};
 use jiff::Timestamp;
 
@@ -17,6 +18,12 @@ pub trait Commands: Send + Sync {
 
     /// What a device (id and type, where the request has them; User-Agent) is told in the answer to OPTIONS.
     fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer;
+
+    /// What holds for a request before anybody is logged in; `None` when it takes a moment to know and `may_ask` is false.
+    /// Only with `may_ask` may it block.
+    fn entry_rules(&self, _facts: &DeviceFacts, _may_ask: bool) -> Option<EntryRules> {
+        Some(EntryRules::default())
+    }
 
     /// The commands there are: the answer to OPTIONS, too. MS-ASHTTP 2.2.2.1.2.3 "MS-ASProtocolCommands".
     fn names(&self) -> String;
@@ -86,6 +93,10 @@ impl Commands for Served {
 
     fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
         self.0.offer(user, device, user_agent)
+    }
+
+    fn entry_rules(&self, facts: &DeviceFacts, may_ask: bool) -> Option<EntryRules> {
+        self.0.entry_rules(facts, may_ask)
     }
 
     fn names(&self) -> String {

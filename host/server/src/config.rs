@@ -159,12 +159,14 @@ pub(crate) struct Packs {
     pub(crate) allow_unsigned: Vec<[u8; 32]>,
     /// Instances at once.
     pub(crate) instances_max: u32,
-    /// Packs that may hold their devices to less than the policy,
-    pub(crate) loosen_policy: Vec<String>,
-    /// devices, in lower case, that may be held to less,
-    pub(crate) loosen_policy_devices: Vec<String>,
-    /// and tenants whose devices may.
-    pub(crate) loosen_policy_tenants: Vec<String>,
+    /// Packs that may hold devices to less than the policy.
+    pub(crate) allow_exempt: Vec<String>,
+    /// Devices, by id in lower case, that packs may hold to less than the policy.
+    pub(crate) allow_exempt_devices: Vec<String>,
+    /// Tenants whose devices packs may hold to less than the policy.
+    pub(crate) allow_exempt_tenants: Vec<String>,
+    /// Whether requests from servers that hold their users' passwords are refused.
+    pub(crate) deny_cloud: bool,
     /// Settings of every device, before what its pack says.
     pub(crate) settings: BTreeMap<String, easel_plugin::Value>,
 }
@@ -398,10 +400,12 @@ impl Packs {
             trusted_keys: section.list("trusted_keys", &[], values::trusted_key),
             allow_unsigned: section.list("allow_unsigned", &[], values::sha256),
             instances_max: section.number("instances_max", 64, 1..=1000, "instances"),
-            loosen_policy: section.list("loosen_policy", &[], values::pack_id),
-            loosen_policy_devices: section
-                .list("loosen_policy_devices", &[], |text| values::text(text).map(|id| id.to_ascii_lowercase())),
-            loosen_policy_tenants: section.list("loosen_policy_tenants", &[], values::text),
+            allow_exempt: section.list("allow_exempt", &[], values::text),
+            allow_exempt_devices: section.list("allow_exempt_devices", &[], |text| {
+                values::text(text).map(|id| easel_protocol::normal_device_id(&id))
+            }),
+            allow_exempt_tenants: section.list("allow_exempt_tenants", &[], values::text),
+            deny_cloud: section.flag("deny_cloud", false),
             settings: section.list("settings", &[], values::device_setting).into_iter().collect(),
         };
         section.finish();

@@ -8,11 +8,12 @@ mod error;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use easel_commands::{Answer, Request as CommandRequest, Sink};
-use easel_protocol::RequestLine;
+use easel_commands::{Answer, EntryRules, Request as CommandRequest, Sink};
+use easel_protocol::{DeviceFacts, RequestLine};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
+use tokio::sync::oneshot;
 
 use crate::authenticate::Credentials;
 use crate::commands::Turn;
@@ -23,6 +24,7 @@ use crate::login::Session;
 use crate::park::{self, FirstLook, Visitor};
 use crate::shared::{Begun, Shared};
 use crate::sink::{AnswerBody, CutShort, Stream};
+use crate::throttle::Origin;
 use crate::trace::Trace;
 
 pub(crate) use error::HttpError;
@@ -71,13 +73,17 @@ async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>
     let is_options = match *request.method() {
         Method::OPTIONS => true,
         Method::POST => false,
+        Method::GET if rules(shared, &request).await?.answers_get => {
+            body::drain(request).await;
+            return Ok(Exchange::Begun(Begun::Whole { answer: Answer::empty(), gzipped: false }));
+        }
         Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::PATCH => {
             body::drain(request).await;
             return Err(HttpError::MethodNotAllowed);
         }
         _ => return Err(HttpError::MethodUnknown),
     };
-    let session = match log_in(shared, peer, request.headers()).await {
+    let session = match log_in(shared, peer, &request).await {
         Ok(session) => session,
         Err(error) => {
             body::drain(request).await;
@@ -98,10 +104,46 @@ fn is_endpoint(path: &str) -> bool {
 }
 
 /// K: G25. A request without credentials is challenged, and counts for nothing.
-async fn log_in(shared: &Shared, peer: IpAddr, headers: &HeaderMap) -> Result<Session, HttpError> {
-    let credentials = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(Credentials::from_header);
-    let credentials = credentials.ok_or(HttpError::NoCredentials)?;
-    shared.logins.check(&credentials, peer).await.map_err(HttpError::from)
+async fn log_in(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Result<Session, HttpError> {
+    let value = request.headers().get(header::AUTHORIZATION).ok_or(HttpError::NoCredentials)?;
+    let rules = rules(shared, request).await?;
+    if rules.is_denied {
+        return Err(HttpError::CloudDenied);
+    }
+    let credentials = Credentials::from_header(value.as_bytes(), rules.charset).ok_or(HttpError::NoCredentials)?;
+    let named = named(request).and_then(|line| line.user);
+    let credentials = credentials.under(&rules, named.as_deref()).ok_or(HttpError::WrongCredentials)?;
+    let origin = if rules.is_cloud { Origin::Cloud(peer) } else { Origin::Device(peer) };
+    shared.logins.check(&credentials, origin).await.map_err(HttpError::from)
+}
+
+/// What holds for a request before anybody is logged in: what a plugin says of it is asked on a worker, once.
+async fn rules(shared: &Shared, request: &Request<Incoming>) -> Result<EntryRules, HttpError> {
+    let line = named(request);
+    let facts = DeviceFacts {
+        user_agent: user_agent(request.headers()).trim().to_owned(),
+        device_id: line.as_ref().map(|line| line.device_id.clone()).unwrap_or_default(),
+        device_type: line.map(|line| line.device_type).unwrap_or_default(),
+        ..DeviceFacts::default()
+    };
+    if let Some(rules) = shared.commands.entry_rules(&facts, false) {
+        return Ok(rules);
+    }
+    let (sender, answer) = oneshot::channel();
+    let commands = Arc::clone(&shared.commands);
+    let asking = move || {
+        // Whoever asked may have gone.
+        let _ = sender.send(commands.entry_rules(&facts, true).unwrap_or_default());
+    };
+    shared.workers.submit(asking).map_err(|_| HttpError::busy())?;
+    answer.await.map_err(|_| HttpError::busy())
+}
+
+/// Device and user of a request, whatever its command; `None` when it names no device.
+fn named(request: &Request<Incoming>) -> Option<RequestLine> {
+    let query = request.uri().query().unwrap_or_default();
+    let plain = || RequestLine::parse(&format!("Cmd=Ping&{query}"), None, None, None);
+    request_line(request).ok().or_else(|| plain().ok())
 }
 
 /// MS-ASHTTP 2.2.3 "HTTP OPTIONS Command": the versions, for the device if the client names it.

@@ -37,5 +37,5 @@ pub use error::ServerError;
 pub use limits::Limits;
 pub use login::{Denied, LoginOptions, Logins, Session};
 pub use serve::{Listener, ListenerKind, Running, ServeOptions, Server};
-pub use throttle::Budget;
+pub use throttle::{Budget, CLOUD_FACTOR, Origin};
 pub use tls::TlsFiles;

@@ -14,7 +14,6 @@ mod gate;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -28,7 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::authenticate::Credentials;
 use crate::credential_cache::{CacheLimits, Cached, CredentialCache, CredentialKey};
-use crate::throttle::{Budget, Throttle};
+use crate::throttle::{Budget, Origin, Throttle};
 use crate::{Clock, ServerError};
 
 /// What the operator decides about logins.
@@ -138,7 +137,7 @@ struct State {
 struct Job {
     credentials: Credentials,
     key: CredentialKey,
-    payer: (IpAddr, [u8; 16]),
+    payer: (Origin, [u8; 16]),
     epoch: u64,
 }
 
@@ -193,16 +192,16 @@ impl Logins {
         self.shared.hashes.load(Ordering::Relaxed)
     }
 
-    /// Whose credentials these are; `from` is the address that sent them.
-    pub async fn check(&self, credentials: &Credentials, from: IpAddr) -> Result<Session, Denied> {
-        let answer = match self.look_up(credentials, from)? {
+    /// Whose credentials these are; `from` is who sent them.
+    pub async fn check(&self, credentials: &Credentials, from: impl Into<Origin>) -> Result<Session, Denied> {
+        let answer = match self.look_up(credentials, from.into())? {
             Look::Known(session) => return Ok(session),
             Look::Flight(answer) => answer,
         };
         answer.await.unwrap_or(Err(Denied::Failed))
     }
 
-    fn look_up(&self, credentials: &Credentials, from: IpAddr) -> Result<Look, Denied> {
+    fn look_up(&self, credentials: &Credentials, from: Origin) -> Result<Look, Denied> {
         let (key, now) = (self.shared.key(credentials), self.shared.clock.now());
         let mut state = self.shared.state();
         match state.cache.find(&key, now) {
@@ -217,7 +216,7 @@ impl Logins {
         }
         let payer = (from, self.shared.throttle_key(&credentials.login));
         state.throttle.pay(payer.0, payer.1, now).map_err(|wait| {
-            tracing::warn!(address = %from, "too many wrong passwords");
+            tracing::warn!(?from, "too many wrong passwords");
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             Denied::Busy { retry_after_secs: seconds.clamp(1, 3600) }
         })?;

@@ -30,10 +30,29 @@ impl Budget {
     }
 }
 
+/// Who sends credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A server that many users share: it may be wrong [`CLOUD_FACTOR`] times as often, each login as often as ever.
+    Cloud(IpAddr),
+    /// A device, or somebody who says nothing else.
+    Device(IpAddr),
+}
+
+/// How many devices a server stands for.
+pub const CLOUD_FACTOR: u32 = 20;
+
+impl From<IpAddr> for Origin {
+    fn from(address: IpAddr) -> Self {
+        Self::Device(address)
+    }
+}
+
 /// Who tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Account {
     Address(IpAddr),
+    Cloud(IpAddr),
     /// A keyed hash of the login as it was sent: the login may not exist.
     Login([u8; 16]),
 }
@@ -52,9 +71,9 @@ impl Throttle {
     }
 
     /// Pays for an attempt, or tells how long to wait; then nothing was paid.
-    pub(crate) fn pay(&mut self, address: IpAddr, login: [u8; 16], now: Timestamp) -> Result<(), Duration> {
+    pub(crate) fn pay(&mut self, from: impl Into<Origin>, login: [u8; 16], now: Timestamp) -> Result<(), Duration> {
         let now = now.as_millisecond();
-        let payers = [(Account::Address(network(address)), self.per_address), (Account::Login(login), self.per_login)];
+        let payers = self.payers(from.into(), login);
         let mut prices = [0; 2];
         for ((account, budget), price) in payers.iter().zip(&mut prices) {
             let whole_at = self.whole_at.get_mut(account).map_or(now, |at| (*at).max(now));
@@ -70,10 +89,21 @@ impl Throttle {
         Ok(())
     }
 
+    fn payers(&self, from: Origin, login: [u8; 16]) -> [(Account, Budget); 2] {
+        let from = match from {
+            Origin::Cloud(address) => {
+                let Budget { burst, refill } = self.per_address;
+                let budget = Budget { burst: burst.saturating_mul(CLOUD_FACTOR), refill: refill / CLOUD_FACTOR };
+                (Account::Cloud(network(address)), budget)
+            }
+            Origin::Device(address) => (Account::Address(network(address)), self.per_address),
+        };
+        [from, (Account::Login(login), self.per_login)]
+    }
+
     /// Gives back what [`Throttle::pay`] took.
-    pub(crate) fn give_back(&mut self, address: IpAddr, login: [u8; 16]) {
-        let payers = [(Account::Address(network(address)), self.per_address), (Account::Login(login), self.per_login)];
-        for (account, budget) in payers {
+    pub(crate) fn give_back(&mut self, from: impl Into<Origin>, login: [u8; 16]) {
+        for (account, budget) in self.payers(from.into(), login) {
             if let Some(whole_at) = self.whole_at.get_mut(&account) {
                 *whole_at -= budget.refill_millis();
             }
@@ -129,6 +159,19 @@ mod tests {
         }
         assert_eq!(throttle.pay(ip("192.0.2.2"), [9; 16], at(0)), Ok(()));
         assert_eq!(throttle.pay(ip("192.0.2.2"), [9; 16], at(0)), Ok(()));
+    }
+
+    #[test]
+    fn o29_a_server_of_many_users_may_be_wrong_more_often_and_each_login_is_not() {
+        let mut throttle = Throttle::new(ADDRESS, LOGIN, 1000);
+        let cloud = Origin::Cloud(ip("192.0.2.1"));
+        for login in 0..80 {
+            assert_eq!(throttle.pay(cloud, [login; 16], at(0)), Ok(()), "{login}");
+        }
+        assert!(throttle.pay(cloud, [99; 16], at(0)).is_err());
+        assert_eq!(throttle.pay(ip("192.0.2.1"), [99; 16], at(0)), Ok(()), "a device there has its own budget");
+        assert_eq!(throttle.pay(Origin::Cloud(ip("192.0.2.2")), [1; 16], at(0)), Ok(()));
+        assert_eq!(throttle.pay(Origin::Cloud(ip("192.0.2.2")), [1; 16], at(0)), Err(Duration::from_secs(10)));
     }
 
     #[test]

@@ -258,15 +258,16 @@ fn serve_options(config: &Config) -> ServeOptions {
 fn settings(config: &Config) -> Settings {
     Settings {
         policy: policy(&config.policy),
+        allow: PolicyAllowance {
+            packs: config.packs.allow_exempt.clone(),
+            devices: config.packs.allow_exempt_devices.clone(),
+            tenants: config.packs.allow_exempt_tenants.clone(),
+        },
+        denies_cloud: config.packs.deny_cloud,
         heartbeat_secs: (config.heartbeat.secs_min, config.heartbeat.secs_max),
         collections_max: config.limits.collections_max,
         message_bytes_max: config.limits.message_bytes_max,
         devices_max: config.limits.devices_per_user_max,
-        allow: PolicyAllowance {
-            packs: config.packs.loosen_policy.clone(),
-            devices: config.packs.loosen_policy_devices.clone(),
-            tenants: config.packs.loosen_policy_tenants.clone(),
-        },
     }
 }
 

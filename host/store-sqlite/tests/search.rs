@@ -200,6 +200,8 @@ fn items_of_the_older_rule_are_found_as_before_and_after_they_are_indexed_again_
             "DELETE FROM search;
              INSERT INTO search (rowid, words) SELECT object, user || 'ux ' || user || 'u東京都庁前です' FROM item;
              DROP TABLE search_again;
+             DROP TABLE quarantine;
+             DROP TABLE note;
              DROP INDEX outgoing_due;
              ALTER TABLE outgoing DROP COLUMN failed;
              ALTER TABLE outgoing DROP COLUMN waits;

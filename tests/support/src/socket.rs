@@ -37,6 +37,11 @@ impl std::fmt::Debug for Socket {
 impl Socket {
     /// A connection that trusts whatever certificate the server shows: only for loopback.
     pub fn new(address: SocketAddr, user: &str, password: &str) -> Self {
+        Self::with_credentials(address, format!("{user}:{password}").as_bytes())
+    }
+
+    /// The same with credentials byte for byte: login, colon, password.
+    pub fn with_credentials(address: SocketAddr, credentials: &[u8]) -> Self {
         assert!(address.ip().is_loopback(), "a test speaks to this machine only");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -45,7 +50,7 @@ impl Socket {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
             .with_no_client_auth();
-        let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        let credentials = base64::engine::general_purpose::STANDARD.encode(credentials);
         Self { address, login: format!("Basic {credentials}"), config: Arc::new(config), connection: None, bytes: 0 }
     }
 

@@ -172,6 +172,12 @@ impl House {
         Phone::new(self.socket(login), identity, login)
     }
 
+    /// A connection with credentials byte for byte.
+    pub fn socket_with(&self, credentials: &[u8]) -> Socket {
+        let running = self.running.as_ref().expect("the server runs");
+        Socket::with_credentials(running.addresses()[0], credentials)
+    }
+
     /// A connection that logs in as somebody.
     pub fn socket(&self, login: &str) -> Socket {
         let running = self.running.as_ref().expect("the server runs");

@@ -10,10 +10,10 @@ use easel_plugin::scripted::ScriptedPlugin;
 use easel_plugin::{Profile, Value};
 use easel_protocol::{Class, CollectionId, Command, FolderType, Version};
 use easel_store::{NewContent, Store as _, Write};
-use easel_test_support::{HttpResponse, Identity, Phone, Sent, Socket, item_text};
+use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Sent, Socket, Transport as _, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping, provision as prov, settings as set};
-use easel_wire::{House, short_mail};
+use easel_wire::{House, PASSWORD, short_mail};
 
 const CONTACTS: u64 = 7;
 
@@ -408,13 +408,10 @@ fn g40_push_suppress_echo_keeps_a_phones_own_changes_from_waking_it() {
         let (mut phone, inbox) = begun(&house, Identity::android(), FolderType::Inbox);
         phone.sync(&[Sent::commands(&inbox, vec![read(&id.to_string())])]).unwrap();
         let folders = vec![inbox.clone()];
-        match status {
-            Some(status) => {
-                assert_eq!(phone.ping(&folders, 600).unwrap().0, status);
-                // It has a look, and that is that.
-                phone.sync(&[Sent::ask(&inbox)]).unwrap();
-            }
-            None => {}
+        if let Some(status) = status {
+            assert_eq!(phone.ping(&folders, 600).unwrap().0, status);
+            // It has a look, and that is that.
+            phone.sync(&[Sent::ask(&inbox)]).unwrap();
         }
         let waits = std::thread::spawn(move || phone.ping(&folders, 600).unwrap().0);
         house.until_parked(1);
@@ -935,5 +932,120 @@ fn o16_tc65_recovery_device_id_volatile_lets_old_ids_expire_and_does_not_count_t
         left.sort_unstable();
         assert_eq!(left, expected);
         assert_eq!(devices.len(), 2 + expected.len(), "the others stay");
+    }
+}
+
+// ---- login
+
+/// What a phone with these credentials, byte for byte, is answered with: 200 or 401.
+fn logged_in(house: &House, credentials: &[u8], user: &str) -> u16 {
+    let mut phone = Phone::new(house.socket_with(credentials), Identity::iphone_3gs(), user);
+    tree(&mut phone).code
+}
+
+fn with_password(login: &str) -> Vec<u8> {
+    format!("{login}:{PASSWORD}").into_bytes()
+}
+
+#[test]
+fn w13_login_pattern_lets_in_only_the_forms_it_names() {
+    let logins = ["anna", "anna@defaultcontext", "defaultcontext\\anna"];
+    for (forms, expected) in [
+        (&[][..], [200, 200, 200]),
+        (&["user"], [200, 401, 401]),
+        (&["user@domain"], [401, 200, 401]),
+        (&["domain\\user", "user"], [200, 401, 200]),
+    ] {
+        let house = house("login.pattern", texts(forms));
+        assert_eq!(logins.map(|login| logged_in(&house, &with_password(login), "anna")), expected, "{forms:?}");
+    }
+}
+
+#[test]
+fn n26_s2_tc11_login_blank_domain_is_the_default_one_or_refused() {
+    for (word, code) in [("default", 200), ("refuse", 401)] {
+        let house = house("login.blank_domain", text(word));
+        for login in ["\\anna", " \\anna", "anna@"] {
+            assert_eq!(logged_in(&house, &with_password(login), "anna"), code, "{word} {login:?}");
+        }
+        assert_eq!(logged_in(&house, &with_password("anna"), "anna"), 200);
+    }
+}
+
+#[test]
+fn login_default_domain_is_the_tenant_of_a_login_without_one() {
+    let house = house("login.default_domain", text("ox.io"));
+    for (login, code) in
+        [("zoe", 200), (" \\zoe", 200), ("anna", 401), ("defaultcontext\\anna", 200), ("zoe@ox.io", 200)]
+    {
+        assert_eq!(logged_in(&house, &with_password(login), "x"), code, "{login:?}");
+    }
+    // Those of another device are as ever, also where the same credentials came before.
+    let mut profile = Profile::default();
+    profile.set("login.default_domain", text("ox.io")).unwrap();
+    let plugin = ScriptedPlugin::new().profile_of("Android", profile);
+    let house = House::with(Arc::new(plugin), Settings::default());
+    let code =
+        |identity, login: &str| tree(&mut Phone::new(house.socket_with(&with_password(login)), identity, "x")).code;
+    assert_eq!((code(Identity::android(), "zoe"), code(Identity::iphone_3gs(), "zoe")), (200, 401));
+    assert_eq!((code(Identity::iphone_3gs(), "anna"), code(Identity::android(), "anna")), (200, 401));
+}
+
+#[test]
+fn g26_o08_tc13_login_auth_charset_is_how_credentials_are_read() {
+    let utf8 = with_password("anna");
+    // The password has an a with two dots, which is one byte in ISO-8859-1.
+    let latin1: Vec<u8> = format!("anna:{PASSWORD}").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    for (word, expected) in [("auto", [200, 200]), ("utf8", [200, 401]), ("latin1", [401, 200])] {
+        let house = house("login.auth_charset", text(word));
+        assert_eq!([&utf8, &latin1].map(|sent| logged_in(&house, sent, "anna")), expected, "{word}");
+    }
+}
+
+#[test]
+fn login_query_user_is_ignored_or_has_to_be_the_one_who_logs_in() {
+    for (word, code) in [("ignore", 200), ("check", 401)] {
+        let house = house("login.query_user", text(word));
+        assert_eq!(logged_in(&house, &with_password("anna"), "zoe"), code, "{word}");
+        for user in ["anna", "defaultcontext\\anna"] {
+            assert_eq!(logged_in(&house, &with_password("defaultcontext\\anna"), user), 200, "{word} {user}");
+        }
+    }
+}
+
+// ---- http
+
+fn get(house: &House, agent: &str) -> HttpResponse {
+    let headers = vec![("User-Agent".to_owned(), agent.to_owned())];
+    let request = HttpRequest { method: "GET", query: String::new(), headers, body: Vec::new() };
+    house.socket_with(b"nobody:wrong").exchange(&request).unwrap()
+}
+
+#[test]
+fn v08_tc71_http_get_is_answered_with_200_and_nothing_or_with_405() {
+    let mut profile = Profile::default();
+    profile.set("http.get", text("200")).unwrap();
+    let house = House::with(Arc::new(ScriptedPlugin::new().profile_of("HTC", profile)), Settings::default());
+    let said = |agent| {
+        let response = get(&house, agent);
+        (response.code, response.body.len())
+    };
+    assert_eq!((said("HTC-Sapphire/1.0"), said("Other/1.0")), ((200, 0), (405, 0)));
+}
+
+#[test]
+fn o29_http_origin_cloud_is_slowed_down_by_user_and_not_by_address_and_may_be_denied() {
+    let codes = |house: &House| -> Vec<u16> {
+        // One wrong password each for more users than one address may be wrong about.
+        (0..62).map(|number| logged_in(house, format!("user{number}:wrong").as_bytes(), "x")).collect()
+    };
+    let device = codes(&house("http.origin", text("device")));
+    let cloud = codes(&house("http.origin", text("cloud")));
+    assert_eq!((device[0], device[61]), (401, 503));
+    assert!(cloud.iter().all(|code| *code == 401), "{cloud:?}");
+    let settings = Settings { denies_cloud: true, ..Settings::default() };
+    for (word, code) in [("cloud", 403), ("device", 200)] {
+        let house = House::with(Arc::new(saying("http.origin", text(word))), settings.clone());
+        assert_eq!(logged_in(&house, &with_password("anna"), "anna"), code, "{word}");
     }
 }

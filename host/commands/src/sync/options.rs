@@ -8,6 +8,7 @@ use easel_wbxml::{Element, Tag};
 use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
+use super::trouble::Trouble;
 use crate::context::{RequestError, flag, number};
 
 /// What sticks to a collection until a new block replaces it.
@@ -31,29 +32,6 @@ pub(crate) struct Sticky {
     pub(crate) manner_before: Vec<u8>,
     /// How badly the answers arrive.
     pub(crate) trouble: Trouble,
-}
-
-/// Answers that are asked for again and again (K: G18).
-///
-/// ```text
-///   fine --asked again N times--> one item an answer --asked again N times--> on without the item
-///    '<-- as many answers arrived as the one had entries --'
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Trouble {
-    /// How often in a row the last answer was asked for again,
-    pub(crate) times: u32,
-    /// and since when, milliseconds since 1970.
-    pub(crate) since_ms: i64,
-    /// How many answers are still to have one entry only.
-    pub(crate) single: u32,
-}
-
-impl Trouble {
-    /// The last answer arrived.
-    pub(crate) const fn arrived(self) -> Self {
-        Self { times: 0, since_ms: 0, single: self.single.saturating_sub(1) }
-    }
 }
 
 /// Why options are refused.

@@ -53,6 +53,25 @@ fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
 }
 
 #[test]
+fn leave_to_be_held_to_less_is_given_by_pack_device_and_tenant() {
+    let (config, problems) = read(
+        "[packs]\nallow_exempt = ['outlook-windows']\nallow_exempt_devices = ['ABC123']\n\
+         allow_exempt_tenants = ['ox.io']\ndeny_cloud = true",
+    );
+    assert_eq!(problems, [] as [String; 0]);
+    let expected = Packs {
+        allow_exempt: vec!["outlook-windows".to_owned()],
+        allow_exempt_devices: vec!["abc123".to_owned()],
+        allow_exempt_tenants: vec!["ox.io".to_owned()],
+        deny_cloud: true,
+        ..Config::default().packs
+    };
+    assert_eq!(config.packs, expected);
+    let none = Config::default().packs;
+    assert!(none.allow_exempt.is_empty() && none.allow_exempt_tenants.is_empty() && !none.deny_cloud);
+}
+
+#[test]
 fn relative_paths_are_read_from_the_folder_of_the_file() {
     let (config, _) = read("data_dir = 'store'\n[tls]\nkey = '/keys/key.pem'");
     assert_eq!(config.data_dir, Path::new("/etc/easel/store"));

@@ -223,15 +223,6 @@ pub(super) fn sha256(text: &str) -> Result<[u8; 32], Refused> {
     whole.ok_or_else(|| "write the 64 hexadecimal digits that `sha256sum` prints".to_owned())
 }
 
-/// The id of a pack.
-pub(super) fn pack_id(text: &str) -> Result<String, Refused> {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if (1..=40).contains(&text.len()) && text.bytes().all(good) {
-        return Ok(text.to_owned());
-    }
-    Err("write the id of a pack: 1 to 40 of a-z, 0-9 and hyphens".to_owned())
-}
-
 /// A setting of devices: `group.field=value`, a list with commas.
 pub(super) fn device_setting(text: &str) -> Result<(String, Value), Refused> {
     let cure = || "write \"group.field=value\", as in \"sync.window_max=50\"".to_owned();

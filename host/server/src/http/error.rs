@@ -15,6 +15,8 @@ pub(crate) enum HttpError {
     BodyTooLarge,
     #[error("too much at once")]
     Busy { retry_after_secs: u64 },
+    #[error("servers that hold their users' passwords are not let in")]
+    CloudDenied,
     #[error("the body has an encoding other than gzip")]
     Encoding,
     #[error("the body is no gzip")]
@@ -45,6 +47,7 @@ impl HttpError {
             Self::BodyIncomplete => 408,
             Self::BodyTooLarge => 413,
             Self::Busy { .. } => 503,
+            Self::CloudDenied => 403,
             Self::Encoding => 415,
             Self::Gzip => 400,
             Self::MethodNotAllowed => 405,
@@ -71,6 +74,7 @@ impl HttpError {
             Self::MethodNotAllowed => vec![("allow".into(), super::METHODS.to_owned())],
             Self::BodyIncomplete
             | Self::BodyTooLarge
+            | Self::CloudDenied
             | Self::Encoding
             | Self::Gzip
             | Self::MethodUnknown

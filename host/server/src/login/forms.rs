@@ -1,5 +1,9 @@
 //! The forms of a login, and whom each may mean.
 
+use easel_commands::{EntryRules, LoginForm};
+
+use crate::authenticate::Credentials;
+
 /// Somebody a login may mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Candidate<'a> {
@@ -38,6 +42,55 @@ pub(super) fn candidates<'a>(login: &'a str, default_tenant: &'a str) -> Vec<Can
     }
     candidates.retain(|candidate| !matches!(candidate, Candidate::Name { user: "", .. }));
     candidates
+}
+
+impl Credentials {
+    /// These credentials as the rules of their device have them; `None` when the rules do not let such a login in.
+    /// `named` is the user that the query names.
+    pub(crate) fn under(mut self, rules: &EntryRules, named: Option<&str>) -> Option<Self> {
+        let shape = Shape::of(&self.login);
+        if !rules.forms.is_empty() && !rules.forms.contains(&shape.form) {
+            return None;
+        }
+        if shape.is_blank && rules.refuses_blank_domain {
+            return None;
+        }
+        if let Some(named) = named.filter(|_| rules.checks_query_user) {
+            let other = Shape::of(named);
+            // Devices name the user with the domain or without.
+            if other.user != shape.user || other.domain.is_some_and(|domain| shape.domain != Some(domain)) {
+                return None;
+            }
+        }
+        if let Some(domain) = rules.default_domain.as_ref().filter(|_| shape.domain.is_none()) {
+            self.login = format!("{domain}\\{}", shape.user);
+        }
+        Some(self)
+    }
+}
+
+/// A login taken apart.
+struct Shape<'a> {
+    form: LoginForm,
+    user: &'a str,
+    /// `None` when there is none, or a blank one.
+    domain: Option<&'a str>,
+    /// Whether there is a domain, but a blank one.
+    is_blank: bool,
+}
+
+impl<'a> Shape<'a> {
+    fn of(login: &'a str) -> Self {
+        let (form, domain, user) = match login.split_once('\\') {
+            Some((domain, user)) => (LoginForm::Domain, Some(domain), user),
+            None => match login.rsplit_once('@') {
+                Some((user, domain)) => (LoginForm::Address, Some(domain), user),
+                None => (LoginForm::Name, None, login),
+            },
+        };
+        let named = domain.map(str::trim).filter(|domain| !domain.is_empty());
+        Self { form, user, domain: named, is_blank: domain.is_some() && named.is_none() }
+    }
 }
 
 /// One text for all spellings of a login.
@@ -113,6 +166,42 @@ mod tests {
     fn spellings_of_one_login_share_their_budget() {
         for login in ["anna", "\\anna", "   \\anna", "defaultcontext\\anna", "anna@defaultcontext", "anna@ "] {
             assert_eq!(canonical(login, "defaultcontext"), "defaultcontext\\anna", "{login:?}");
+        }
+    }
+
+    #[test]
+    fn rules_pick_forms_refuse_blank_domains_and_give_a_domain() {
+        let under = |login: &str, rules: &EntryRules, named| {
+            let credentials = Credentials { login: login.to_owned(), password: "x".to_owned() };
+            credentials.under(rules, named).map(|credentials| credentials.login)
+        };
+        let only = |form| EntryRules { forms: vec![form], ..EntryRules::default() };
+        for (login, form) in
+            [("anna", LoginForm::Name), ("anna@ox.io", LoginForm::Address), ("ox.io\\anna@x", LoginForm::Domain)]
+        {
+            for other in [LoginForm::Name, LoginForm::Address, LoginForm::Domain] {
+                assert_eq!(under(login, &only(other), None).is_some(), other == form, "{login} {other:?}");
+            }
+        }
+        let refuses = EntryRules { refuses_blank_domain: true, ..EntryRules::default() };
+        for (login, comes_in) in [("anna", true), (" \\anna", false), ("anna@ ", false), ("ox.io\\anna", true)] {
+            assert_eq!(under(login, &refuses, None).is_some(), comes_in, "{login:?}");
+            assert_eq!(under(login, &EntryRules::default(), None).as_deref(), Some(login));
+        }
+        let domain = EntryRules { default_domain: Some("ox.io".to_owned()), ..EntryRules::default() };
+        for login in ["anna", " \\anna", "anna@ "] {
+            assert_eq!(under(login, &domain, None).as_deref(), Some("ox.io\\anna"), "{login:?}");
+        }
+        assert_eq!(under("anna@other", &domain, None).as_deref(), Some("anna@other"));
+        let checks = EntryRules { checks_query_user: true, ..EntryRules::default() };
+        for (named, comes_in) in [
+            (None, true),
+            (Some("anna"), true),
+            (Some("ox.io\\anna"), true),
+            (Some("x\\anna"), false),
+            (Some("zoe"), false),
+        ] {
+            assert_eq!(under("anna@ox.io", &checks, named).is_some(), comes_in, "{named:?}");
         }
     }
 

@@ -27,7 +27,9 @@ fn house() -> House {
     let public = std::fs::read_to_string(house.path("vendor.pub")).unwrap();
     let public = public.lines().nth(1).unwrap();
     let config = std::fs::read_to_string(house.path("house/easel.toml")).unwrap();
-    house.write("house/easel.toml", format!("{config}\n[packs]\ntrusted_keys = [\"{public} nokia-mfe\"]\n"));
+    let trusting = config.replace("trusted_keys = []", &format!("trusted_keys = [\"{public} nokia-mfe\"]"));
+    assert_ne!(trusting, config);
+    house.write("house/easel.toml", trusting);
     let pack = house.write("nokia-mfe.wasm", nokia());
     easel(&["pack", "sign", &pack, "--key", &house.text("vendor.key")], "").ok();
     house

@@ -215,7 +215,7 @@ async fn a_full_queue_before_the_gate_is_busy_and_not_wrong() {
         .map(|number| {
             let logins = house.logins.clone();
             let (anna, address) = (credentials("anna", &format!("guess {number}")), Ipv4Addr::new(192, 0, 2, number));
-            tokio::spawn(async move { logins.check(&anna, address.into()).await.unwrap_err() })
+            tokio::spawn(async move { logins.check(&anna, IpAddr::from(address)).await.unwrap_err() })
         })
         .collect();
     let (mut wrong, mut busy) = (0, 0);

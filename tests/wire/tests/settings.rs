@@ -1,0 +1,29 @@
+//! Every setting that the host knows is shown on the wire.
+
+use easel_plugin::settings::TABLE;
+
+/// Groups of which not every setting has its test yet.
+const OPEN: [&str; 6] = ["mail", "calendar", "contact", "task", "note", "search"];
+
+/// The tests in which a phone sees what a setting does.
+const TESTS: [&str; 2] = [include_str!("plugin.rs"), include_str!("settings_host.rs")];
+
+/// The names of the tests of a file.
+fn names(source: &str) -> impl Iterator<Item = &str> {
+    let behind = |attribute: &'static str| source.split(attribute).skip(1);
+    behind("#[test]\n").filter_map(|rest| rest.split_once("fn ")?.1.split_once('(')).map(|(name, _)| name)
+}
+
+#[test]
+fn every_setting_is_shown_on_the_wire() {
+    let all: Vec<&str> = TESTS.into_iter().flat_map(names).collect();
+    assert!(all.len() > 70, "{}", all.len());
+    let is_shown = |name: &str| {
+        let wanted = name.replace('.', "_");
+        all.iter().any(|test| format!("_{test}_").contains(&format!("_{wanted}_")))
+    };
+    let is_open = |name: &str| OPEN.iter().any(|group| name.starts_with(&format!("{group}.")));
+    let missing: Vec<&str> =
+        TABLE.iter().map(|setting| setting.name).filter(|name| !is_open(name) && !is_shown(name)).collect();
+    assert!(missing.is_empty(), "no test is called after {missing:?}");
+}
