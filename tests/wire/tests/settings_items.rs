@@ -543,8 +543,8 @@ fn i24_tc42_calendar_attendees_default_calendar_hides_them_elsewhere_and_keeps_t
 
 #[test]
 fn i24_calendar_attendees_default_calendar_counts_a_calendar_that_is_merged_into_it() {
-    let merged = Value::Texts(vec!["Calendar".to_owned()]);
-    let house = house(&[("calendar.attendees", word("default-calendar")), ("hierarchy.single", merged)]);
+    let merged = Value::Texts(vec!["cal=no".to_owned()]);
+    let house = house(&[("calendar.attendees", word("default-calendar")), ("hierarchy.multi", merged)]);
     let choir = house.store().reserve_folder(house.anna.id).unwrap();
     let kind = FolderType::UserCalendar;
     house.commit(vec![Write::AddFolder { id: choir, parent: None, name: "Choir".into(), kind }]);

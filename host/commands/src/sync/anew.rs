@@ -4,8 +4,10 @@
 //! device holds goes on the list of what is to be sent again though unchanged; until its turn comes, what the device
 //! says of it is read in the manner it was shown in.
 
-use easel_protocol::{Class, ServerId};
-use easel_store::{Cursors, Order, POSITION_START, Snapshot, StoreError};
+use std::collections::BTreeSet;
+
+use easel_protocol::{Class, CollectionId, ServerId};
+use easel_store::{Cursors, LogKind, Modseq, Order, POSITION_START, Snapshot, StoreError};
 
 use super::options::Sticky;
 use crate::context::{pack, unpack};
@@ -44,7 +46,11 @@ pub(crate) fn mark(
     let mut count = 0;
     for (folder, cursor) in held.iter_mut() {
         let positions = snapshot.range(*folder, cursor.low..POSITION_START, Order::Descending, RESEND_MAX + 1)?;
-        let shown = positions.into_iter().map(|(_, item)| item).filter(|item| !cursor.withheld.contains(item));
+        let arrived = arrived_after(snapshot, *folder, cursor.w)?;
+        let shown = positions
+            .into_iter()
+            .map(|(_, item)| item)
+            .filter(|item| !cursor.withheld.contains(item) && !arrived.contains(item));
         cursor.resend.extend(shown);
         count += cursor.resend.len();
         if count > RESEND_MAX {
@@ -53,6 +59,23 @@ pub(crate) fn mark(
     }
     sticky.manner = now;
     Ok(true)
+}
+
+/// What came into a folder since, and is not on the device yet.
+fn arrived_after(
+    snapshot: &dyn Snapshot,
+    folder: CollectionId,
+    mut after: Modseq,
+) -> Result<BTreeSet<ServerId>, StoreError> {
+    let mut arrived = BTreeSet::new();
+    loop {
+        let rows = snapshot.log(folder, after, 256)?;
+        arrived.extend(rows.iter().filter(|row| row.kind == LogKind::Entered).map(|row| row.item));
+        match rows.last() {
+            Some(last) if rows.len() == 256 => after = last.modseq,
+            Some(_) | None => return Ok(arrived),
+        }
+    }
 }
 
 /// The manner in which the device was last shown an item.
