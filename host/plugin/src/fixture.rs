@@ -118,6 +118,9 @@ struct FolderSaid {
 #[serde(deny_unknown_fields)]
 struct MailSaid {
     message: String,
+    /// Its bytes are those of Latin-1: what a file of TOML cannot hold.
+    #[serde(default)]
+    latin1: bool,
     #[serde(default)]
     command: Option<String>,
     #[serde(default)]
@@ -286,7 +289,10 @@ impl Fixture {
         }
         if let Some(said) = &self.mail {
             let command = command(said.command.as_deref().unwrap_or("SendMail"))?;
-            let message = message(&said.message);
+            let mut message = message(&said.message);
+            if said.latin1 {
+                message.parts.iter_mut().for_each(in_latin1);
+            }
             let verdict = asked.mail(&context(command, &plain)?, || message);
             let got = match verdict {
                 Some(MailVerdict::Edit(edits)) => edits.iter().map(ToString::to_string).collect(),
@@ -498,6 +504,11 @@ fn message(text: &str) -> Message {
     let mut parts = Vec::new();
     let headers = part(&text, None, &mut parts);
     Message { headers, parts, client_id: String::new() }
+}
+
+fn in_latin1(part: &mut Part) {
+    let text = String::from_utf8_lossy(&part.sample).into_owned();
+    part.sample = text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
 }
 
 fn part(text: &str, parent: Option<u32>, parts: &mut Vec<Part>) -> Vec<(String, String)> {

@@ -7,7 +7,7 @@ use easel_pack::mail::{self, Message};
 use easel_pack::prelude::*;
 use easel_pack::property::{calendar, contacts, tasks};
 use easel_pack::settings::{
-    Attendees, BlankDomain, DetailsWhenOff, FakeFolder, Heartbeat, IdScheme, Merge, OnError, Protocol,
+    Attendees, BlankDomain, DetailsWhenOff, EmptySync, FakeFolder, Heartbeat, IdScheme, Merge, OnError, Protocol,
 };
 use easel_pack::time::DateTime;
 
@@ -55,7 +55,7 @@ impl Describe for NokiaMfe {
             .wants(Class::Tasks, Direction::FromDevice, [tasks::COMPRESSED_RTF.presence(), tasks::BODY.presence()])
             .answers([
                 "G28", "G30", "N01", "N02", "N03", "N06", "N07", "N08", "N11", "N12", "N14", "N16", "N17", "N18",
-                "N19", "N21", "N22", "N25", "N26",
+                "N19", "N21", "N22", "N23", "N25", "N26",
             ])
     }
 }
@@ -86,10 +86,13 @@ impl Profile for NokiaMfe {
         let agent = facts.agent(|agent| agent.starts_with("Nokia"));
         let version = agent.and_then(|agent| Version::after(agent, "/")).unwrap_or_default();
         if version >= Version::of(&[3]) {
-            return Ok(DeviceProfile::family("mfe-3").with([
+            let profile = DeviceProfile::family("mfe-3").with([
                 settings::versions::VERSIONS.are([Protocol::V2_5, Protocol::V12_1]),
                 settings::calendar::ALWAYS_UID.is(true),
-            ]));
+            ]);
+            // N23: the N8 cannot take an empty answer.
+            let n8 = agent.is_some_and(|agent| agent.starts_with("NokiaN800/"));
+            return Ok(profile.with(n8.then(|| settings::sync::EMPTY_SYNC.is(EmptySync::Full))));
         }
         // Without an Outbox in the tree it does not begin.
         Ok(DeviceProfile::family("mfe-2").with([settings::hierarchy::FAKE_FOLDERS.are([FakeFolder::Outbox])]))

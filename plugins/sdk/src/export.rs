@@ -18,7 +18,7 @@ pub type Hook<A, R> = fn(&Context, &A) -> Result<R, Fault>;
 pub type ProfileHook = fn(&Facts, &Options) -> Result<DeviceProfile, Fault>;
 /// `items` as a function, for what goes out.
 pub type OutgoingHook = fn(Class, &Context, &items::State, Item<'_>) -> Result<items::Answer, Fault>;
-/// `items` as a function, for what comes in: an item, and what the device last saw of it.
+/// `items` as a function, for what comes in: an item, and the item as the server would show it.
 pub type IncomingHook = fn(Class, &Context, &items::State, Item<'_>, Item<'_>) -> Result<items::Answer, Fault>;
 /// `wire` as a function.
 pub type WireHook = fn(&Context, Item<'_>) -> Result<wire::Verdict, Fault>;

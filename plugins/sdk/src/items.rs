@@ -13,7 +13,8 @@ pub trait Items {
     /// A sentence for the log. The item is sent as it was.
     fn outgoing(class: Class, context: &Context, state: &State, item: Item<'_>) -> Result<Answer, Fault>;
 
-    /// An item just received. `base` is what the device last saw of it; empty for a new item.
+    /// An item just received. `base` is the item as the server would show it, with the settings of the device and
+    /// without this pack; empty for a new item.
     ///
     /// # Errors
     ///

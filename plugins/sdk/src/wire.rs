@@ -6,7 +6,8 @@ use crate::{Adapter, Context, Edits, Entry, Fault, Item};
 
 /// A pack that sees requests of the commands it named.
 pub trait Wire {
-    /// A request as the client sent it.
+    /// A request as the client sent it. Its root is an element like any other: `request.find` finds it, and what it
+    /// holds is below it.
     ///
     /// # Errors
     ///

@@ -11,8 +11,10 @@ fn packs() -> Vec<Manifest> {
         gmail_android::PACK,
         ios_modern::PACK,
         iphone_os_2_3::PACK,
+        maemo_meego::PACK,
         moxier::PACK,
         nokia_mfe::PACK,
+        palm::PACK,
         probe::PACK,
         roadsync::PACK,
         touchdown::PACK,
@@ -132,6 +134,17 @@ fn gmail_is_told_by_its_user_agent_on_any_android() {
 }
 
 #[test]
+fn maemo_is_not_symbian() {
+    serves("maemo-meego", &[("MeeGo-MfE/1.2", "", ""), ("N900/1.1", "", ""), ("", "", "meego"), ("", "", "NokiaN800")]);
+    serves("nokia-mfe", &[("NokiaN800/3.00(0)MailforExchange 3gpp-gba", "IMEI351234567890123", "NokiaN800")]);
+}
+
+#[test]
+fn palm_os_and_webos_are_told_by_their_user_agents() {
+    serves("palm", &[("PalmOne-TreoAce/1.02m01", "", ""), ("PalmOne-TreoAce/2.01m01", "", ""), ("Palm/1.0.1", "", "")]);
+}
+
+#[test]
 fn n27_roadsync_on_a_nokia_is_roadsync() {
     serves(
         "roadsync",
@@ -176,5 +189,5 @@ fn probes_are_probes_whoever_sends_them() {
 
 #[test]
 fn whoever_is_left_gets_the_default() {
-    serves("default", &[("", "", ""), ("Palm/1.0.1", "", ""), ("EASClient/1.0", "x", "y")]);
+    serves("default", &[("", "", ""), ("EASClient/1.0", "x", "y")]);
 }
