@@ -168,7 +168,11 @@ impl PackRoom {
             write(&file, bytes)?;
             match signature {
                 Some(signature) => write(&beside, signature.as_bytes()),
-                None => Ok(drop(fs::remove_file(&beside))),
+                None => {
+                    // What an earlier one left behind.
+                    drop(fs::remove_file(&beside));
+                    Ok(())
+                }
             }
         })();
         placed.map_err(|error: io::Error| format!("{}: {error}", self.incoming.display()))?;

@@ -31,8 +31,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// The whole suite: nextest where it is installed, else `cargo test`, and the examples in the documentation.
+/// The whole suite: nextest where it is installed, else `cargo test`, the examples in the documentation, and the packs,
+/// which are a workspace of their own.
 fn test() -> anyhow::Result<()> {
+    suite()?;
+    run("cargo", &["test", "--manifest-path", "plugins/Cargo.toml", "--workspace"])
+}
+
+fn suite() -> anyhow::Result<()> {
     let nextest = Command::new("cargo").args(["nextest", "--version"]).output();
     if nextest.is_ok_and(|output| output.status.success()) {
         run("cargo", &["nextest", "run", "--workspace", "--no-tests=fail"])?;
