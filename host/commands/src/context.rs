@@ -1,7 +1,7 @@
 //! Everything a command works with, for one request.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use easel_items::Owner;
 use easel_plugin::{Asked, HookContext, HookFolder, Profile, StoredState};
@@ -29,6 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) marks: Served,
     /// and those it was served with last.
     pub(crate) served: Served,
+    /// How often the work was begun again because the mailbox changed under it.
+    pub(crate) attempt: Cell<u32>,
     /// What the pack left for the collection at work; commands without a sync key begin and end with nothing.
     pub(crate) pack_state: RefCell<Option<StoredState>>,
     pub(crate) ids: Ids,
@@ -80,7 +82,7 @@ impl Context<'_> {
     }
 
     /// What a plugin may know about a call.
-    pub(crate) fn hook(&self, folder: Option<&Folder>, attempt: u32) -> HookContext<'_> {
+    pub(crate) fn hook(&self, folder: Option<&Folder>) -> HookContext<'_> {
         HookContext {
             version: self.version,
             now_ms: self.now_ms(),
@@ -89,7 +91,7 @@ impl Context<'_> {
             owner_addresses: &self.user.addresses,
             command: self.command,
             folder: folder.map(|folder| hook_folder(folder.kind)),
-            attempt,
+            attempt: self.attempt.get(),
         }
     }
 

@@ -111,7 +111,7 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8]) -> Reply {
     {
         return refuse(context.command, context.version, CommonStatus::InvalidXml);
     }
-    let decoded = decoded.map(|root| context.asked.wire(&context.hook(None, 0), context.command, root));
+    let decoded = decoded.map(|root| context.asked.wire(&context.hook(None), context.command, root));
     run(context, decoded.as_ref())
 }
 

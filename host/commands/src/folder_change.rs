@@ -39,7 +39,7 @@ pub(crate) fn mended<'a>(
         display_name: text(fh::DISPLAY_NAME),
         kind: text(fh::TYPE).parse().unwrap_or(0),
     };
-    let edits = match context.asked.folder_change(&context.hook(None, 0), &change) {
+    let edits = match context.asked.folder_change(&context.hook(None), &change) {
         None => return Ok(Some(Cow::Borrowed(root))),
         Some(FolderVerdict::Refuse(reason)) => {
             tracing::info!(user = context.user.id.0, device = context.device.key.0, reason, "a pack refuses a change");

@@ -105,7 +105,7 @@ struct Remembered {
 pub(crate) fn handle(context: &Context<'_>, all: &[Request]) -> Result<Reply, Failure> {
     let mut root = Element::new(mr::MEETING_RESPONSE);
     for request in all {
-        let asked = context.asked.meeting(&context.hook(None, 0), request.asked.clone());
+        let asked = context.asked.meeting(&context.hook(None), request.asked.clone());
         let send = match (asked.send_response, &request.send) {
             (false, _) => None,
             (true, said) => Some(said.clone().unwrap_or_default()),

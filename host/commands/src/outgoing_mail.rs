@@ -42,7 +42,7 @@ pub(crate) fn seen<'a>(context: &Context<'_>, mime: Cow<'a, [u8]>, client_id: &s
             .collect(),
         client_id: client_id.to_owned(),
     };
-    let edits = match context.asked.mail(&context.hook(None, 0), message) {
+    let edits = match context.asked.mail(&context.hook(None), message) {
         None => Vec::new(),
         Some(MailVerdict::Edit(edits)) => edits,
         Some(MailVerdict::Withhold(reason)) => return Seen { mime, withheld: Some(reason), ..Seen::default() },

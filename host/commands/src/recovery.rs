@@ -119,7 +119,7 @@ pub(crate) fn nothing_new(context: &Context<'_>) -> Recovery {
 /// What the pack advises; everything is started over at most once an hour.
 pub(crate) fn advice(context: &Context<'_>, symptom: Symptom, times: u32, since_ms: i64) -> Recovery {
     let within_secs = u32::try_from((context.now_ms() - since_ms) / 1000).unwrap_or(0);
-    let advised = context.asked.recover(&context.hook(None, 0), &History { symptom, times: times.max(1), within_secs });
+    let advised = context.asked.recover(&context.hook(None), &History { symptom, times: times.max(1), within_secs });
     if advised != Recovery::Usual {
         let (user, device) = (context.user.id.0, context.device.key.0);
         tracing::warn!(user, device, ?symptom, times, ?advised, "a device seems stuck");

@@ -194,7 +194,7 @@ impl<'a> Context<'a> {
     /// What the plugin makes of an item on its way to the device; `None` when it withholds it.
     fn ask_plugin(&self, folder: &Folder, class: Class, properties: Vec<Element>) -> Option<Vec<Element>> {
         let mut state = self.pack_state.borrow_mut();
-        match self.asked.outgoing(&self.hook(Some(folder), 0), class, &mut state, properties) {
+        match self.asked.outgoing(&self.hook(Some(folder)), class, &mut state, properties) {
             Outcome::As(properties) => Some(properties),
             Outcome::Withheld(reason, _) => {
                 tracing::info!(user = self.user.id.0, device = self.device.key.0, reason, "a pack withholds an item");

@@ -1,7 +1,7 @@
 //! The way in.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -308,6 +308,7 @@ impl Service {
             asked,
             marks,
             served,
+            attempt: Cell::default(),
             pack_state: RefCell::default(),
             version,
             command: request.line.command,

@@ -41,7 +41,7 @@ const WINDOW_DEFAULT: u32 = 100;
 /// The most entries of an answer.
 const WINDOW_MAX: u32 = 512;
 /// How often the work is done again when somebody else changed what it rests on.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 3;
 
 /// MS-ASCMD 2.2.3.177.17 "Status (Sync)", for a collection or the whole answer; item status is
 /// [`client::ItemStatus`].
@@ -204,6 +204,7 @@ pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>) -> Result<Outcome,
     let mut tries = 0;
     loop {
         tries += 1;
+        context.attempt.set(tries - 1);
         let snapshot = context.store().snapshot(context.user.id)?;
         let mut work = Work::new(context, &*snapshot)?;
         let outcome = work.run(step)?;

@@ -438,5 +438,39 @@ fn i20_o18_o33_a_plugin_mends_and_refuses_what_a_phone_wants_of_folders() {
     assert_eq!((status.as_str(), folder(&id).name.as_str()), ("3", "Team"));
 }
 
+#[test]
+fn a_plugin_is_told_how_often_the_work_was_begun_again() {
+    let store: Arc<std::sync::OnceLock<(Arc<easel_store::MemoryStore>, easel_store::UserId)>> = Arc::default();
+    let (inside, attempts): (_, Arc<Mutex<Vec<u32>>>) = (Arc::clone(&store), Arc::default());
+    let told = Arc::clone(&attempts);
+    let plugin = ScriptedPlugin::new().answer(
+        Direction::Incoming,
+        Class::Contacts,
+        &[contacts::COMPANY_NAME],
+        move |context, _| {
+            told.lock().unwrap().push(context.attempt);
+            if let (Some((store, user)), 0) = (inside.get(), context.attempt) {
+                // Somebody else is quicker.
+                let seen = store.modseq(*user);
+                let content = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Hopper;;;;\r\nFN:Hopper\r\nEND:VCARD\r\n".to_owned();
+                let facts = easel_protocol::Facts::of(easel_protocol::WindowKey::FOREVER);
+                let write = Write::ChangeContent { id: easel_protocol::ServerId::new(1), content, facts, seen };
+                let set = easel_store::ChangeSet { user: *user, author: None, writes: vec![write] };
+                store.commit(set).unwrap();
+            }
+            Verdict::Keep
+        },
+    );
+    let desk = desk(plugin);
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f7", 10).unwrap();
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "1", "Yale")])]).unwrap();
+    phone.sync_folder("f7", 10).unwrap();
+    store.set((Arc::clone(&desk.store), desk.user.id)).unwrap();
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::CHANGE, "a1", "Navy")])]).unwrap();
+    assert_eq!(*attempts.lock().unwrap(), [0, 0, 1]);
+}
+
 /// Keeps the clock's type in one place.
 const _: fn(&Desk) -> &Arc<Mutex<jiff::Timestamp>> = |desk| &desk.now;

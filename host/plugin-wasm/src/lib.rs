@@ -41,7 +41,7 @@ pub use log::{LogLevel, LogLine, PackLog};
 pub use manifest::{Manifest, ManifestError};
 pub use matcher::Matcher;
 pub use pack::{Guide, Pack};
-pub use set::{Overrides, PackSet, Packs, PolicyAllowed};
+pub use set::{Overrides, PackSet, Packs};
 pub use sign::{KeyPair, SignError, key_pair, sign};
 pub use signature::{SignatureError, Signed, Trust, TrustedKey};
 pub use stats::{PackStatus, Stats};

@@ -16,7 +16,7 @@ use crate::stats::Counters;
 use crate::v0_1::{Code, Exports, Failed};
 use crate::{
     Cache, Clock, ComponentError, Ledger, LedgerError, Manifest, ManifestError, MemoryLedger, Overrides, Pack, PackLog,
-    PackSet, Packs, PolicyAllowed, Sandbox, SignatureError, Signed, Trust,
+    PackSet, Packs, Sandbox, SignatureError, Signed, Trust,
 };
 
 /// Makes packs of files.
@@ -283,15 +283,13 @@ impl Loader {
         Ok(pack)
     }
 
-    /// Runs the fixtures in the sandbox, with the pack alone and everything allowed.
+    /// Runs the fixtures in the sandbox, with the pack alone.
     fn self_test(&self, file: &Path, pack: Pack, fixtures: &[(String, String)]) -> Result<Pack, LoadError> {
         if fixtures.is_empty() {
             return Ok(pack);
         }
         let pack = Arc::new(pack);
-        let policy = PolicyAllowed { everywhere: true, ..PolicyAllowed::default() };
-        let overrides = Overrides { policy, ..Overrides::default() };
-        let packs = Packs::new(overrides, Arc::new(MemoryLedger::default()), Arc::clone(&self.clock))?;
+        let packs = Packs::new(Overrides::default(), Arc::new(MemoryLedger::default()), Arc::clone(&self.clock))?;
         packs.swap(PackSet::new([Arc::clone(&pack)]));
         let mut untested = Vec::new();
         for (name, text) in fixtures {

@@ -37,21 +37,6 @@ pub struct Overrides {
     pub per_device: BTreeMap<String, Profile>,
     /// Handed to a pack when it is asked about a device.
     pub options: BTreeMap<String, Vec<(String, Value)>>,
-    /// Where a pack may loosen a policy.
-    pub policy: PolicyAllowed,
-}
-
-/// Where a pack may say `policy.enforce` `loose` or `exempt`, or `policy.send` `none`. Nowhere, until somebody says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PolicyAllowed {
-    /// For everybody.
-    pub everywhere: bool,
-    /// For these packs.
-    pub packs: BTreeSet<String>,
-    /// For these devices, by their ids in any spelling.
-    pub devices: BTreeSet<String>,
-    /// For the users of these tenants.
-    pub tenants: BTreeSet<String>,
 }
 
 impl PackSet {
@@ -198,7 +183,6 @@ impl Packs {
             aside: pack.faults.aside(),
             previous: changing.before.get(&pack.version.id).map(|(before, _)| before.version.version.clone()),
             left_out: pack.manifest.left_out.clone(),
-            wanted: pack.counters.wanted(),
             stats: pack.counters.stats(),
         };
         self.set.load().iter().map(status).collect()
@@ -225,43 +209,6 @@ impl Packs {
         let mut packs = (*set).clone();
         packs.packs.insert(id.clone(), before);
         self.put(packs);
-    }
-
-    /// As [`DevicePlugins::serve`], for a user of a tenant: what an operator allows may depend on it.
-    pub fn serve_for(&self, facts: &DeviceFacts, tenant: Option<&str>) -> Arc<dyn DevicePlugin> {
-        let set = self.set.load();
-        let overrides = self.overrides.load();
-        let device = normal_device_id(&facts.device_id);
-        let pinned = self.pins.load().get(&device).and_then(|id| set.get(id).cloned());
-        let pack = pinned.or_else(|| set.choose(facts).cloned());
-        let Some(pack) = pack else {
-            let profile = overrides.over(Profile::default(), "", &device);
-            return Arc::new(Serving {
-                pack: None,
-                home: Weak::clone(&self.me),
-                device: device.into(),
-                profile,
-                family: String::new(),
-                rules: Vec::new(),
-                memo: Arc::default(),
-            });
-        };
-        let id = pack.version.id.as_str();
-        let declared = self.decide(&pack, facts, &device, overrides.options.get(id));
-        let mut said = pack.manifest.profile.clone();
-        said.put_over(&declared.profile);
-        let (said, wanted) = overrides.policy.allowed(said, id, &device, tenant);
-        pack.counters.serves(&device, &wanted);
-        let profile = overrides.over(said, id, &device);
-        Arc::new(Serving {
-            home: Weak::clone(&self.me),
-            device: device.into(),
-            profile,
-            family: declared.family,
-            rules: declared.rules,
-            memo: declared.memo.into(),
-            pack: Some(pack),
-        })
     }
 
     /// Asks a pack about a device; one that fails is left with what its manifest says.
@@ -324,7 +271,38 @@ impl DevicePlugins for Packs {
     }
 
     fn serve(&self, facts: &DeviceFacts) -> Arc<dyn DevicePlugin> {
-        self.serve_for(facts, None)
+        let set = self.set.load();
+        let overrides = self.overrides.load();
+        let device = normal_device_id(&facts.device_id);
+        let pinned = self.pins.load().get(&device).and_then(|id| set.get(id).cloned());
+        let pack = pinned.or_else(|| set.choose(facts).cloned());
+        let Some(pack) = pack else {
+            let profile = overrides.over(Profile::default(), "", &device);
+            return Arc::new(Serving {
+                pack: None,
+                home: Weak::clone(&self.me),
+                device: device.into(),
+                profile,
+                family: String::new(),
+                rules: Vec::new(),
+                memo: Arc::default(),
+            });
+        };
+        let id = pack.version.id.as_str();
+        let declared = self.decide(&pack, facts, &device, overrides.options.get(id));
+        let mut said = pack.manifest.profile.clone();
+        said.put_over(&declared.profile);
+        pack.counters.serves(&device);
+        let profile = overrides.over(said, id, &device);
+        Arc::new(Serving {
+            home: Weak::clone(&self.me),
+            device: device.into(),
+            profile,
+            family: declared.family,
+            rules: declared.rules,
+            memo: declared.memo.into(),
+            pack: Some(pack),
+        })
     }
 }
 
@@ -332,7 +310,6 @@ impl Overrides {
     /// Device ids in their one spelling.
     fn normal(mut self) -> Self {
         self.per_device = self.per_device.into_iter().map(|(id, of)| (normal_device_id(&id), of)).collect();
-        self.policy.devices = self.policy.devices.iter().map(|id| normal_device_id(id)).collect();
         self
     }
 
@@ -343,36 +320,5 @@ impl Overrides {
             profile.put_over(layer);
         }
         profile
-    }
-}
-
-impl PolicyAllowed {
-    /// What a pack says without what it may not, and the names of that.
-    fn allowed(&self, said: Profile, pack: &str, device: &str, tenant: Option<&str>) -> (Profile, Vec<String>) {
-        let may = self.everywhere
-            || self.packs.contains(pack)
-            || self.devices.contains(device)
-            || tenant.is_some_and(|tenant| self.tenants.contains(tenant));
-        if may {
-            return (said, Vec::new());
-        }
-        let (mut profile, mut wanted) = (Profile::default(), Vec::new());
-        for (name, value) in said.own() {
-            if loosens(name, value) {
-                wanted.push(name.to_owned());
-            } else {
-                profile.set(name, value.clone()).expect("it was checked when it was said");
-            }
-        }
-        (profile, wanted)
-    }
-}
-
-/// Whether a setting loosens a policy.
-fn loosens(name: &str, value: &Value) -> bool {
-    match name {
-        "policy.enforce" => *value != Value::Text("strict".to_owned()),
-        "policy.send" => *value == Value::Text("none".to_owned()),
-        _ => false,
     }
 }

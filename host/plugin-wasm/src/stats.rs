@@ -49,8 +49,6 @@ pub struct PackStatus {
     pub previous: Option<String>,
     /// Settings it has and this server does not, a sentence each.
     pub left_out: Vec<String>,
-    /// Settings it wanted and the operator does not allow, by name, for any device.
-    pub wanted: Vec<String>,
     /// Its numbers.
     pub stats: Stats,
 }
@@ -73,7 +71,6 @@ pub(crate) struct Counters {
 struct Rare {
     last_fault: String,
     devices: HashSet<String>,
-    wanted: Vec<String>,
 }
 
 impl Default for Counters {
@@ -125,22 +122,13 @@ impl Counters {
         self.memory.fetch_max(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Takes note of a device, and of settings that its pack wanted and may not have.
-    pub(crate) fn serves(&self, device: &str, wanted: &[String]) {
+    /// Takes note of a device.
+    pub(crate) fn serves(&self, device: &str) {
         let mut rare = self.rare();
         // A number for an overview: it need not grow with whoever invents ids.
         if rare.devices.len() < 100_000 && !device.is_empty() {
             rare.devices.insert(device.to_owned());
         }
-        for name in wanted {
-            if !rare.wanted.contains(name) {
-                rare.wanted.push(name.clone());
-            }
-        }
-    }
-
-    pub(crate) fn wanted(&self) -> Vec<String> {
-        self.rare().wanted.clone()
     }
 
     pub(crate) fn stats(&self) -> Stats {

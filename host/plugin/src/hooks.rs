@@ -155,7 +155,7 @@ pub trait PluginSession: Send {
         entries: &[Entry],
     ) -> Result<Answer, Fault>;
 
-    /// An item just received; `base` is what this device last saw of it.
+    /// An item just received; `base` is what this device last saw of it, as the host would show it without the plugin.
     fn incoming(
         &mut self,
         context: &HookContext<'_>,

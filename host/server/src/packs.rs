@@ -247,9 +247,7 @@ fn overrides(configured: &Configured) -> wasm::Overrides {
     for (name, value) in &configured.settings {
         all.set(name, value.clone()).expect("the configuration was read against the same table");
     }
-    // Whose policy may be loosened is decided where the tenant is known: by the commands.
-    let policy = wasm::PolicyAllowed { everywhere: true, ..wasm::PolicyAllowed::default() };
-    wasm::Overrides { all, policy, ..wasm::Overrides::default() }
+    wasm::Overrides { all, ..wasm::Overrides::default() }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -15,13 +15,11 @@ mod convert;
 mod native;
 mod recognise;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use easel_pack::profile::Options;
-use easel_pack::settings::Known;
-use easel_pack::{Manifest, Native, SettingValue};
-use easel_plugin::fixture::{Fixture, FixtureError};
+use easel_pack::{Manifest, Native};
+use easel_plugin::fixture::Fixture;
 
 pub use native::NativePack;
 pub use recognise::{chosen, score};
@@ -70,56 +68,8 @@ fn hold(pack: &Native, manifest: &Manifest, name: &str, text: &str) -> Result<Ve
     if let Some(stranger) = fixture.quirks.iter().find(|quirk| !manifest.quirks.contains(quirk)) {
         return Err(format!("the pack does not say that it answers {stranger}"));
     }
-    match fixture.run(&NativePack::new(*pack)) {
-        Ok(()) => Ok(fixture.quirks),
-        // The kit may know a setting before the server does. What the pack says of it is still compared.
-        Err(FixtureError::NoSetting(setting)) if ahead().any(|name| name == setting) => {
-            ahead_holds(pack, &fixture, text).map(|()| fixture.quirks)
-        }
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Settings that the kit knows and the server does not.
-fn ahead() -> impl Iterator<Item = &'static str> {
-    let unknown = |known: &&Known| easel_plugin::settings::find(known.name).is_none();
-    easel_pack::settings::TABLE.iter().filter(unknown).map(|known| known.name)
-}
-
-/// The settings of a `[profile]` fixture against what the pack itself says.
-fn ahead_holds(pack: &Native, fixture: &Fixture, text: &str) -> Result<(), String> {
-    let facts = convert::facts(&fixture.facts().map_err(|error| error.to_string())?);
-    let manifest = (pack.describe)();
-    if score(&manifest, &facts).is_none() {
-        return Err("the pack does not recognise the device".to_owned());
-    }
-    let decided = pack.profile.map(|profile| profile(&facts, &Options::default())).transpose()?;
-    let over = decided.iter().flat_map(|decided| &decided.settings);
-    let said: BTreeMap<_, _> = manifest.settings.iter().chain(over).map(|said| (&said.name, &said.value)).collect();
-    let fixture: toml::Table = text.parse().map_err(|error| format!("{error}"))?;
-    let expected = fixture["profile"].get("settings").and_then(toml::Value::as_table);
-    for (name, value) in expected.into_iter().flatten() {
-        let got = said.get(name).map(|value| as_toml(value));
-        if got.as_ref() != Some(value) {
-            return Err(format!("expected {name} = {value}, and got {got:?}"));
-        }
-    }
-    match (fixture["profile"].get("family").and_then(toml::Value::as_str), decided) {
-        (Some(family), Some(decided)) if decided.family != family => {
-            Err(format!("expected family {family:?}, and got {:?}", decided.family))
-        }
-        (Some(family), None) => Err(format!("expected family {family:?}, and the pack decides nothing")),
-        _ => Ok(()),
-    }
-}
-
-fn as_toml(value: &SettingValue) -> toml::Value {
-    match value {
-        SettingValue::Flag(flag) => (*flag).into(),
-        SettingValue::Number(number) => (*number).into(),
-        SettingValue::Text(text) => text.as_str().into(),
-        SettingValue::Texts(texts) => texts.clone().into(),
-    }
+    fixture.run(&NativePack::new(*pack)).map_err(|error| error.to_string())?;
+    Ok(fixture.quirks)
 }
 
 /// What a server would refuse or leave out.

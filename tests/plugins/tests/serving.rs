@@ -7,7 +7,7 @@ use easel_plugin::hooks::{
     Message, Part, Recovery, Reference, Symptom,
 };
 use easel_plugin::{Asked, DevicePlugins, Direction, Outcome, Profile, StoredState, Value};
-use easel_plugin_wasm::{Limits, Overrides, PolicyAllowed, Reservation, Sandbox};
+use easel_plugin_wasm::{Limits, Overrides, Reservation, Sandbox};
 use easel_plugins_tests::{Bench, contact, context, facts, logged, odd, odd_as, send, send_with};
 use easel_protocol::{Class, Command};
 use easel_wbxml::Element;
@@ -178,38 +178,6 @@ fn the_operator_has_the_last_word_then_the_pack_then_the_host() {
     assert_eq!(serving.profile().text("sync.conflict"), "server", "what it says of the device is over its manifest");
     assert_eq!(serving.profile().text("sync.ghosting"), "spec");
     assert_eq!(serving.family(), "odd-x");
-}
-
-#[test]
-fn a_pack_loosens_a_policy_only_where_the_operator_allows_it() {
-    let bench = Bench::default();
-    let pack = bench.load(odd());
-    let send = |policy, tenant| {
-        let packs = bench.packs(Overrides { policy, ..Overrides::default() }, [pack.clone()]);
-        let serving = packs.serve_for(&facts("odd/escape"), tenant);
-        (serving.profile().text("policy.send").to_owned(), packs.status()[0].wanted.contains(&"policy.send".to_owned()))
-    };
-    let off = ("all".to_owned(), true);
-    assert_eq!(send(PolicyAllowed::default(), Some("ox")), off, "recorded, visible, off");
-    let of = |name: &str| std::collections::BTreeSet::from([name.to_owned()]);
-    for (allowed, tenant) in [
-        (PolicyAllowed { everywhere: true, ..PolicyAllowed::default() }, None),
-        (PolicyAllowed { packs: of("odd"), ..PolicyAllowed::default() }, None),
-        (PolicyAllowed { devices: of("Odd1"), ..PolicyAllowed::default() }, None),
-        (PolicyAllowed { tenants: of("ox"), ..PolicyAllowed::default() }, Some("ox")),
-    ] {
-        let packs = bench.packs(Overrides { policy: allowed, ..Overrides::default() }, [bench.load(odd())]);
-        let serving = packs.serve_for(&facts("odd/escape"), tenant);
-        assert_eq!(serving.profile().text("policy.send"), "none");
-        assert!(packs.status()[0].wanted.is_empty());
-    }
-    for other in [
-        PolicyAllowed { packs: of("other"), ..PolicyAllowed::default() },
-        PolicyAllowed { devices: of("odd2"), ..PolicyAllowed::default() },
-        PolicyAllowed { tenants: of("other"), ..PolicyAllowed::default() },
-    ] {
-        assert_eq!(send(other, Some("ox")), off);
-    }
 }
 
 #[test]

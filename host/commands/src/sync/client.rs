@@ -450,7 +450,7 @@ impl Client<'_> {
             Some(_) | None => Vec::new(),
         };
         let properties: Vec<Element> = data.children().cloned().collect();
-        let hook = self.context.hook(folder.as_ref(), 0);
+        let hook = self.context.hook(folder.as_ref());
         let mut state = self.context.pack_state.borrow_mut();
         Ok(match self.context.asked.incoming(&hook, self.class, &mut state, properties, || base) {
             Asked::As(properties) => Incoming::As(Element::of(airsync::APPLICATION_DATA, properties)),

@@ -13,6 +13,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The pack of Gmail on Android, which wishes that no policy is sent.
+fn gmail() -> Vec<u8> {
+    easel_pack_build::build(&root().join("plugins/gmail-android")).unwrap()
+}
+
 /// The pack of Nokia's Mail for Exchange, built once.
 fn nokia() -> &'static [u8] {
     static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
@@ -154,4 +159,25 @@ fn a_folder_of_packs_that_others_may_write_to_keeps_the_server_from_starting_and
     std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o777)).unwrap();
     let said = house.run(&["serve"]).refused();
     assert!(said.contains(&place.display().to_string()), "{said}");
+}
+
+#[test]
+fn a40_tc54_a_pack_is_spared_the_policy_only_where_the_operator_gave_leave() {
+    let house = house();
+    let config = std::fs::read_to_string(house.path("house/easel.toml")).unwrap();
+    let required = config.replace("required = false", "required = true");
+    assert_ne!(required, config);
+    house.write("house/easel.toml", &required);
+    let pack = house.write("gmail-android.wasm", gmail());
+    house.run(&["pack", "install", &pack, "--allow-unsigned"]).ok();
+    let identity = Identity { user_agent: "Android-Mail/2020.11.29.346182102.Release", ..Identity::android() };
+    let serving = house.serve();
+    let mut refused = phone(&serving, identity.clone());
+    assert!(refused.folder_sync().is_err(), "the policy comes first");
+    assert_eq!(house.json(&["device", "list"])[0]["pack"][0], "gmail-android");
+    serving.stop("TERM");
+    house.write("house/easel.toml", required.replace("allow_exempt = []", "allow_exempt = [\"gmail-android\"]"));
+    let serving = house.serve();
+    phone(&serving, identity).folder_sync().unwrap();
+    serving.stop("TERM");
 }

@@ -228,10 +228,6 @@ impl exports::easel::plugin::profile::Guest for Odd {
             "profile-panic" => panic!("as it was told"),
             "profile-err" => return Err("no idea".to_owned()),
             "long-memo" => memo = vec![1; 4097],
-            "escape" => {
-                settings.push(text("policy.enforce", "exempt"));
-                settings.push(text("policy.send", "none"));
-            }
             "unknown" => settings.push(text("no.such", "x")),
             _ => {}
         }
