@@ -37,6 +37,16 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     answer.into()
 }
 
+/// Whether the answer to a request has no headers of its own.
+pub(crate) fn adds_nothing(context: &Context<'_>) -> bool {
+    let profile = context.profile();
+    let versions = profiles::versions(profile);
+    let told = context.device.versions_told == version_list(versions.iter().copied())
+        && context.served.renegotiate == context.marks.renegotiate;
+    let again = !versions.contains(&context.version) && !profile.flag("versions.announce_once");
+    ((told && !again) || device::is_probe(&context.device)) && profiles::headers(profile).is_empty()
+}
+
 /// The command or the administrator may have changed the device meanwhile: only the list is written.
 fn remember(context: &Context<'_>, list: &str) -> Result<(), StoreError> {
     change_device(context.store(), &context.device, |device| list.clone_into(&mut device.versions_told))?;

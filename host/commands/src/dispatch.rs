@@ -9,6 +9,7 @@ use easel_wbxml::pages::{
 use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
+use crate::sync::outflow::Outflow;
 use crate::{
     Answer, Reply, folder_change, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment,
     get_hierarchy, get_item_estimate as estimate, item_operations, meeting_response, move_items, ping, provision,
@@ -85,7 +86,7 @@ pub(crate) fn refuse(command: Command, version: Version, status: CommonStatus) -
 }
 
 /// Runs the command of a request that came through login.
-pub(crate) fn dispatch(context: &Context<'_>, body: &[u8]) -> Reply {
+pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], out: &mut Outflow<'_>) -> Reply {
     if !context.command.exists_in(context.version) {
         return refuse(context.command, context.version, CommonStatus::VersionNotSupported);
     }
@@ -112,7 +113,7 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8]) -> Reply {
         return refuse(context.command, context.version, CommonStatus::InvalidXml);
     }
     let decoded = decoded.map(|root| context.asked.wire(&context.hook(None), context.command, root));
-    run(context, decoded.as_ref())
+    run(context, decoded.as_ref(), out)
 }
 
 /// Runs a command that brings no document, but a message or nothing at all; `None` for the others.
@@ -144,7 +145,7 @@ fn run_own_body(context: &Context<'_>, body: &[u8]) -> Option<Reply> {
     })
 }
 
-fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
+fn run(context: &Context<'_>, body: Option<&Element>, out: &mut Outflow<'_>) -> Reply {
     let empty = || Failure::from(RequestError::Missing(root(context.command).expect("a command with a root").0));
     let with_body = |handle: &dyn Fn(&Element) -> Result<Reply, Failure>| match body {
         Some(body) => handle(body),
@@ -163,7 +164,7 @@ fn run(context: &Context<'_>, body: Option<&Element>) -> Reply {
     };
     match context.command {
         Command::Sync => {
-            told(context, sync::handle(context, body), |failure| sync::failed_step(context, body, failure))
+            told(context, sync::handle(context, body, out), |failure| sync::failed_step(context, body, failure))
         }
         Command::Ping => {
             let request = body.map_or_else(|| Ok(ping::Request::default()), ping::Request::from_wbxml);

@@ -48,7 +48,12 @@ impl Answer {
 
     /// 200 with a WBXML document.
     pub fn wbxml(root: &easel_wbxml::Element) -> Self {
-        Self::bytes("application/vnd.ms-sync.wbxml", easel_wbxml::encode(root))
+        Self::encoded(easel_wbxml::encode(root))
+    }
+
+    /// 200 with a WBXML document, encoded.
+    pub(crate) fn encoded(document: Vec<u8>) -> Self {
+        Self::bytes("application/vnd.ms-sync.wbxml", document)
     }
 
     /// 200 with bytes of some type.
@@ -67,6 +72,11 @@ impl From<Answer> for Reply {
 pub trait Sink {
     /// Hands on some bytes; it may block while the device reads slowly.
     fn write(&mut self, piece: Vec<u8>) -> Result<(), SinkClosed>;
+
+    /// Hands on some bytes if that needs no waiting, and gives them back if it does.
+    fn offer(&mut self, piece: Vec<u8>) -> Result<Option<Vec<u8>>, SinkClosed> {
+        self.write(piece).map(|()| None)
+    }
 }
 
 /// The device has gone.

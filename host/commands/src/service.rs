@@ -11,7 +11,7 @@ use easel_protocol::{Command, CommonStatus, DeviceFacts, RequestLine, Version};
 use easel_store::{Device, Store, User, UserId};
 use jiff::Timestamp;
 
-use crate::announce::announce;
+use crate::announce::{self, announce};
 use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::entry::{Entries, EntryRules};
@@ -20,6 +20,7 @@ use crate::manner::DeviceManner;
 use crate::profiles::{self, Profiles};
 use crate::recovery::{self, Symptoms};
 use crate::served::{self, Served};
+use crate::sync::outflow::Outflow;
 use crate::{Answer, PolicyAllowance, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
 /// One request, after login.
@@ -179,23 +180,23 @@ impl Service {
         (self.chance)()
     }
 
-    /// Answers a POST. The sink is for answers too long to be held whole; no command makes one yet.
+    /// Answers a POST. The sink is for answers too long to be held whole: pages of Sync.
     ///
     /// Requests of one device take turns (K: G48): this blocks while another one of the same device is worked on.
-    pub fn handle(&self, request: &Request<'_>, _sink: &mut dyn Sink) -> Reply {
+    pub fn handle(&self, request: &Request<'_>, sink: &mut dyn Sink) -> Reply {
         let turn = self.turns.of(request.user.id, &request.line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.context(request) {
             Ok(context) => match self.symptoms.slowed_secs(context.device.key, context.now_ms()) {
                 Some(secs) => recovery::slowed(secs).into(),
-                None => announce(&context, dispatch(&context, request.body)),
+                None => announce(&context, dispatch(&context, request.body, &mut outflow(&context, sink))),
             },
             Err(reply) => reply,
         }
     }
 
     /// Goes on with a request that waited; it may wait again, with the same end.
-    pub fn resume(&self, user: &User, resume: Resume, why: Why, now: Timestamp, _sink: &mut dyn Sink) -> Reply {
+    pub fn resume(&self, user: &User, resume: Resume, why: Why, now: Timestamp, sink: &mut dyn Sink) -> Reply {
         let Resume { line, until, waiting } = resume;
         let turn = self.turns.of(user.id, &line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,7 +215,7 @@ impl Service {
                 dispatch::told(&context, reply, |failure| ping::Response::from(failure).reply())
             }
             Waiting::Sync(waiting) => {
-                let reply = sync::wait::resume(&context, waiting, until, why);
+                let reply = sync::wait::resume(&context, waiting, until, why, &mut outflow(&context, sink));
                 dispatch::told(&context, reply, sync::failure)
             }
         };
@@ -316,6 +317,16 @@ impl Service {
             content_type: request.content_type,
             now: request.now,
         }
+    }
+}
+
+/// The way out of an answer. It may leave in pieces where nothing is to be said in its headers, and for devices that are
+/// not from a time before that was usual.
+fn outflow<'s>(context: &Context<'_>, sink: &'s mut dyn Sink) -> Outflow<'s> {
+    if context.version >= Version::V12_1 && announce::adds_nothing(context) {
+        Outflow::through(sink)
+    } else {
+        Outflow::whole()
     }
 }
 

@@ -10,8 +10,10 @@
 //! is held back until there is, if the device asked for that.
 
 mod anew;
+mod answer;
 pub(crate) mod client;
 pub(crate) mod options;
+pub(crate) mod outflow;
 pub(crate) mod request;
 pub(crate) mod server;
 pub(crate) mod trouble;
@@ -24,17 +26,19 @@ use easel_store::{ChangeSet, CollectionState, Cursor, Cursors, Missing, Snapshot
 use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
 
+use self::answer::{CollectionAnswer, Head, failed, nothing, written};
 use self::client::{Client, Edits};
 use self::options::{OptionsError, Sticky};
+use self::outflow::Outflow;
 use self::request::{Collection, Command, Request};
-use self::server::{Sent, Server};
+use self::server::{Flow, Sent, Server};
 use self::trouble::Way;
 use crate::context::{Context, Failure, pack, unpack};
 use crate::hierarchy::{self, FolderView};
 use crate::hierarchy_state::HierarchyState;
 use crate::recovery;
 use crate::served::Served;
-use crate::{Answer, Reply};
+use crate::{Answer, Reply, SinkClosed};
 
 /// WindowSize when the device names none. MS-ASCMD 2.2.3.199 "WindowSize".
 const WINDOW_DEFAULT: u32 = 100;
@@ -92,7 +96,7 @@ pub(crate) fn limited(status: Status, limit: u32) -> Reply {
 }
 
 /// Answers a request; `None` for the body means that the device sent none.
-pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>) -> Result<Reply, Failure> {
+pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Outflow<'_>) -> Result<Reply, Failure> {
     let request = root.map(Request::from_wbxml).transpose()?;
     let step = match wait::complete(context, request)? {
         Ok(step) => step,
@@ -102,8 +106,12 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>) -> Result<Re
         let most = u32::try_from(context.service.settings().collections_max).unwrap_or(u32::MAX);
         return Ok(limited(Status::TooManyCollections, most));
     }
-    let outcome = attempt(context, &step)?;
+    let outcome = attempt(context, &step, out)?;
     match outcome {
+        Outcome::Flown(reply) => {
+            recovery::well(context, &[Symptom::BusyLoop], 0);
+            Ok(reply)
+        }
         Outcome::Advised(recovery) => advised(context, &step.collections, recovery),
         Outcome::Refused(reply) => Ok(reply),
         Outcome::News(answers) => {
@@ -138,7 +146,7 @@ pub(crate) fn advised(
     Ok(match hierarchy_changed(context, collections) {
         Outcome::News(answers) => written(context, &answers),
         Outcome::Refused(reply) => reply,
-        Outcome::Advised(_) | Outcome::Nothing(_) => refused(Status::HierarchyChanged),
+        Outcome::Advised(_) | Outcome::Flown(_) | Outcome::Nothing(_) => refused(Status::HierarchyChanged),
     })
 }
 
@@ -177,6 +185,8 @@ pub(crate) struct Step<'a> {
 pub(crate) enum Outcome {
     /// The pack has another way with the device.
     Advised(Recovery),
+    /// The answer has left already, or was cut on its way.
+    Flown(Reply),
     /// There is something to say.
     News(Vec<CollectionAnswer>),
     /// There is not.
@@ -185,31 +195,21 @@ pub(crate) enum Outcome {
     Refused(Reply),
 }
 
-/// What is said of one collection.
-#[derive(Debug)]
-pub(crate) struct CollectionAnswer {
-    id: String,
-    class: Option<Class>,
-    key: String,
-    status: Status,
-    responses: Vec<Element>,
-    more: bool,
-    entries: Vec<Element>,
-    /// Whether the device must hear of it.
-    news: bool,
-}
-
 /// Does the work on a snapshot and commits it; again when somebody else was quicker.
-pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>) -> Result<Outcome, Failure> {
+pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>, out: &mut Outflow<'_>) -> Result<Outcome, Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
         context.attempt.set(tries - 1);
         let snapshot = context.store().snapshot(context.user.id)?;
         let mut work = Work::new(context, &*snapshot)?;
-        let outcome = work.run(step)?;
+        let outcome = work.run(step, out);
         let writes = work.writes();
         drop(snapshot);
+        if out.has_begun() {
+            return Ok(Outcome::Flown(ended(context, outcome.map(|_| writes), out)));
+        }
+        let outcome = outcome?;
         if matches!(outcome, Outcome::Refused(_) | Outcome::Advised(_)) || writes.is_empty() {
             return Ok(outcome);
         }
@@ -221,6 +221,27 @@ pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>) -> Result<Outcome,
             Err(StoreError::NotFound(Missing::Item)) => return Err(StoreError::Stale.into()),
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Commits the step whose answer is leaving, and lets the answer end; cuts it where that fails.
+fn ended(context: &Context<'_>, writes: Result<Vec<Write>, Failure>, out: &mut Outflow<'_>) -> Reply {
+    // Whoever has gone comes back with the old key.
+    if out.is_closed() {
+        return Reply::Cut;
+    }
+    let committed = writes.and_then(|writes| {
+        let set = ChangeSet { writes, ..ChangeSet::by(context.user.id, context.device.key) };
+        Ok(context.store().commit(set)?)
+    });
+    if let Err(error) = committed {
+        let (user, device) = (context.user.id.0, context.device.key.0);
+        tracing::error!(user, device, %error, "an answer cannot be finished and is cut");
+        return Reply::Cut;
+    }
+    match out.finish() {
+        Ok(()) => Reply::Streamed,
+        Err(SinkClosed) => Reply::Cut,
     }
 }
 
@@ -265,7 +286,7 @@ impl<'a> Work<'a> {
         writes
     }
 
-    fn run(&mut self, step: &Step<'_>) -> Result<Outcome, Failure> {
+    fn run(&mut self, step: &Step<'_>, out: &mut Outflow<'_>) -> Result<Outcome, Failure> {
         if self.context.served.hierarchy != self.context.marks.hierarchy {
             if HierarchyState::is_behind(self.context, self.snapshot, &self.folders)? {
                 return Ok(hierarchy_changed(self.context, &step.collections));
@@ -284,6 +305,12 @@ impl<'a> Work<'a> {
         for (collection, place) in step.collections.iter().zip(&places) {
             owed.push(place.as_ref().map_or(Ok(0), |place| self.owed(collection, place))?);
         }
+        // A page leaves while it is made only where nothing else stands in the answer.
+        let mut whole = Outflow::whole();
+        let out = match &*step.collections {
+            [only] if only.commands.is_empty() => out,
+            _ => &mut whole,
+        };
         let mut answers: Vec<CollectionAnswer> = Vec::new();
         let mut cut = false;
         for (at, (collection, place)) in step.collections.iter().zip(&places).enumerate() {
@@ -301,12 +328,12 @@ impl<'a> Work<'a> {
             };
             let free = room.saturating_sub(owed[at + 1..].iter().sum());
             let room_here = free.min(window(collection.window, WINDOW_DEFAULT));
-            let promised = answers.iter().any(|answer| answer.more);
+            let promised = answers.iter().any(|answer| answer.head.more);
             cut |= room_here == 0 && !promised && self.waits(collection, place)?;
             // Whoever fills the answer leaves one place to those after it, and has more itself.
             let later = step.collections.iter().zip(&places).skip(at + 1);
             let later: Vec<_> = later.filter(|_| room_here == free && room_here > 1 && !promised).collect();
-            let (answer, used) = match self.collection(collection, place, room_here, &later)? {
+            let (answer, used) = match self.collection(collection, place, room_here, &later, out)? {
                 Ok(done) => done,
                 Err(Refusal::Advised(Recovery::ResyncFolder)) => (failed(collection, Status::InvalidSyncKey), 0),
                 Err(Refusal::Advised(advised)) => return Ok(Outcome::Advised(advised)),
@@ -321,9 +348,9 @@ impl<'a> Work<'a> {
         }
         // A collection that found no room is left out. The device must come again for it, and a collection may only
         // say so beside an entry (K: G17).
-        if cut && !answers.iter().any(|answer| answer.more) {
+        if cut && !answers.iter().any(|answer| answer.head.more) {
             let full = answers.iter_mut().rev().find(|answer| !answer.entries.is_empty());
-            full.into_iter().for_each(|answer| answer.more = true);
+            full.into_iter().for_each(|answer| answer.head.more = true);
         }
         let news = answers.iter().any(|answer| answer.news);
         Ok(if news { Outcome::News(answers) } else { Outcome::Nothing(answers) })
@@ -386,6 +413,7 @@ impl<'a> Work<'a> {
         place: &Place,
         room: usize,
         later: &[(&Collection<'_>, &Option<Place>)],
+        out: &mut Outflow<'_>,
     ) -> Result<Result<(CollectionAnswer, usize), Refusal>, Failure> {
         let Place { view, state } = place;
         let class = view.class().expect("only folders with a class are in the view");
@@ -401,7 +429,7 @@ impl<'a> Work<'a> {
                 if state.needs_log_after().is_some_and(|w| self.snapshot.log_floor().is_ok_and(|floor| w < floor)) {
                     return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
                 }
-                self.go_on(collection, (view, class), state.clone(), room, later)
+                self.go_on(collection, (view, class), state.clone(), room, later, out)
             }
             (_, _) => match self.advises(Symptom::UnknownKey, view) {
                 Some(advised) => Ok(Err(Refusal::Advised(advised))),
@@ -449,16 +477,8 @@ impl<'a> Work<'a> {
             outcomes: Vec::new(),
             options: pack(&sticky),
         };
-        let answer = CollectionAnswer {
-            id: self.context.ids.folder(view.id),
-            class: Some(class),
-            key: state.key().to_string(),
-            status: Status::Success,
-            responses: Vec::new(),
-            more: false,
-            entries: Vec::new(),
-            news: true,
-        };
+        let head = self.head(view, state.key());
+        let answer = CollectionAnswer { head, responses: Vec::new(), entries: Vec::new(), news: true };
         self.keep(view.id, old, state);
         Ok(Ok((answer, 0)))
     }
@@ -470,6 +490,7 @@ impl<'a> Work<'a> {
         mut old: CollectionState,
         room: usize,
         later: &[(&Collection<'_>, &Option<Place>)],
+        out: &mut Outflow<'_>,
     ) -> Result<Result<(CollectionAnswer, usize), Refusal>, Failure> {
         let repeated = collection.key != Some(old.key());
         let mut sticky: Sticky = unpack(&old.options).unwrap_or_default();
@@ -515,20 +536,23 @@ impl<'a> Work<'a> {
         let Client { outcomes, responses, send, .. } = client;
         self.edits = edits;
         let mut before = if repeated { old.before.clone() } else { old.after.clone() };
+        let next = SyncKey::Issued { generation: old.generation, step: old.step + u64::from(!repeated) };
+        let head = self.head(view, next);
+        let mut flow = Flow { out, head };
         let sent = match way {
-            _ if !repeated => self.send(collection, (view, &sticky), &old, room, &send, later)?,
-            Way::Again => self.send_again(view, &sticky, &old, room, &send)?,
-            Way::Single => self.server(view, &sticky, None).next(&before, 1)?,
+            _ if !repeated => self.send(collection, (view, &sticky), &old, (room, later), &send, &mut flow)?,
+            Way::Again => self.send_again(view, &sticky, &old, room, &send, &mut flow)?,
+            Way::Single => self.server(view, &sticky, None).next(&before, 1, &mut flow)?,
             Way::Skip => {
                 let server = self.server(view, &sticky, None);
                 before = server.without(&old.before, &old.after)?;
-                server.next(&before, 1)?
+                server.next(&before, 1, &mut flow)?
             }
         };
-        let used = sent.entries.len();
+        let used = sent.count();
         let changes = collection.commands.iter().any(|command| !matches!(command, Command::Fetch { .. }));
-        let news = repeated || changes || !sent.entries.is_empty() || sent.more;
-        let advances = !repeated && (changes || !sent.entries.is_empty());
+        let news = repeated || changes || used > 0 || sent.more;
+        let advances = !repeated && (changes || used > 0);
         let left = self.context.pack_state.take();
         if advances {
             sticky.pack_before = std::mem::replace(&mut sticky.pack_after, left);
@@ -544,19 +568,25 @@ impl<'a> Work<'a> {
             options: pack(&sticky),
         };
         let answer = CollectionAnswer {
-            id: self.context.ids.folder(view.id),
-            class: Some(class),
-            key: state.key().to_string(),
-            status: Status::Success,
+            head: Head { more: sent.more, ..self.head(view, state.key()) },
             news: news || !responses.is_empty(),
             responses,
-            more: sent.more,
             entries: sent.entries,
         };
         if state != old {
             self.keep(view.id, Some(&old), state);
         }
         Ok(Ok((answer, used)))
+    }
+
+    fn head(&self, view: &FolderView, key: SyncKey) -> Head {
+        Head {
+            id: self.context.ids.folder(view.id),
+            class: view.class(),
+            key: key.to_string(),
+            status: Status::Success,
+            more: false,
+        }
     }
 
     /// What goes out, at most `room` entries. Items whose server state won come first (K: A36); those that find no room
@@ -566,9 +596,9 @@ impl<'a> Work<'a> {
         collection: &Collection<'_>,
         (view, sticky): (&FolderView, &Sticky),
         old: &CollectionState,
-        room: usize,
+        (room, later): (usize, &[(&Collection<'_>, &Option<Place>)]),
         winners: &[ServerId],
-        later: &[(&Collection<'_>, &Option<Place>)],
+        flow: &mut Flow<'_, '_>,
     ) -> Result<Sent, Failure> {
         let profile = self.context.profile();
         let answer_within = profile.number("sync.answer_within_s");
@@ -587,7 +617,7 @@ impl<'a> Work<'a> {
             if !later.is_empty() && server.waiting(&old.after, room + 1)? == room && self.one_waits(later)? {
                 left -= 1;
             }
-            server.next(&old.after, left)?
+            server.next(&old.after, left, flow)?
         };
         sent.join(won);
         Ok(sent)
@@ -612,12 +642,13 @@ impl<'a> Work<'a> {
         old: &CollectionState,
         room: usize,
         winners: &[ServerId],
+        flow: &mut Flow<'_, '_>,
     ) -> Result<Sent, Failure> {
         let server = self.server(view, sticky, None);
-        let mut sent = server.again(&old.before, &old.after)?;
-        sent.join(server.winners(winners, room.saturating_sub(sent.entries.len()))?);
+        let mut sent = server.again(&old.before, &old.after, flow)?;
+        sent.join(server.winners(winners, room.saturating_sub(sent.count()))?);
         // What came since follows with the next key; more must not be promised without an entry (K: G17).
-        sent.more &= !sent.entries.is_empty();
+        sent.more &= sent.count() > 0;
         Ok(sent)
     }
 
@@ -694,67 +725,6 @@ fn ghosting(supported: &Element) -> Ghosting {
         return Ghosting::All;
     }
     Ghosting::Except(supported.children().map(|child| (child.tag.page(), child.tag.token())).collect())
-}
-
-fn failed(collection: &Collection<'_>, status: Status) -> CollectionAnswer {
-    let key = match (status, collection.key) {
-        (Status::InvalidSyncKey, _) | (_, None) => SyncKey::Initial,
-        (_, Some(key)) => key,
-    };
-    CollectionAnswer {
-        id: collection.id.clone().unwrap_or_default(),
-        class: collection.class,
-        key: key.to_string(),
-        status,
-        responses: Vec::new(),
-        more: false,
-        entries: Vec::new(),
-        news: true,
-    }
-}
-
-/// Nothing to say: nothing at all from 12.1 on, the keys once more before (K: G03).
-pub(crate) fn nothing(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
-    let empty = match context.profile().text("sync.empty_sync") {
-        "full" => false,
-        "zero_byte" => true,
-        _ => context.version >= Version::V12_1,
-    };
-    // An empty Collections crashes devices (K: I11).
-    if empty || answers.is_empty() { Answer::empty().into() } else { written(context, answers) }
-}
-
-/// The answer, collections without news left out where the version allows it.
-fn written(context: &Context<'_>, answers: &[CollectionAnswer]) -> Reply {
-    let news = answers.iter().any(|answer| answer.news);
-    let told = answers.iter().filter(|answer| answer.news || !news || context.version < Version::V12_1);
-    let collections = told.map(|answer| answer.to_wbxml(context.version));
-    Answer::wbxml(&Element::of(airsync::SYNC, [Element::of(airsync::COLLECTIONS, collections)])).into()
-}
-
-impl CollectionAnswer {
-    /// Class up to 12.0 and not after (K: G02); Responses before Commands (K: P03), both only with content (K: G05).
-    fn to_wbxml(&self, version: Version) -> Element {
-        let mut element = Element::new(airsync::COLLECTION);
-        if let Some(class) = self.class.filter(|_| version <= Version::V12_0) {
-            element.push(Element::text(airsync::CLASS, class.name()));
-        }
-        element.push(Element::text(airsync::SYNC_KEY, self.key.clone()));
-        if !self.id.is_empty() {
-            element.push(Element::text(airsync::COLLECTION_ID, self.id.clone()));
-        }
-        element.push(Element::number(airsync::STATUS, self.status as u8));
-        if !self.responses.is_empty() {
-            element.push(Element::of(airsync::RESPONSES, self.responses.iter().cloned()));
-        }
-        if self.more {
-            element.push(Element::new(airsync::MORE_AVAILABLE));
-        }
-        if !self.entries.is_empty() {
-            element.push(Element::of(airsync::COMMANDS, self.entries.iter().cloned()));
-        }
-        element
-    }
 }
 
 /// A request that cannot be obeyed, told at the level it belongs to.

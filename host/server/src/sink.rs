@@ -95,21 +95,52 @@ impl ChannelSink {
     }
 }
 
-impl Sink for ChannelSink {
-    fn write(&mut self, piece: Vec<u8>) -> Result<(), SinkClosed> {
-        if piece.is_empty() {
-            return Ok(());
-        }
+impl ChannelSink {
+    fn begin(&mut self) -> Result<(), SinkClosed> {
         if let Some(begun) = self.begun.take() {
             let (sender, pieces) = mpsc::channel(UNDER_WAY);
             begun.send(Stream { pieces, gzipped: self.gzip.is_some() }).map_err(|_| SinkClosed)?;
             self.pieces = Some(sender);
         }
+        Ok(())
+    }
+}
+
+impl Sink for ChannelSink {
+    fn write(&mut self, piece: Vec<u8>) -> Result<(), SinkClosed> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
         let bytes = match &mut self.gzip {
             Some(gzip) => gzip.push(&piece),
             None => piece,
         };
         if bytes.is_empty() { Ok(()) } else { self.send(Piece::Bytes(bytes.into())) }
+    }
+
+    fn offer(&mut self, piece: Vec<u8>) -> Result<Option<Vec<u8>>, SinkClosed> {
+        if piece.is_empty() {
+            return Ok(None);
+        }
+        self.begin()?;
+        let pieces = self.pieces.as_ref().ok_or(SinkClosed)?;
+        // The place is taken first: what was compressed cannot be given back.
+        match pieces.try_reserve() {
+            Ok(place) => {
+                let bytes = match &mut self.gzip {
+                    Some(gzip) => gzip.push(&piece),
+                    None => piece,
+                };
+                if !bytes.is_empty() {
+                    self.sent += bytes.len();
+                    place.send(Piece::Bytes(bytes.into()));
+                }
+                Ok(None)
+            }
+            Err(mpsc::error::TrySendError::Full(())) => Ok(Some(piece)),
+            Err(mpsc::error::TrySendError::Closed(())) => Err(SinkClosed),
+        }
     }
 }
 

@@ -17,6 +17,34 @@ pub fn encode(root: &Element) -> Vec<u8> {
     encoder.take()
 }
 
+/// An element encoded ahead of the document that will hold it; it takes the place of the tree, at a fraction of its
+/// size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fragment {
+    bytes: Vec<u8>,
+    /// The page the next tag is on unless it says otherwise. The first is on page 0.
+    page: u8,
+}
+
+impl Fragment {
+    /// Encodes an element with everything inside it.
+    pub fn of(element: &Element) -> Self {
+        let mut encoder = Encoder { out: Vec::new(), page: 0 };
+        encoder.element(element);
+        Self { bytes: encoder.out, page: encoder.page }
+    }
+
+    /// Its size in bytes.
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
 /// Writes a document step by step.
 #[derive(Debug)]
 pub struct Encoder {
@@ -101,6 +129,16 @@ impl Encoder {
         }
     }
 
+    /// Writes elements that were encoded beforehand.
+    pub fn fragment(&mut self, fragment: &Fragment) {
+        if fragment.bytes.is_empty() {
+            return;
+        }
+        self.turn_to(0);
+        self.out.extend_from_slice(&fragment.bytes);
+        self.page = fragment.page;
+    }
+
     /// How many bytes wait to be taken.
     pub const fn len(&self) -> usize {
         self.out.len()
@@ -118,11 +156,15 @@ impl Encoder {
 
     fn tag(&mut self, tag: Tag, content: u8) {
         debug_assert!(tag.is_writable(), "{tag} has no token");
-        if tag.page() != self.page {
-            self.out.extend_from_slice(&[0x00, tag.page()]);
-            self.page = tag.page();
-        }
+        self.turn_to(tag.page());
         self.out.push(tag.token() | content);
+    }
+
+    fn turn_to(&mut self, page: u8) {
+        if page != self.page {
+            self.out.extend_from_slice(&[0x00, page]);
+            self.page = page;
+        }
     }
 
     fn number(&mut self, number: u32) {
@@ -195,6 +237,29 @@ mod tests {
         wire.extend(encoder.take());
         assert!(held < 400, "{held}");
         assert_eq!(decode(&wire).map(|tree| tree.children().filter(|child| **child == item).count()), Ok(1000));
+    }
+
+    #[test]
+    fn fragments_make_the_same_bytes_as_the_tree() {
+        let item = Element::of(
+            airsync::ADD,
+            [
+                Element::text(airsync::SERVER_ID, "a1"),
+                Element::of(airsyncbase::BODY, [Element::number(airsyncbase::TYPE, 1)]),
+            ],
+        );
+        let empty = Element::new(airsync::FETCH);
+        let commands = Element::of(airsync::COMMANDS, [item.clone(), empty.clone(), item.clone()]);
+        let mut encoder = Encoder::new();
+        encoder.start(airsync::COMMANDS);
+        for element in [&item, &empty, &item] {
+            let fragment = Fragment::of(element);
+            assert!(!fragment.is_empty() && fragment.len() < 24);
+            encoder.fragment(&fragment);
+            encoder.fragment(&Fragment::default());
+        }
+        encoder.end();
+        assert_eq!(encoder.take(), encode(&commands));
     }
 
     #[test]

@@ -15,6 +15,6 @@ pub mod xml;
 
 pub use decode::{DecodeError, decode, decode_within};
 pub use element::{Element, Node};
-pub use encode::{Encoder, HEADER, encode};
+pub use encode::{Encoder, Fragment, HEADER, encode};
 pub use limits::Limits;
 pub use tag::{CodePage, Row, Tag};

@@ -11,8 +11,10 @@ use easel_wbxml::pages::airsync;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::answer::{nothing, written};
+use super::outflow::Outflow;
 use super::request::{Collection, Request, Wait};
-use super::{Outcome, Status, Step, attempt, limited, nothing, refused, written};
+use super::{Outcome, Status, Step, attempt, limited, refused};
 use crate::context::{Context, Failure, pack, unpack};
 use crate::reply::{Parked, Resume, Why};
 use crate::service::Waiting;
@@ -217,6 +219,7 @@ pub(crate) fn resume(
     waiting: WaitingSync,
     until: Timestamp,
     why: Why,
+    out: &mut Outflow<'_>,
 ) -> Result<Reply, Failure> {
     let collections = waiting.collections.iter().map(|(id, key, window)| Collection {
         key: Some(*key),
@@ -233,7 +236,8 @@ pub(crate) fn resume(
     if why == Why::Superseded {
         return Ok(crate::Answer::empty().into());
     }
-    Ok(match attempt(context, &step)? {
+    Ok(match attempt(context, &step, out)? {
+        Outcome::Flown(reply) => reply,
         Outcome::Advised(recovery) => super::advised(context, &step.collections, recovery)?,
         Outcome::Refused(reply) => reply,
         Outcome::News(answers) => written(context, &answers),

@@ -215,6 +215,43 @@ async fn a_long_answer_begins_before_it_ends() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_piece_that_a_slow_client_does_not_take_is_given_back_and_lost_in_no_case() {
+    let (refusals, refused) = mpsc::channel();
+    let refusals = Mutex::new(refusals);
+    let house = house(move |_, sink| {
+        // More than a socket and what lies before it hold, in pieces that do not compress to nothing.
+        let piece =
+            |number: u32| (0..16_384).map(|at: u32| (at.wrapping_mul(number + 7) >> 3) as u8).collect::<Vec<_>>();
+        let mut kept = Vec::new();
+        let mut given_back = 0;
+        for number in 0..1024 {
+            kept.extend(piece(number));
+            match sink.offer(std::mem::take(&mut kept)).unwrap() {
+                Some(back) => (kept, given_back) = (back, given_back + 1),
+                None => {}
+            }
+        }
+        refusals.lock().unwrap().send(given_back).unwrap();
+        sink.write(kept).unwrap();
+        Turn::Streamed
+    });
+    let expected: Vec<u8> = (0..1024_u32)
+        .flat_map(|number| (0..16_384_u32).map(move |at| (at.wrapping_mul(number + 7) >> 3) as u8))
+        .collect();
+    for headers in ["", "Accept-Encoding: gzip\r\n"] {
+        let mut client = house.client().await;
+        client.send(&post("Sync", headers, b"")).await;
+        assert_eq!(client.head().await.code, 200);
+        // The work is done long before the client takes anything.
+        let given_back = tokio::task::block_in_place(|| refused.recv().unwrap());
+        assert!(given_back > 0, "{headers}");
+        let body = client.chunks().await.unwrap();
+        let body = if headers.is_empty() { body } else { gunzip(&body) };
+        assert!(body == expected, "{headers}: {} bytes", body.len());
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_cannot_be_finished_cuts_the_connection() {
     let house = house(|request, sink| {
