@@ -215,18 +215,28 @@ async fn a_long_answer_begins_before_it_ends() {
     }
 }
 
+/// 16 KB that do not compress (xorshift).
+fn noise(number: u32) -> Vec<u8> {
+    let mut state = number.wrapping_mul(0x9E37_79B9) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[0]
+    };
+    (0..16 << 10).map(|_| next()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_piece_that_a_slow_client_does_not_take_is_given_back_and_lost_in_no_case() {
     let (refusals, refused) = mpsc::channel();
     let refusals = Mutex::new(refusals);
     let house = house(move |_, sink| {
-        // More than a socket and what lies before it hold, in pieces that do not compress to nothing.
-        let piece =
-            |number: u32| (0..16_384).map(|at: u32| (at.wrapping_mul(number + 7) >> 3) as u8).collect::<Vec<_>>();
+        // More than a socket and what lies before it hold.
         let mut kept = Vec::new();
         let mut given_back = 0;
         for number in 0..1024 {
-            kept.extend(piece(number));
+            kept.extend(noise(number));
             match sink.offer(std::mem::take(&mut kept)).unwrap() {
                 Some(back) => (kept, given_back) = (back, given_back + 1),
                 None => {}
@@ -236,9 +246,7 @@ async fn a_piece_that_a_slow_client_does_not_take_is_given_back_and_lost_in_no_c
         sink.write(kept).unwrap();
         Turn::Streamed
     });
-    let expected: Vec<u8> = (0..1024_u32)
-        .flat_map(|number| (0..16_384_u32).map(move |at| (at.wrapping_mul(number + 7) >> 3) as u8))
-        .collect();
+    let expected: Vec<u8> = (0..1024).flat_map(noise).collect();
     for headers in ["", "Accept-Encoding: gzip\r\n"] {
         let mut client = house.client().await;
         client.send(&post("Sync", headers, b"")).await;
