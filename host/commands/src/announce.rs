@@ -16,7 +16,9 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     answer.headers.extend(profiles::headers(context.profile()));
     let versions = profiles::versions(context.profile());
     let list = version_list(versions.iter().copied());
-    let told = context.device.versions_told == list && context.served.renegotiate == context.marks.renegotiate;
+    let told = context.device.versions_told == list
+        && context.served.marks.renegotiate == context.marks.renegotiate
+        && !context.served.versions_are_due;
     let speaks_another = !versions.contains(&context.version);
     let again = speaks_another && !context.profile().flag("versions.announce_once");
     if (told && !again) || device::is_probe(&context.device) {
@@ -40,10 +42,8 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
 /// The command or the administrator may have changed the device meanwhile: only the list is written.
 fn remember(context: &Context<'_>, list: &str) -> Result<(), StoreError> {
     change_device(context.store(), &context.device, |device| list.clone_into(&mut device.versions_told))?;
-    if context.served.renegotiate == context.marks.renegotiate {
-        return Ok(());
-    }
-    // The command may have kept the mark of the tree.
-    let known = Served::read(context.service, context.user, context.device.key)?;
-    Served { renegotiate: context.marks.renegotiate, ..known }.keep(context)
+    Served::change(context, |served| {
+        served.marks.renegotiate = context.marks.renegotiate;
+        served.versions_are_due = false;
+    })
 }

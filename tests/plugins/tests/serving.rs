@@ -127,7 +127,7 @@ fn devices_nobody_claims_get_the_default_pack_or_none() {
     assert_eq!(packs.serve(&typed).pack().unwrap().id, "default");
     typed.headers.insert("x-odd".to_owned(), "1".to_owned());
     assert_eq!(packs.serve(&typed).pack().unwrap().id, "odd");
-    assert_eq!(packs.headers().into_iter().collect::<Vec<_>>(), ["x-odd"]);
+    assert_eq!(packs.headers().iter().collect::<Vec<_>>(), ["x-odd"]);
 }
 
 #[test]
