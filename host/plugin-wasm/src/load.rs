@@ -151,7 +151,15 @@ impl Loader {
         clock: Arc<dyn Clock>,
         log: Arc<PackLog>,
     ) -> Self {
-        Self { sandbox, trust: ArcSwap::from_pointee(trust), cache: None, ledger, clock, log, compiling: Mutex::new(()) }
+        Self {
+            sandbox,
+            trust: ArcSwap::from_pointee(trust),
+            cache: None,
+            ledger,
+            clock,
+            log,
+            compiling: Mutex::new(()),
+        }
     }
 
     /// Keeps what is compiled.

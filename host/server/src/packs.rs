@@ -119,7 +119,8 @@ impl PackRoom {
         if (&before.trusted_keys, &before.allow_unsigned) != (&now.trusted_keys, &now.allow_unsigned) {
             self.folder.set_trust(trust(now)?);
         }
-        let layers = |of: &Configured| (of.settings.clone(), of.per_pack.clone(), of.per_device.clone(), of.options.clone());
+        let layers =
+            |of: &Configured| (of.settings.clone(), of.per_pack.clone(), of.per_device.clone(), of.options.clone());
         if layers(before) != layers(now) {
             self.packs.set_overrides(overrides(now));
         }
@@ -133,7 +134,10 @@ impl PackRoom {
         let set = self.packs.set();
         for (key, names) in [("per_pack", &configured.per_pack), ("options", &configured.options)] {
             for id in names.keys().filter(|id| set.get(id).is_none()) {
-                tracing::warn!(key = format!("packs.{key}.{id}"), "no such pack serves: `easel pack list` shows those that do");
+                tracing::warn!(
+                    key = format!("packs.{key}.{id}"),
+                    "no such pack serves: `easel pack list` shows those that do"
+                );
             }
         }
     }

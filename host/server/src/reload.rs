@@ -63,7 +63,8 @@ impl Reload {
 
 /// What holds in service of what is written, and the keys of what has to wait for a start.
 fn in_service(before: &Config, written: Config) -> (Config, Vec<&'static str>) {
-    let packs = Packs { dir: before.packs.dir.clone(), instances_max: before.packs.instances_max, ..written.packs.clone() };
+    let packs =
+        Packs { dir: before.packs.dir.clone(), instances_max: before.packs.instances_max, ..written.packs.clone() };
     let (policy, heartbeat) = (written.policy.clone(), written.heartbeat);
     let now = Config { policy, heartbeat, packs, ..before.clone() };
     // Whole, so that a section that is new cannot be left out here.

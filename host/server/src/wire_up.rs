@@ -11,8 +11,8 @@ use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, QueueOptions, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
 use easel_server::{
-    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, ServeOptions, Server, ServerError,
-    SystemClock, TlsFiles,
+    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, ServeOptions, Server,
+    ServerError, SystemClock, TlsFiles,
 };
 use easel_store::{LocalBus, Store, StoreError};
 use easel_store_sqlite::SqliteStore;
