@@ -104,7 +104,9 @@ fn the_network_of_a_request_is_remembered_as_its_origin_and_tells_the_pack() {
     let cloud = |facts: &DeviceFacts| facts.origin == Origin::Cloud;
     let plugin = ScriptedPlugin::new().profile_where(cloud, profile("sync.window_max", Value::Number(1)));
     let mut house = House::with(Arc::new(plugin), Settings::default());
-    (0..6).for_each(|number| drop(house.deliver(&short_mail(&format!("mail{number}")))));
+    for number in 0..6 {
+        house.deliver(&short_mail(&format!("mail{number}")));
+    }
     let mut phone = house.phone(Identity::android());
     phone.folder_sync().unwrap();
     let inbox = phone.folder(FolderType::Inbox).unwrap();
