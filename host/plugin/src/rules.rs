@@ -290,5 +290,5 @@ mod tests {
     }
 
     /// The mark of a rule that drops FileAs.
-    const STORED: u64 = 0;
+    const STORED: u64 = 0xEF43_7003_6CE9_F3AA;
 }

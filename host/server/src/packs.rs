@@ -335,3 +335,23 @@ pub(crate) fn inspected(file: &Path, configured: &Configured) -> Result<(Vec<Str
     lines.extend(manifest.left_out.iter().map(|what| format!("left out   {what}")));
     Ok((lines, true))
 }
+
+#[cfg(test)]
+mod tests {
+    use easel_plugin::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_operators_layers_and_options_reach_the_packs_as_they_are_written() {
+        let text = "[packs]\nsettings = ['sync.window_max=1']\n[packs.per_pack.a]\nsync.window_max = 2\n\
+                    [packs.per_device.D]\nsync.window_max = 3\n[packs.options.a]\ngreeting = 'hello'\nat = 4\n";
+        let (config, problems) = Config::read(Path::new("easel.toml"), text);
+        assert_eq!(problems, []);
+        let wasm::Overrides { all, per_pack, per_device, options } = overrides(&config.packs);
+        let window = |layer: &Profile| layer.number("sync.window_max");
+        assert_eq!((window(&all), window(&per_pack["a"]), window(&per_device["d"])), (1, 2, 3));
+        let greeting = ("greeting".to_owned(), Value::Text("hello".to_owned()));
+        assert_eq!(options, [("a".to_owned(), vec![("at".to_owned(), Value::Number(4)), greeting])].into());
+    }
+}

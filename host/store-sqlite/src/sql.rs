@@ -87,6 +87,7 @@ pub(crate) fn plan(question: &str, values: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use easel_protocol::Origin;
     use easel_protocol::MailRecord;
     use rusqlite::{Connection, params};
 
@@ -115,14 +116,6 @@ mod tests {
     fn a_number_beyond_all_given_out_becomes_the_largest() {
         assert_eq!((int(7), int(u64::MAX)), (7, i64::MAX));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use easel_protocol::Origin;
-    use rusqlite::Connection;
-
-    use super::*;
 
     #[test]
     fn facts_that_were_written_before_there_was_an_origin_are_read_without_one() {
