@@ -87,8 +87,8 @@ pub(crate) fn plan(question: &str, values: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use easel_protocol::Origin;
     use easel_protocol::MailRecord;
+    use easel_protocol::Origin;
     use rusqlite::{Connection, params};
 
     use super::*;

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use easel_commands::{Policy, PolicyAllowance, Settings};
+use easel_commands::{Policy, PolicyAllowance, Service, Settings};
 use easel_plugin::hooks::{Recovery, Symptom};
 use easel_plugin::scripted::ScriptedPlugin;
-use easel_plugin::{Profile, Value};
+use easel_plugin::{NoPlugin, Profile, Value};
 use easel_protocol::{Class, CollectionId, Command, FolderType, Version};
-use easel_store::{NewContent, Store as _, Write};
+use easel_store::{DeviceKey, NewContent, Store as _, Write};
 use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Sent, Socket, Transport as _, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping, provision as prov, settings as set};
