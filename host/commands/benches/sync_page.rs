@@ -79,6 +79,8 @@ impl Desk {
             line: &line,
             user: &self.user,
             user_agent: "bench",
+            headers: &[],
+            origin: None,
             content_type: "application/vnd.ms-sync.wbxml",
             body,
             now: self.now,

@@ -16,10 +16,8 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     answer.headers.extend(profiles::headers(context.profile()));
     let versions = profiles::versions(context.profile());
     let list = version_list(versions.iter().copied());
-    let told = context.device.versions_told == list && context.served.renegotiate == context.marks.renegotiate;
-    let speaks_another = !versions.contains(&context.version);
-    let again = speaks_another && !context.profile().flag("versions.announce_once");
-    if (told && !again) || device::is_probe(&context.device) {
+    let (told, speaks_another) = (is_told(context, &list), !versions.contains(&context.version));
+    if !is_due(context, told, speaks_another) {
         return answer.into();
     }
     // What a new device saw in OPTIONS, where it has no name, is known only from what it made of it.
@@ -39,21 +37,28 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
 
 /// Whether the answer to a request has no headers of its own.
 pub(crate) fn adds_nothing(context: &Context<'_>) -> bool {
-    let profile = context.profile();
-    let versions = profiles::versions(profile);
-    let told = context.device.versions_told == version_list(versions.iter().copied())
-        && context.served.renegotiate == context.marks.renegotiate;
-    let again = !versions.contains(&context.version) && !profile.flag("versions.announce_once");
-    ((told && !again) || device::is_probe(&context.device)) && profiles::headers(profile).is_empty()
+    let versions = profiles::versions(context.profile());
+    let told = is_told(context, &version_list(versions.iter().copied()));
+    !is_due(context, told, !versions.contains(&context.version)) && profiles::headers(context.profile()).is_empty()
+}
+
+/// Whether the device was told this list, and nothing since asks for its being told again.
+fn is_told(context: &Context<'_>, list: &str) -> bool {
+    context.device.versions_told == list
+        && context.served.marks.renegotiate == context.marks.renegotiate
+        && !context.served.versions_are_due
+}
+
+fn is_due(context: &Context<'_>, told: bool, speaks_another: bool) -> bool {
+    let again = speaks_another && !context.profile().flag("versions.announce_once");
+    (!told || again) && !device::is_probe(&context.device)
 }
 
 /// The command or the administrator may have changed the device meanwhile: only the list is written.
 fn remember(context: &Context<'_>, list: &str) -> Result<(), StoreError> {
     change_device(context.store(), &context.device, |device| list.clone_into(&mut device.versions_told))?;
-    if context.served.renegotiate == context.marks.renegotiate {
-        return Ok(());
-    }
-    // The command may have kept the mark of the tree.
-    let known = Served::read(context.service, context.user, context.device.key)?;
-    Served { renegotiate: context.marks.renegotiate, ..known }.keep(context)
+    Served::change(context, |served| {
+        served.marks.renegotiate = context.marks.renegotiate;
+        served.versions_are_due = false;
+    })
 }

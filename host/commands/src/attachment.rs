@@ -36,7 +36,7 @@ pub(crate) fn read(
     range: Option<Range<u64>>,
     bytes_max: u64,
 ) -> Result<Result<Attachment, Denied>, Failure> {
-    let policy = &context.service.settings().policy;
+    let policy = &context.settings.policy;
     if !policy.attachments_enabled() {
         return Ok(Err(Denied::Forbidden));
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
 
 use easel_items::Owner;
 use easel_plugin::{Asked, HookContext, HookFolder, Profile, StoredState};
@@ -13,8 +14,8 @@ use jiff::tz::TimeZone;
 
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
-use crate::served::Served;
-use crate::{Answer, Reply, Service};
+use crate::served::{Marks, Served};
+use crate::{Answer, Reply, Service, Settings};
 
 /// One request, with everything around it looked up.
 #[derive(Debug)]
@@ -26,9 +27,11 @@ pub(crate) struct Context<'a> {
     /// What serves the device, and its code.
     pub(crate) asked: Asked,
     /// The marks of its profile,
-    pub(crate) marks: Served,
-    /// and those it was served with last.
+    pub(crate) marks: Marks,
+    /// and what it was served with last.
     pub(crate) served: Served,
+    /// What the operator decided, from the beginning of the request to its end.
+    pub(crate) settings: Arc<Settings>,
     /// How often the work was begun again because the mailbox changed under it.
     pub(crate) attempt: Cell<u32>,
     /// What the pack left for the collection at work; commands without a sync key begin and end with nothing.
@@ -52,7 +55,7 @@ impl Context<'_> {
 
     /// The shortest and the longest heartbeat: the operator's bounds narrowed by the profile's.
     pub(crate) fn heartbeat_secs(&self) -> (u32, u32) {
-        let (least, most) = self.service.settings().heartbeat_secs;
+        let (least, most) = self.settings.heartbeat_secs;
         let most = self.heartbeat("max").map_or(most, |own| most.min(own));
         (self.heartbeat("min").map_or(least, |own| least.max(own)).min(most), most)
     }

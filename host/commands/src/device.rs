@@ -1,7 +1,9 @@
 //! Which device asks: the partnership, found or made, and what is known of it.
 
+use std::collections::BTreeSet;
+
 use easel_protocol::{CommonStatus, DeviceFacts, QueryForm};
-use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, User, Wipe, change_device_of};
+use easel_store::{Device, DeviceKey, PolicyState, Store, StoreError, Wipe, change_device_of};
 
 use crate::{Request, Settings};
 
@@ -32,12 +34,13 @@ pub(crate) fn identify(
     store: &dyn Store,
     settings: &Settings,
     request: &Request<'_>,
+    wanted: &BTreeSet<String>,
     is_volatile: impl FnOnce(&DeviceFacts) -> bool,
 ) -> Result<Result<Device, CommonStatus>, StoreError> {
     let (id, kind) = (normal_id(&request.line.device_id), request.line.device_type.clone());
     let now = request.now.as_millisecond();
     if PROBES.contains(&id.as_str()) {
-        return Ok(Ok(new_device(request.user, id, kind, request, now)));
+        return Ok(Ok(new_device(request, (id, kind), wanted, now)));
     }
     // The administrator may change it between the look and the write.
     let known = change_device_of(store, request.user.id, (&id, &kind), |device| {
@@ -45,7 +48,7 @@ pub(crate) fn identify(
         if device.blocked {
             return;
         }
-        tell(&mut device.facts, request);
+        tell(&mut device.facts, request, wanted);
         if now - device.last_seen >= SEEN_EVERY_MS {
             device.last_seen = now;
         }
@@ -53,7 +56,7 @@ pub(crate) fn identify(
     if let Some(device) = known {
         return Ok(if device.blocked { Err(CommonStatus::DeviceBlocked) } else { Ok(device) });
     }
-    let device = new_device(request.user, id.clone(), kind.clone(), request, now);
+    let device = new_device(request, (id.clone(), kind.clone()), wanted, now);
     let mut count = store.devices(request.user.id)?;
     if is_volatile(&device.facts) {
         expire(store, &device, &mut count)?;
@@ -85,12 +88,12 @@ fn expire(store: &dyn Store, device: &Device, count: &mut Vec<Device>) -> Result
     Ok(())
 }
 
-fn new_device(user: &User, id: String, kind: String, request: &Request<'_>, now: i64) -> Device {
+fn new_device(request: &Request<'_>, (id, kind): (String, String), wanted: &BTreeSet<String>, now: i64) -> Device {
     let mut facts = DeviceFacts { device_id: request.line.device_id.clone(), ..DeviceFacts::default() };
-    tell(&mut facts, request);
+    tell(&mut facts, request, wanted);
     Device {
         key: DeviceKey(0),
-        user: user.id,
+        user: request.user.id,
         id,
         kind,
         facts,
@@ -102,11 +105,13 @@ fn new_device(user: &User, id: String, kind: String, request: &Request<'_>, now:
     }
 }
 
-/// Many requests carry no User-Agent: what was told once stays.
-fn tell(facts: &mut DeviceFacts, request: &Request<'_>) {
+/// Many requests carry no User-Agent: what was told once stays. `wanted` are the headers to be remembered.
+fn tell(facts: &mut DeviceFacts, request: &Request<'_>, wanted: &BTreeSet<String>) {
     facts.device_type.clone_from(&request.line.device_type);
     let agent: String = request.user_agent.trim().chars().take(USER_AGENT_MAX).collect();
     facts.saw_agent(&agent);
     facts.version = request.line.version.or(facts.version);
     facts.base64_query = request.line.form == QueryForm::Base64;
+    facts.saw_headers(wanted, request.headers);
+    facts.origin = request.origin.unwrap_or(facts.origin);
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use easel_plugin::{DevicePlugins, Profile};
-use easel_protocol::DeviceFacts;
+use easel_plugin::{DevicePlugin, DevicePlugins};
+use easel_protocol::{DeviceFacts, Origin};
 
 /// Requests whose rules are remembered; above it all are forgotten.
 const REMEMBERED_MAX: usize = 4096;
@@ -54,13 +54,15 @@ pub enum Charset {
 }
 
 impl EntryRules {
-    fn of(profile: &Profile, denies_cloud: bool) -> Self {
+    fn of(plugin: &dyn DevicePlugin, network: Origin) -> Self {
+        let profile = plugin.profile();
         let form = |word: &String| match word.as_str() {
             "user@domain" => LoginForm::Address,
             "domain\\user" => LoginForm::Domain,
             _ => LoginForm::Name,
         };
-        let is_cloud = profile.text("http.origin") == "cloud";
+        // The operator's word for a device goes before what is known of its network.
+        let by_network = network == Origin::Cloud && plugin.operator().says("http.origin").is_none();
         Self {
             forms: profile.texts("login.pattern").iter().map(form).collect(),
             refuses_blank_domain: profile.text("login.blank_domain") == "refuse",
@@ -72,8 +74,8 @@ impl EntryRules {
             },
             checks_query_user: profile.text("login.query_user") == "check",
             answers_get: profile.text("http.get") == "200",
-            is_cloud,
-            is_denied: is_cloud && denies_cloud,
+            is_cloud: by_network || profile.text("http.origin") == "cloud",
+            is_denied: false,
         }
     }
 }
@@ -90,6 +92,7 @@ impl Entries {
         denies_cloud: bool,
         may_ask: bool,
     ) -> Option<EntryRules> {
+        let denied = |rules: EntryRules| EntryRules { is_denied: rules.is_cloud && denies_cloud, ..rules };
         let generation = plugins.generation();
         {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,10 +101,10 @@ impl Entries {
             }
             let found = known.1.get(facts).cloned();
             if found.is_some() || !may_ask {
-                return found;
+                return found.map(denied);
             }
         }
-        let rules = EntryRules::of(plugins.serve(facts).profile(), denies_cloud);
+        let rules = EntryRules::of(&*plugins.serve(facts), facts.origin);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.1.len() >= REMEMBERED_MAX {
             known.1.clear();
@@ -109,6 +112,6 @@ impl Entries {
         if known.0 == generation {
             known.1.insert(facts.clone(), rules.clone());
         }
-        Some(rules)
+        Some(denied(rules))
     }
 }

@@ -115,8 +115,12 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
     if !crate::device::is_probe(&context.device) {
         let mut set = ChangeSet::new(context.user.id);
         set.writes.push(state.write(context.device.key));
-        if context.served.hierarchy != context.marks.hierarchy {
-            let served = Served { hierarchy: context.marks.hierarchy, ..context.served };
+        // The gate may have kept something meanwhile.
+        let known = Served::read(context.service, context.user, context.device.key)?;
+        let mut served = known.clone();
+        served.marks.hierarchy = context.marks.hierarchy;
+        served.tree_is_due &= request.sync_key != Some(SyncKey::Initial);
+        if served != known {
             set.writes.push(served.write(context.device.key));
         }
         context.store().commit(set)?;

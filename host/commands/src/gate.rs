@@ -24,7 +24,7 @@ pub(crate) fn refusal(context: &Context<'_>) -> Option<CommonStatus> {
     {
         return Some(CommonStatus::DeviceInformationRequired);
     }
-    let policy = &context.service.settings().policy;
+    let policy = &context.settings.policy;
     let key = context.line.policy_key.unwrap_or(0);
     // Devices send no key with Ping, and some none at all; only a key that is sent can be wrong there.
     if !policy.required || (context.command == Command::Ping && key == 0) {

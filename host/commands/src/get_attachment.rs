@@ -13,7 +13,7 @@ const BYTES: &str = "application/octet-stream";
 pub(crate) fn handle(context: &Context<'_>) -> Result<Reply, Failure> {
     let Some(name) = &context.line.attachment_name else { return Ok(Answer::code(400).into()) };
     let snapshot = context.store().snapshot(context.user.id)?;
-    let most = context.service.settings().message_bytes_max as u64;
+    let most = context.settings.message_bytes_max as u64;
     Ok(match attachment::read(context, &*snapshot, name, None, most)? {
         Ok(attachment) => Answer::bytes(media_type(&attachment.content_type), attachment.bytes),
         // Nothing in it is no mistake here: the answer is nothing.

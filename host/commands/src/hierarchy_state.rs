@@ -36,6 +36,11 @@ pub(crate) fn forget(device: DeviceKey) -> Write {
     Write::PutDeviceValue { device, name: NAME, value: None }
 }
 
+/// Whether a device learned the tree.
+pub(crate) fn is_known(snapshot: &dyn Snapshot, device: DeviceKey) -> Result<bool, StoreError> {
+    Ok(snapshot.device_value(device, NAME)?.is_some())
+}
+
 /// Which of its keys a device has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyAge {

@@ -115,7 +115,7 @@ impl From<Status> for Stop {
 
 /// Carries out one operation after the other.
 pub(crate) fn handle(context: &Context<'_>, request: &Request<'_>) -> Response {
-    let mut parts = Parts::new(context.line.accept_multipart, context.service.settings().message_bytes_max);
+    let mut parts = Parts::new(context.line.accept_multipart, context.settings.message_bytes_max);
     let mut answers = Vec::new();
     for operation in &request.operations {
         let answer = match operation {

@@ -1,13 +1,10 @@
 //! How strictly a device is held to the policy: what its pack wishes, where the operator gave leave.
 
 use easel_plugin::Profile;
-use easel_store::{ChangeSet, StoreError, Write};
+use easel_store::StoreError;
 
 use crate::context::Context;
-use crate::device;
-
-/// The value of a device that holds a wish for which the operator gave no leave.
-const WISH: &str = "policy-wish";
+use crate::served::Served;
 
 /// Whose devices may be held to less than the policy demands. The default gives nobody leave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,26 +48,30 @@ impl Enforcement {
     }
 }
 
-/// How strictly the device is held to the policy. A wish without leave is logged and kept with the device, once.
+/// How strictly the device is held to the policy. A wish without leave is logged and kept with the device, once, for as
+/// long as it lasts; what the operator wrote for the device holds all the same.
 pub(crate) fn enforcement(context: &Context<'_>) -> Enforcement {
     let wished = Enforcement::wished(context.profile());
-    if wished == Enforcement::Strict || !context.service.settings().policy.required {
+    if !context.settings.policy.required {
         return wished;
     }
-    match may(context) {
-        Ok(true) => return wished,
-        Ok(false) => {}
-        Err(error) => tracing::error!(device = context.device.key.0, %error, "the leave of a device is unknown"),
-    }
-    if let Err(error) = remember(context, wished) {
+    let granted = Enforcement::wished(context.asked.plugin().operator());
+    let has_leave = wished == Enforcement::Strict
+        || wished == granted
+        || may(context).unwrap_or_else(|error| {
+            tracing::error!(device = context.device.key.0, %error, "the leave of a device is unknown");
+            false
+        });
+    let (held, wish) = if has_leave { (wished, "") } else { (granted, wished.word()) };
+    if let Err(error) = remember(context, wish) {
         tracing::error!(device = context.device.key.0, %error, "a wish about the policy cannot be kept");
     }
-    Enforcement::Strict
+    held
 }
 
 /// Whether the operator gave leave. What stands in a profile without a pack the operator wrote.
 fn may(context: &Context<'_>) -> Result<bool, StoreError> {
-    let allowed = &context.service.settings().allow;
+    let allowed = &context.settings.allow;
     let Some(pack) = context.asked.pack() else { return Ok(true) };
     if allowed.packs.contains(&pack.id) || allowed.devices.contains(&context.device.id) {
         return Ok(true);
@@ -82,17 +83,21 @@ fn may(context: &Context<'_>) -> Result<bool, StoreError> {
     Ok(tenants.iter().any(|tenant| tenant.id == context.user.tenant && allowed.tenants.contains(&tenant.name)))
 }
 
-fn remember(context: &Context<'_>, wished: Enforcement) -> Result<(), StoreError> {
-    let word = wished.word().as_bytes();
-    let known = context.store().snapshot(context.user.id)?.device_value(context.device.key, WISH)?;
-    if device::is_probe(&context.device) || known.as_deref() == Some(word) {
+fn remember(context: &Context<'_>, wish: &str) -> Result<(), StoreError> {
+    if context.served.wish == wish {
         return Ok(());
     }
-    let pack = context.asked.pack().map(|pack| pack.id.as_str()).unwrap_or_default();
-    let (user, device) = (context.user.id.0, context.device.key.0);
-    tracing::warn!(user, device, pack, wish = wished.word(), "a pack wishes less than the policy and has no leave");
-    let mut set = ChangeSet::new(context.user.id);
-    set.writes.push(Write::PutDeviceValue { device: context.device.key, name: WISH, value: Some(word.to_vec()) });
-    context.store().commit(set)?;
-    Ok(())
+    Served::change(context, |served| {
+        if served.wish == wish {
+            return;
+        }
+        wish.clone_into(&mut served.wish);
+        let pack = context.asked.pack().map(|pack| pack.id.as_str()).unwrap_or_default();
+        let (user, device) = (context.user.id.0, context.device.key.0);
+        if wish.is_empty() {
+            tracing::info!(user, device, pack, "no wish about the policy is without leave any more");
+        } else {
+            tracing::warn!(user, device, pack, wish, "a pack wishes less than the policy and has no leave");
+        }
+    })
 }

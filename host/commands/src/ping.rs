@@ -84,7 +84,7 @@ pub(crate) struct WaitingPing {
 /// Answers at once when there is something to say, else waits.
 pub(crate) fn handle(context: &Context<'_>, request: Request) -> Result<Reply, Failure> {
     let (least, most) = context.heartbeat_secs();
-    let most_folders = context.service.settings().collections_max;
+    let most_folders = context.settings.collections_max;
     if request.folders.as_ref().is_some_and(|folders| folders.len() > most_folders) {
         return Ok(Response::TooManyFolders(u32::try_from(most_folders).unwrap_or(u32::MAX)).reply());
     }

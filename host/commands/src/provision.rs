@@ -297,7 +297,7 @@ fn answer(policy: &PolicyRequest, status: PolicyStatus) -> PolicyAnswer {
 
 /// Phase 1: the document and a key that is good for one acknowledgement.
 fn offer(context: &Context<'_>, request: &PolicyRequest, now: &mut Device) -> PolicyAnswer {
-    let policy = &context.service.settings().policy;
+    let policy = &context.settings.policy;
     let temporary_key = new_key(context, 0);
     now.policy.provisioning = Provisioning::Offered { temporary_key, policy: policy.version };
     let document = if request.kind == WAP {
@@ -321,7 +321,7 @@ fn acknowledged(
     status: u8,
     now: &mut Device,
 ) -> Result<PolicyAnswer, CommonStatus> {
-    let required = context.service.settings().policy.required && leave::enforcement(context) == Enforcement::Strict;
+    let required = context.settings.policy.required && leave::enforcement(context) == Enforcement::Strict;
     // A key that is left out of the body is still in the header.
     let sent = request.key.as_deref().map_or(context.line.policy_key, |key| key.parse().ok());
     let key = match now.policy.provisioning {

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use easel_plugin::hooks::Unclaimed;
 use easel_plugin::{Asked, DevicePlugin, DevicePlugins};
-use easel_protocol::{Command, CommonStatus, DeviceFacts, RequestLine, Version};
-use easel_store::{Device, Store, User, UserId};
+use easel_protocol::{Command, CommonStatus, DeviceFacts, Origin, RequestLine, Version};
+use easel_store::{Device, DeviceKey, Store, StoreError, User, UserId};
 use jiff::Timestamp;
 
 use crate::announce::{self, announce};
@@ -19,7 +19,7 @@ use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
 use crate::profiles::{self, Profiles};
 use crate::recovery::{self, Symptoms};
-use crate::served::{self, Served};
+use crate::served::{self, Marks, Served};
 use crate::sync::outflow::Outflow;
 use crate::{Answer, PolicyAllowance, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
@@ -32,6 +32,10 @@ pub struct Request<'a> {
     pub user: &'a User,
     /// User-Agent; empty when there is none.
     pub user_agent: &'a str,
+    /// Further headers, at least those of [`Service::headers`]; names in lower case.
+    pub headers: &'a [(String, String)],
+    /// Who sent it, as far as the network tells; `None` leaves what is known.
+    pub origin: Option<Origin>,
     /// Content-Type, in lower case, without parameters; empty when there is none.
     pub content_type: &'a str,
     /// The body, decompressed.
@@ -97,7 +101,7 @@ pub struct Policy {
 pub struct Service {
     store: Arc<dyn Store>,
     plugins: Arc<dyn DevicePlugins>,
-    settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     clock: Clock,
     chance: Chance,
     turns: Turns,
@@ -115,7 +119,7 @@ pub type Chance = Arc<dyn Fn() -> u32 + Send + Sync>;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Service").field("settings", &self.settings()).finish_non_exhaustive()
     }
 }
 
@@ -132,7 +136,7 @@ impl Service {
         Self {
             store,
             plugins,
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             clock,
             chance: Arc::new(rand::random),
             turns: Turns::default(),
@@ -155,8 +159,24 @@ impl Service {
     }
 
     /// What the operator decided.
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the operator decided meanwhile; requests that have begun end with what held before.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// The headers that are to be remembered of requests, in lower case.
+    pub fn headers(&self) -> Arc<BTreeSet<String>> {
+        self.plugins.headers()
+    }
+
+    /// What the pack of a device wishes of a policy that is required, and the operator gave no leave for: `exempt` or
+    /// `loose`; `None` for nothing.
+    pub fn policy_wish(&self, user: &User, device: DeviceKey) -> Result<Option<String>, StoreError> {
+        Ok(Some(Served::stored(self, user, device)?.wish).filter(|wish| !wish.is_empty()))
     }
 
     pub(crate) fn plugins(&self) -> &dyn DevicePlugins {
@@ -200,7 +220,7 @@ impl Service {
         let Resume { line, until, waiting } = resume;
         let turn = self.turns.of(user.id, &line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = Request { line: &line, user, user_agent: "", content_type: "", body: &[], now };
+        let request = unsaid(&line, user, now);
         let context = match self.context(&request) {
             Ok(context) => context,
             Err(reply) => return reply,
@@ -222,22 +242,15 @@ impl Service {
         announce(&context, reply)
     }
 
-    /// What a device is told in the answer to OPTIONS. `device` is id and type, where the request has them: most have
-    /// not, and then the User-Agent is all there is to know the device by.
-    pub fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
-        let known = device.and_then(|(id, kind)| self.store.device(user.id, &device::normal_id(id), kind).ok()?);
+    /// What a device is told in the answer to OPTIONS, by what the request says of it: most name no device, and then
+    /// User-Agent and headers are all there is to know it by.
+    pub fn offer(&self, user: &User, facts: &DeviceFacts) -> Offer {
+        let id = device::normal_id(&facts.device_id);
+        let known =
+            if id.is_empty() { None } else { self.store.device(user.id, &id, &facts.device_type).ok().flatten() };
         let plugin = match known {
             Some(device) => self.profiles.of(self.plugins(), &device),
-            None => {
-                let (id, kind) = device.unwrap_or_default();
-                let facts = DeviceFacts {
-                    device_id: id.to_owned(),
-                    device_type: kind.to_owned(),
-                    user_agent: user_agent.trim().to_owned(),
-                    ..DeviceFacts::default()
-                };
-                self.plugins.serve(&facts)
-            }
+            None => self.plugins.serve(facts),
         };
         let profile = plugin.profile();
         Offer { versions: profiles::versions(profile), headers: profiles::headers(profile) }
@@ -247,7 +260,7 @@ impl Service {
     /// and User-Agent. `None` when that is not known without asking a plugin, which may take a moment, and `may_ask` is
     /// false.
     pub fn entry_rules(&self, facts: &DeviceFacts, may_ask: bool) -> Option<EntryRules> {
-        self.entries.of(self.plugins(), facts, self.settings.denies_cloud, may_ask)
+        self.entries.of(self.plugins(), facts, self.settings().denies_cloud, may_ask)
     }
 
     /// The commands this server has: the answer to OPTIONS.
@@ -258,7 +271,9 @@ impl Service {
     fn context<'a>(&'a self, request: &Request<'a>) -> Result<Context<'a>, Reply> {
         let command = request.line.command;
         let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
-        let device = match device::identify(&*self.store, &self.settings, request, |facts| {
+        let settings = self.settings();
+        let wanted = self.headers();
+        let device = match device::identify(&*self.store, &settings, request, &wanted, |facts| {
             self.plugins.serve(facts).profile().flag("recovery.device_id_volatile")
         }) {
             Ok(Ok(device)) => device,
@@ -269,7 +284,7 @@ impl Service {
             }
         };
         let plugin = self.profiles.of(self.plugins(), &device);
-        Ok(self.context_of(request, device, plugin, version))
+        Ok(self.context_of(request, device, plugin, version, settings))
     }
 
     /// As if the device asked for something, and no pack served it.
@@ -280,8 +295,8 @@ impl Service {
         device: Device,
         version: Version,
     ) -> Context<'a> {
-        let request = Request { line, user, user_agent: "", content_type: "", body: &[], now: (self.clock)() };
-        self.context_of(&request, device, Arc::new(Unclaimed::default()), version)
+        let request = unsaid(line, user, (self.clock)());
+        self.context_of(&request, device, Arc::new(Unclaimed::default()), version, self.settings())
     }
 
     fn context_of<'a>(
@@ -290,13 +305,19 @@ impl Service {
         device: Device,
         plugin: Arc<dyn DevicePlugin>,
         version: Version,
+        settings: Arc<Settings>,
     ) -> Context<'a> {
         let asked = Asked::new(plugin);
-        let marks = Served::of(asked.profile());
-        let served = if device::is_probe(&device) { Ok(marks) } else { Served::read(self, request.user, device.key) };
+        let marks = Marks::of(asked.profile());
+        let served = if device::is_probe(&device) {
+            Ok(Served::with(marks))
+        } else {
+            Served::read(self, request.user, device.key)
+                .and_then(|served| served.under(self, request.user, device.key, &**asked.plugin()))
+        };
         let served = served.unwrap_or_else(|error| {
             tracing::error!(device = device.key.0, %error, "what a device was served with is unknown");
-            marks
+            Served::with(marks)
         });
         Context {
             service: self,
@@ -309,6 +330,7 @@ impl Service {
             asked,
             marks,
             served,
+            settings,
             attempt: Cell::default(),
             pack_state: RefCell::default(),
             version,
@@ -328,6 +350,11 @@ fn outflow<'s>(context: &Context<'_>, sink: &'s mut dyn Sink) -> Outflow<'s> {
     } else {
         Outflow::whole()
     }
+}
+
+/// A request as if the device said nothing of itself.
+const fn unsaid<'a>(line: &'a RequestLine, user: &'a User, now: Timestamp) -> Request<'a> {
+    Request { line, user, user_agent: "", headers: &[], origin: None, content_type: "", body: &[], now }
 }
 
 /// One lock a device, so that its requests never overlap.

@@ -168,7 +168,7 @@ fn keep_information(
 }
 
 fn keep_password(context: &Context<'_>, password: &str) -> Result<Result<Option<Element>, Status>, Failure> {
-    if !context.service.settings().policy.keeps_recovery_passwords() {
+    if !context.settings.policy.keeps_recovery_passwords() {
         return Ok(Err(Status::DeniedByPolicy));
     }
     if !device::is_probe(&context.device) {

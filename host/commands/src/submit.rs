@@ -160,7 +160,7 @@ impl<'a> Message<'a> {
     }
 
     fn bounded(self, context: &Context<'_>) -> Result<Self, CommonStatus> {
-        let fits = self.mime.len() <= context.service.settings().message_bytes_max;
+        let fits = self.mime.len() <= context.settings.message_bytes_max;
         if fits { Ok(self) } else { Err(CommonStatus::AttachmentIsTooLarge) }
     }
 }
@@ -326,7 +326,7 @@ pub(crate) fn submit(
     if let Some(reason) = &message.withheld {
         return withhold(context, message, &outgoing.sent_copy, reason);
     }
-    if outgoing.submit.len() > context.service.settings().message_bytes_max {
+    if outgoing.submit.len() > context.settings.message_bytes_max {
         return Ok(Err(CommonStatus::AttachmentIsTooLarge));
     }
     let store = context.store();

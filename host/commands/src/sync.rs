@@ -102,8 +102,8 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Ou
         Ok(step) => step,
         Err(reply) => return Ok(reply),
     };
-    if step.collections.len() > context.service.settings().collections_max {
-        let most = u32::try_from(context.service.settings().collections_max).unwrap_or(u32::MAX);
+    if step.collections.len() > context.settings.collections_max {
+        let most = u32::try_from(context.settings.collections_max).unwrap_or(u32::MAX);
         return Ok(limited(Status::TooManyCollections, most));
     }
     let outcome = attempt(context, &step, out)?;
@@ -287,12 +287,16 @@ impl<'a> Work<'a> {
     }
 
     fn run(&mut self, step: &Step<'_>, out: &mut Outflow<'_>) -> Result<Outcome, Failure> {
-        if self.context.served.hierarchy != self.context.marks.hierarchy {
+        if self.context.served.tree_is_due {
+            return Ok(hierarchy_changed(self.context, &step.collections));
+        }
+        if self.context.served.marks.hierarchy != self.context.marks.hierarchy {
             if HierarchyState::is_behind(self.context, self.snapshot, &self.folders)? {
                 return Ok(hierarchy_changed(self.context, &step.collections));
             }
             // Nothing of it shows in the tree of this mailbox.
-            let served = Served { hierarchy: self.context.marks.hierarchy, ..self.context.served };
+            let mut served = Served::read(self.context.service, self.context.user, self.context.device.key)?;
+            served.marks.hierarchy = self.context.marks.hierarchy;
             self.states.push(served.write(self.context.device.key));
             Served::kept(self.context);
         }
@@ -467,7 +471,7 @@ impl<'a> Work<'a> {
             (Class::Calendar | Class::Contacts, Some(supported)) => sticky.ghosting = ghosting(supported),
             (Class::Calendar | Class::Contacts | Class::Email | Class::Notes | Class::Sms | Class::Tasks, _) => {}
         }
-        anew::begin(&mut sticky, &self.context.manner, class);
+        anew::begin(&mut sticky, self.context, class);
         let present = self.snapshot.modseq();
         let state = CollectionState {
             generation: self.context.service.random(),
@@ -497,8 +501,7 @@ impl<'a> Work<'a> {
         if let Err(error) = sticky.replace(&collection.options, class) {
             return Ok(Err(error.into()));
         }
-        let manner = &self.context.manner;
-        if !repeated && !anew::mark(self.snapshot, &mut sticky, &mut old.after, manner, class)? {
+        if !repeated && !anew::mark(self.snapshot, &mut sticky, &mut old.after, self.context, class)? {
             return Ok(Ok((failed(collection, Status::InvalidSyncKey), 0)));
         }
         let way = if repeated {
@@ -674,7 +677,7 @@ pub(crate) fn waiting(
     let Some(mut state) = snapshot.collection(context.device.key, view.id)? else { return Ok(None) };
     let mut sticky: Sticky = unpack(&state.options).unwrap_or_default();
     if let Some(class) = view.class()
-        && !anew::mark(snapshot, &mut sticky, &mut state.after, &context.manner, class)?
+        && !anew::mark(snapshot, &mut sticky, &mut state.after, context, class)?
     {
         // Sync says so.
         return Ok(Some((state, 1)));

@@ -69,7 +69,9 @@ fn ask(desk: &Desk, command: Command, version: Version, id: &str, body: &[u8]) -
         occurrence: None,
     };
     let now = *desk.now.lock().unwrap();
-    let request = Request { line: &line, user: &desk.user, user_agent: "", content_type: "", body, now };
+    let (headers, origin) = (&[], None);
+    let request =
+        Request { line: &line, user: &desk.user, user_agent: "", headers, origin, content_type: "", body, now };
     match desk.service.handle(&request, &mut Nowhere) {
         Reply::Answer(answer) => Some(answer),
         Reply::Park(_) | Reply::Streamed => None,

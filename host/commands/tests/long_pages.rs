@@ -78,6 +78,8 @@ fn ask(phone: &Phone<Line>, inbox: &str, reader: &mut Reader<'_>) -> Reply {
         line: &line,
         user: &phone.transport.user,
         user_agent: header("User-Agent").unwrap_or_default(),
+        headers: &[],
+        origin: None,
         content_type: "application/vnd.ms-sync.wbxml",
         body: &request.body,
         now: *phone.transport.now.lock().unwrap(),

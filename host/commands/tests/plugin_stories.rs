@@ -13,7 +13,7 @@ use easel_plugin::item::{Edit, NewContent};
 use easel_plugin::rules::{Action, Rule};
 use easel_plugin::scripted::ScriptedPlugin;
 use easel_plugin::{Direction, Value};
-use easel_protocol::{Class, Command, FolderType, Version};
+use easel_protocol::{Class, Command, DeviceFacts, FolderType, Version};
 use easel_store::{Store, Write};
 use easel_test_support::{Identity, Sent, item_text};
 use easel_wbxml::Element;
@@ -37,8 +37,12 @@ fn text(text: &str) -> Value {
 fn a_plugin_sets_the_versions_that_a_known_phone_is_offered() {
     let desk = desk(ScriptedPlugin::new().set("versions.versions", texts(&["2.5", "12.1"])));
     let identity = Identity::android();
-    let asked =
-        |desk: &Desk| desk.service.offer(&desk.user, Some((&identity.device_id, identity.device_type)), "").versions;
+    let facts = DeviceFacts {
+        device_id: identity.device_id.clone(),
+        device_type: identity.device_type.to_owned(),
+        ..DeviceFacts::default()
+    };
+    let asked = |desk: &Desk| desk.service.offer(&desk.user, &facts).versions;
     desk.phone(identity.clone()).folder_sync().unwrap();
     assert_eq!(asked(&desk), [Version::V2_5, Version::V12_1]);
 }

@@ -51,6 +51,8 @@ fn leave(phone: &mut Line, command: Command, body: &Element) -> Option<HttpRespo
         line: &line,
         user: &phone.transport.user.clone(),
         user_agent: "",
+        headers: &[],
+        origin: None,
         content_type: "application/vnd.ms-sync.wbxml",
         body: &request.body,
         now,

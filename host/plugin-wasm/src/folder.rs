@@ -13,7 +13,7 @@ use easel_plugin::hooks::PackVersion;
 use crate::component::FILE_BYTES_MAX;
 use crate::load::{hex, read, signature_of};
 use crate::manifest::is_id;
-use crate::{LedgerError, LoadError, Loader, Pack, PackSet, Packs, Signed, sha256};
+use crate::{LedgerError, LoadError, Loader, Pack, PackSet, Packs, Signed, Trust, sha256};
 
 /// Where files that ran are kept, for `rollback`.
 const PREVIOUS: &str = ".previous";
@@ -192,6 +192,14 @@ impl PackFolder {
             owned_by_us(path)?;
         }
         Ok(Arc::new(Self { folder, loader, packs, files: Mutex::default() }))
+    }
+
+    /// Trusts others from now on: the next look takes every file for a new one, and a pack whose signature does not count
+    /// any more no longer serves.
+    pub fn set_trust(&self, trust: Trust) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.loader.set_trust(trust);
+        files.clear();
     }
 
     /// Looks at the folder, loads what is new or changed, and puts all of it into service at once. What happened is in

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use easel_plugin::fixture::{Fixture, FixtureError};
 use easel_plugin::hooks::PackVersion;
 use sha2::{Digest, Sha256};
@@ -23,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Loader {
     sandbox: Arc<Sandbox>,
-    trust: Trust,
+    trust: ArcSwap<Trust>,
     cache: Option<Cache>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
@@ -150,7 +151,15 @@ impl Loader {
         clock: Arc<dyn Clock>,
         log: Arc<PackLog>,
     ) -> Self {
-        Self { sandbox, trust, cache: None, ledger, clock, log, compiling: Mutex::new(()) }
+        Self {
+            sandbox,
+            trust: ArcSwap::from_pointee(trust),
+            cache: None,
+            ledger,
+            clock,
+            log,
+            compiling: Mutex::new(()),
+        }
     }
 
     /// Keeps what is compiled.
@@ -158,6 +167,11 @@ impl Loader {
     pub fn cached(mut self, cache: Cache) -> Self {
         self.cache = Some(cache);
         self
+    }
+
+    /// Trusts others from now on.
+    pub(crate) fn set_trust(&self, trust: Trust) {
+        self.trust.store(Arc::new(trust));
     }
 
     pub(crate) const fn sandbox(&self) -> &Arc<Sandbox> {
@@ -191,12 +205,13 @@ impl Loader {
         if bytes.len() > FILE_BYTES_MAX {
             return Err(LoadError::Component { file: file(), reason: ComponentError::Size(bytes.len()) });
         }
+        let trust = self.trust.load();
         let key = match signature {
             Some(text) => {
-                let key = self.trust.verify(bytes, text);
+                let key = trust.verify(bytes, text);
                 Some(key.map_err(|reason| LoadError::Signature { file: file(), reason })?)
             }
-            None if self.trust.allows(&hash) || self.ledger.get(&format!("allowed/{}", hex(&hash)))?.is_some() => None,
+            None if trust.allows(&hash) || self.ledger.get(&format!("allowed/{}", hex(&hash)))?.is_some() => None,
             None => {
                 let reason = SignatureError::Unsigned(hex(&hash));
                 return Err(LoadError::Signature { file: file(), reason });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use easel_plugin::item::{Content, Wanted};
 use easel_plugin::settings::Effect;
 use easel_plugin::{Direction, Profile};
-use easel_protocol::{Class, Command};
+use easel_protocol::{Class, Command, DeviceFacts};
 
 use crate::Matcher;
 use crate::log::clean;
@@ -142,7 +142,7 @@ impl Manifest {
     }
 
     /// The best score of its matchers.
-    pub fn score(&self, facts: &easel_protocol::DeviceFacts) -> Option<u32> {
+    pub fn score(&self, facts: &DeviceFacts) -> Option<u32> {
         self.matchers.iter().filter_map(|matcher| matcher.score(facts)).max()
     }
 }
@@ -156,11 +156,10 @@ pub(crate) fn is_id(id: &str) -> bool {
 pub(crate) fn header_name(name: &str) -> Result<String, String> {
     let lower = name.to_ascii_lowercase();
     let token = lower.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    if lower.is_empty() || lower.len() > 64 || !token {
+    if lower.is_empty() || lower.len() > DeviceFacts::HEADER_NAME_BYTES_MAX || !token {
         return Err(format!("{name:?} is not the name of a header"));
     }
-    let secret = ["auth", "cookie", "credential", "key", "passw", "secret", "session", "token"];
-    if let Some(word) = secret.iter().find(|word| lower.contains(**word)) {
+    if let Some(word) = easel_protocol::secret_in_name(&lower) {
         return Err(format!("{name:?} may carry a secret (it has {word:?} in it), and no pack sees it: leave it out"));
     }
     Ok(lower)

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use easel_plugin::hooks::{NoSession, PackVersion};
 use easel_plugin::item::Wanted;
 use easel_plugin::rules::Rule;
+use easel_plugin::settings::Effect;
 use easel_plugin::{DevicePlugin, Direction, Hook, PluginSession, Profile};
 use easel_protocol::{Class, Command};
 
@@ -18,6 +19,8 @@ pub(crate) struct Serving {
     pub(crate) home: Weak<Packs>,
     pub(crate) device: Arc<str>,
     pub(crate) profile: Profile,
+    /// Of the profile, what the operator wrote.
+    pub(crate) operator: Profile,
     pub(crate) family: String,
     pub(crate) rules: Vec<Rule>,
     pub(crate) memo: Arc<[u8]>,
@@ -40,6 +43,14 @@ impl DevicePlugin for Serving {
 
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn operator(&self) -> &Profile {
+        &self.operator
+    }
+
+    fn upgrade(&self) -> Effect {
+        self.pack.as_ref().map_or(Effect::None, |pack| pack.manifest.upgrade)
     }
 
     fn family(&self) -> &str {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use easel_plugin::{DevicePlugin, DevicePlugins, Profile, Value};
-use easel_protocol::{DeviceFacts, normal_device_id};
+use easel_protocol::{DeviceFacts, Origin, normal_device_id};
 
 use crate::load::hex;
 use crate::manifest::DEFAULT;
@@ -24,6 +24,8 @@ const PROBATION: Duration = Duration::from_secs(3_600);
 #[derive(Clone, Debug, Default)]
 pub struct PackSet {
     packs: BTreeMap<String, Arc<Pack>>,
+    /// The headers that any of them wants to be remembered, in lower case.
+    headers: Arc<BTreeSet<String>>,
 }
 
 /// What the operator wrote about devices and packs.
@@ -42,7 +44,9 @@ pub struct Overrides {
 impl PackSet {
     /// Of these, each id once.
     pub fn new(packs: impl IntoIterator<Item = Arc<Pack>>) -> Self {
-        Self { packs: packs.into_iter().map(|pack| (pack.version.id.clone(), pack)).collect() }
+        let packs: BTreeMap<_, _> = packs.into_iter().map(|pack| (pack.version.id.clone(), pack)).collect();
+        let headers = packs.values().flat_map(|pack| pack.manifest.headers.iter().cloned()).collect();
+        Self { packs, headers: Arc::new(headers) }
     }
 
     /// The pack of that id.
@@ -160,11 +164,6 @@ impl Packs {
         self.pins.load_full()
     }
 
-    /// The headers that packs want to be remembered of requests, in lower case.
-    pub fn headers(&self) -> BTreeSet<String> {
-        self.set.load().iter().flat_map(|pack| pack.manifest.headers.iter().cloned()).collect()
-    }
-
     /// The guides of all packs.
     pub fn guides(&self) -> Vec<Guide> {
         self.set.load().iter().flat_map(|pack| pack.guides()).collect()
@@ -206,9 +205,8 @@ impl Packs {
         if let Err(error) = self.ledger.put(&format!("refused/{}", hex(&pack.hash)), &format!("{id} {version}")) {
             tracing::error!(plugin = id, version, %error, "after a restart the failing version will be loaded again");
         }
-        let mut packs = (*set).clone();
-        packs.packs.insert(id.clone(), before);
-        self.put(packs);
+        let others = set.iter().filter(|other| other.version.id != *id).map(Arc::clone);
+        self.put(PackSet::new(others.chain([before])));
     }
 
     /// Asks a pack about a device; one that fails is left with what its manifest says.
@@ -270,6 +268,10 @@ impl DevicePlugins for Packs {
         self.generation.load(Ordering::SeqCst)
     }
 
+    fn headers(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.set.load().headers)
+    }
+
     fn serve(&self, facts: &DeviceFacts) -> Arc<dyn DevicePlugin> {
         let set = self.set.load();
         let overrides = self.overrides.load();
@@ -277,33 +279,49 @@ impl DevicePlugins for Packs {
         let pinned = self.pins.load().get(&device).and_then(|id| set.get(id).cloned());
         let pack = pinned.or_else(|| set.choose(facts).cloned());
         let Some(pack) = pack else {
-            let profile = overrides.over(Profile::default(), "", &device);
+            let operator = overrides.of("", &device);
             return Arc::new(Serving {
                 pack: None,
                 home: Weak::clone(&self.me),
                 device: device.into(),
-                profile,
+                profile: operator.clone(),
+                operator,
                 family: String::new(),
                 rules: Vec::new(),
                 memo: Arc::default(),
             });
         };
         let id = pack.version.id.as_str();
-        let declared = self.decide(&pack, facts, &device, overrides.options.get(id));
-        let mut said = pack.manifest.profile.clone();
-        said.put_over(&declared.profile);
+        let operator = overrides.of(id, &device);
+        let origin = origin(&operator, facts.origin, &pack.manifest.profile);
+        let told = DeviceFacts { origin, ..facts.clone() };
+        let declared = self.decide(&pack, &told, &device, overrides.options.get(id));
+        let mut profile = pack.manifest.profile.clone();
+        profile.put_over(&declared.profile);
+        profile.put_over(&operator);
         pack.counters.serves(&device);
-        let profile = overrides.over(said, id, &device);
         Arc::new(Serving {
             home: Weak::clone(&self.me),
             device: device.into(),
             profile,
+            operator,
             family: declared.family,
             rules: declared.rules,
             memo: declared.memo.into(),
             pack: Some(pack),
         })
     }
+}
+
+/// Who sends a device's requests, as its pack is told: the operator's word, then the network's, then the manifest's.
+fn origin(operator: &Profile, network: Origin, manifest: &Profile) -> Origin {
+    let said = |profile: &Profile| match profile.says("http.origin") {
+        Some(Value::Text(word)) if word == "cloud" => Origin::Cloud,
+        Some(_) => Origin::Device,
+        None => Origin::Unknown,
+    };
+    let known = [said(operator), network, said(manifest)];
+    known.into_iter().find(|origin| *origin != Origin::Unknown).unwrap_or_default()
 }
 
 impl Overrides {
@@ -313,9 +331,9 @@ impl Overrides {
         self
     }
 
-    /// The operator's layers over what a pack says.
-    fn over(&self, mut profile: Profile, pack: &str, device: &str) -> Profile {
-        profile.put_over(&self.all);
+    /// The operator's layers, one over the other.
+    fn of(&self, pack: &str, device: &str) -> Profile {
+        let mut profile = self.all.clone();
         for layer in [self.per_pack.get(pack), self.per_device.get(device)].into_iter().flatten() {
             profile.put_over(layer);
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use easel_protocol::{Class, Command, DeviceFacts, FolderType, Version, parse_date_time};
+use easel_protocol::{Class, Command, DeviceFacts, FolderType, Origin, Version, parse_date_time};
 use easel_wbxml::{Element, Tag};
 use serde::Deserialize;
 
@@ -71,6 +71,7 @@ struct DeviceSaid {
     friendly_name: String,
     os_language: String,
     query_form: Option<String>,
+    origin: Option<String>,
     headers: BTreeMap<String, String>,
 }
 
@@ -224,6 +225,12 @@ impl Fixture {
             Some("base64") => true,
             Some(other) => return Err(unreadable(format!("query-form {other:?}: plain or base64"))),
         };
+        let origin = match said.origin.as_deref() {
+            None => Origin::Unknown,
+            Some("cloud") => Origin::Cloud,
+            Some("device") => Origin::Device,
+            Some(other) => return Err(unreadable(format!("origin {other:?}: device or cloud"))),
+        };
         let told = [
             ("OS", &said.os),
             ("Model", &said.model),
@@ -239,6 +246,7 @@ impl Fixture {
             version,
             base64_query,
             headers: said.headers.clone(),
+            origin,
             information: told
                 .into_iter()
                 .filter(|(_, value)| !value.is_empty())

@@ -1,5 +1,6 @@
 //! The questions a plugin is asked. The contract in `wit/` says the same to authors.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use easel_wbxml::Tag;
 use crate::Profile;
 use crate::item::{Edit, Entry, Wanted};
 use crate::rules::Rule;
+use crate::settings::Effect;
 
 /// Bytes of state kept for a device and folder.
 pub const STATE_BYTES_MAX: usize = 16 * 1024;
@@ -84,6 +86,11 @@ pub trait DevicePlugins: Send + Sync {
     /// Another number whenever who serves whom, or what they say, may have changed.
     fn generation(&self) -> u64;
 
+    /// The headers that are to be remembered of requests, in lower case.
+    fn headers(&self) -> Arc<BTreeSet<String>> {
+        Arc::default()
+    }
+
     /// What serves a device; called when its facts change and when the generation has, and remembered until then. A
     /// request for the list of versions that names no device brings facts with hardly more than a User-Agent.
     fn serve(&self, facts: &DeviceFacts) -> Arc<dyn DevicePlugin>;
@@ -96,6 +103,17 @@ pub trait DevicePlugin: Send + Sync + fmt::Debug {
 
     /// The settings of the device, over the host's defaults.
     fn profile(&self) -> &Profile;
+
+    /// Of [`DevicePlugin::profile`], what the operator wrote: what is said there nobody else decided.
+    fn operator(&self) -> &Profile {
+        Profile::nothing()
+    }
+
+    /// What is done for a device in service when this version takes the place of an earlier one, over and above what the
+    /// changed settings ask for.
+    fn upgrade(&self) -> Effect {
+        Effect::None
+    }
 
     /// One word for statistics; empty when nothing is known.
     fn family(&self) -> &str;
@@ -123,6 +141,14 @@ pub struct PackVersion {
     pub id: String,
     /// Semantic.
     pub version: String,
+}
+
+impl PackVersion {
+    /// Whether its version is higher than another of the same pack; what is no version is neither higher nor lower.
+    pub fn is_above(&self, version: &str) -> bool {
+        let parsed = (semver::Version::parse(&self.version), semver::Version::parse(version));
+        matches!(parsed, (Ok(own), Ok(other)) if own > other)
+    }
 }
 
 /// The functions a plugin may have, apart from those asked when it is chosen.
@@ -462,6 +488,10 @@ impl DevicePlugin for Unclaimed {
     }
 
     fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn operator(&self) -> &Profile {
         &self.profile
     }
 

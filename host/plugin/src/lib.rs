@@ -9,6 +9,7 @@ mod asked;
 pub mod fixture;
 pub mod hooks;
 pub mod item;
+mod mark;
 mod profile;
 pub mod rules;
 pub mod scripted;

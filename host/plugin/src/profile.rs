@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mark::Mark;
 use crate::settings::{self, Default, Effect, Setting};
 
 /// What differs from the host's defaults, by setting name (`group.field`).
@@ -43,7 +44,15 @@ pub enum ProfileError {
     },
 }
 
+/// A profile that says nothing.
+static NOTHING: Profile = Profile { values: BTreeMap::new() };
+
 impl Profile {
+    /// One that says nothing, for ever.
+    pub fn nothing() -> &'static Self {
+        &NOTHING
+    }
+
     /// Sets one value after checking it against the table.
     pub fn set(&mut self, name: &str, value: Value) -> Result<(), ProfileError> {
         let setting = settings::find(name).ok_or_else(|| ProfileError::Unknown(name.to_owned()))?;
@@ -55,6 +64,11 @@ impl Profile {
     /// The value of a setting: the device's own or the default; `None` when no setting has that name.
     pub fn get(&self, name: &str) -> Option<Value> {
         self.values.get(name).cloned().or_else(|| settings::find(name).map(|setting| setting.default.value()))
+    }
+
+    /// What the profile itself says of a setting; `None` where the default stands.
+    pub fn says(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
     }
 
     /// What differs from the defaults, by name.
@@ -125,28 +139,21 @@ impl Profile {
     /// A number that is another as soon as a setting with this effect, of one of these groups, has another value; 0
     /// when all have their defaults. No groups means all of them.
     pub fn mark(&self, effect: Effect, groups: &[&str]) -> u64 {
-        // FNV-1a: the same today and after every update of the compiler.
-        const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
-        let mut hash = BASIS;
-        let mut eat = |bytes: &[u8]| {
-            for byte in (bytes.len() as u64).to_le_bytes().iter().chain(bytes) {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3);
-            }
-        };
+        let mut mark = Mark::new();
         for (name, value) in &self.values {
             let group = name.split_once('.').map_or("", |(group, _)| group);
             let counts = |setting: &Setting| setting.effect == effect && setting.default.value() != *value;
             if (!groups.is_empty() && !groups.contains(&group)) || !settings::find(name).is_some_and(counts) {
                 continue;
             }
-            eat(name.as_bytes());
+            mark.eat(name.as_bytes());
             match value {
-                Value::Flag(flag) => eat(&[u8::from(*flag)]),
-                Value::Number(number) => eat(&number.to_le_bytes()),
-                Value::Text(text) => eat(text.as_bytes()),
-                Value::Texts(texts) => texts.iter().for_each(|text| eat(text.as_bytes())),
+                Value::Flag(flag) => mark.eat(&[u8::from(*flag)]),
+                Value::Number(number) => mark.eat(&number.to_le_bytes()),
+                Value::Text(text) => mark.eat(text.as_bytes()),
+                Value::Texts(texts) => texts.iter().for_each(|text| mark.eat(text.as_bytes())),
             }
         }
-        hash ^ BASIS
+        mark.number()
     }
 }

@@ -4,6 +4,8 @@ use easel_protocol::{Class, parse_date_time};
 use easel_wbxml::{Element, Node, Tag};
 
 use crate::Direction;
+use crate::hooks::property_number;
+use crate::mark::Mark;
 
 /// Rules of one profile.
 pub const RULES_MAX: usize = 64;
@@ -48,6 +50,56 @@ pub enum Action {
 pub fn apply(rules: &[Rule], direction: Direction, class: Class, properties: &mut Vec<Element>) {
     for rule in rules.iter().filter(|rule| rule.direction == direction && rule.class == class) {
         carry_out(rule, properties);
+    }
+}
+
+/// A number that is another as soon as the rules for a class and a direction are; 0 when there are none.
+pub fn mark(rules: &[Rule], direction: Direction, class: Class) -> u64 {
+    let mut mark = Mark::new();
+    for rule in rules.iter().filter(|rule| rule.direction == direction && rule.class == class) {
+        mark.eat(&property_number(rule.tag).to_le_bytes());
+        rule.action.eaten_by(&mut mark);
+    }
+    mark.number()
+}
+
+impl Action {
+    fn eaten_by(&self, mark: &mut Mark) {
+        match self {
+            Self::AtHour(hour) => {
+                mark.eat(b"at-hour");
+                mark.eat(&[*hour]);
+            }
+            Self::Drop => mark.eat(b"drop"),
+            Self::Fill(text) => {
+                mark.eat(b"fill");
+                mark.eat(text.as_bytes());
+            }
+            Self::IgnoreEmpty => mark.eat(b"ignore-empty"),
+            Self::LimitCount(most) => {
+                mark.eat(b"limit-count");
+                mark.eat(&most.to_le_bytes());
+            }
+            Self::Rename(tag) => {
+                mark.eat(b"rename");
+                mark.eat(&property_number(*tag).to_le_bytes());
+            }
+            Self::Replace(pairs) => {
+                mark.eat(b"replace");
+                for (old, new) in pairs {
+                    mark.eat(old.as_bytes());
+                    mark.eat(new.as_bytes());
+                }
+            }
+            Self::Set(text) => {
+                mark.eat(b"set");
+                mark.eat(text.as_bytes());
+            }
+            Self::Truncate(most) => {
+                mark.eat(b"truncate");
+                mark.eat(&most.to_le_bytes());
+            }
+        }
     }
 }
 
@@ -191,4 +243,52 @@ mod tests {
         apply(&[rule], Direction::Outgoing, Class::Email, &mut mail);
         assert_eq!(mail.len(), 1);
     }
+
+    #[test]
+    fn rules_that_differ_in_anything_have_another_mark_and_no_rules_have_none() {
+        let text = |text: &str| text.to_owned();
+        let actions = [
+            Action::AtHour(8),
+            Action::AtHour(9),
+            Action::Drop,
+            Action::Fill(text("a")),
+            Action::Fill(text("b")),
+            Action::IgnoreEmpty,
+            Action::LimitCount(1),
+            Action::LimitCount(2),
+            Action::Rename(contacts::FIRST_NAME),
+            Action::Rename(contacts::LAST_NAME),
+            Action::Replace(vec![]),
+            Action::Replace(vec![(text("a"), text("b"))]),
+            Action::Replace(vec![(text("ab"), text(""))]),
+            Action::Set(text("a")),
+            Action::Set(text("b")),
+            Action::Truncate(1),
+            Action::Truncate(2),
+        ];
+        let rule =
+            |class, tag, action: &Action| Rule { class, direction: Direction::Outgoing, tag, action: action.clone() };
+        let of = |rules: &[Rule]| mark(rules, Direction::Outgoing, Class::Contacts);
+        let mut marks = std::collections::BTreeSet::new();
+        for action in &actions {
+            for tag in [contacts::FILE_AS, contacts::TITLE] {
+                let rule = rule(Class::Contacts, tag, action);
+                assert_ne!(of(std::slice::from_ref(&rule)), 0);
+                assert_eq!(mark(std::slice::from_ref(&rule), Direction::Incoming, Class::Contacts), 0);
+                marks.insert(of(&[rule]));
+            }
+        }
+        assert_eq!(marks.len(), 2 * actions.len());
+        let (one, other) = (&actions[2], &actions[5]);
+        let pair = |one, other| {
+            of(&[rule(Class::Contacts, contacts::FILE_AS, one), rule(Class::Contacts, contacts::FILE_AS, other)])
+        };
+        assert_ne!(pair(one, other), pair(other, one), "they are carried out in order");
+        assert_eq!((of(&[]), of(&[rule(Class::Notes, contacts::FILE_AS, one)])), (0, 0));
+        // What devices were served with is stored: these numbers stay.
+        assert_eq!(of(&[rule(Class::Contacts, contacts::FILE_AS, one)]), STORED);
+    }
+
+    /// The mark of a rule that drops FileAs.
+    const STORED: u64 = 0xEF43_7003_6CE9_F3AA;
 }

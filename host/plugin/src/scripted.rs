@@ -7,7 +7,7 @@
 //! let plugin = ScriptedPlugin::new().set("sync.window_max", Value::Number(5));
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,8 +21,10 @@ use crate::hooks::{
 };
 use crate::item::{Content, Edit, Entry, NewContent, Wanted};
 use crate::rules::Rule;
+use crate::settings::Effect;
 use crate::{Profile, Value};
 
+type OfWhom = Box<dyn Fn(&DeviceFacts) -> bool + Send + Sync>;
 type OnItem = Box<dyn Fn(&HookContext<'_>, &State, &[Entry], &[Entry]) -> Answer + Send + Sync>;
 type OnMail = Box<dyn Fn(&HookContext<'_>, &Message) -> MailVerdict + Send + Sync>;
 type OnFolder = Box<dyn Fn(&HookContext<'_>, &FolderChange) -> FolderVerdict + Send + Sync>;
@@ -41,7 +43,10 @@ pub struct ScriptedPlugin {
 struct Script {
     pack: PackVersion,
     profile: Profile,
-    by_agent: Vec<(String, Profile)>,
+    own: Vec<(OfWhom, Profile)>,
+    headers: Arc<BTreeSet<String>>,
+    operator: Profile,
+    upgrade: Effect,
     rules: Vec<Rule>,
     items: BTreeMap<(bool, Class), (Wanted, OnItem)>,
     mail: Option<OnMail>,
@@ -74,7 +79,10 @@ impl ScriptedPlugin {
         let script = Script {
             pack: PackVersion { id: "scripted".to_owned(), version: "1.0.0".to_owned() },
             profile: Profile::default(),
-            by_agent: Vec::new(),
+            own: Vec::new(),
+            headers: Arc::default(),
+            operator: Profile::default(),
+            upgrade: Effect::None,
             rules: Vec::new(),
             items: BTreeMap::new(),
             mail: None,
@@ -117,8 +125,43 @@ impl ScriptedPlugin {
 
     /// Gives the devices whose User-Agent begins with `agent` a profile of their own.
     #[must_use]
-    pub fn profile_of(mut self, agent: &str, profile: Profile) -> Self {
-        self.script().by_agent.push((agent.to_owned(), profile));
+    pub fn profile_of(self, agent: &str, profile: Profile) -> Self {
+        let agent = agent.to_owned();
+        self.profile_where(move |facts| facts.user_agent.starts_with(&agent), profile)
+    }
+
+    /// Gives the devices of which such facts are known a profile of their own; the first that fits counts.
+    #[must_use]
+    pub fn profile_where(
+        mut self,
+        which: impl Fn(&DeviceFacts) -> bool + Send + Sync + 'static,
+        profile: Profile,
+    ) -> Self {
+        self.script().own.push((Box::new(which), profile));
+        self
+    }
+
+    /// Wants a header to be remembered.
+    #[must_use]
+    pub fn header(mut self, name: &str) -> Self {
+        Arc::make_mut(&mut self.script().headers).insert(name.to_owned());
+        self
+    }
+
+    /// As if the operator had written this for every device: it goes before all else.
+    #[must_use]
+    pub fn operator(mut self, profile: Profile) -> Self {
+        let script = self.script();
+        let own = script.own.iter_mut().map(|(_, own)| own);
+        own.chain([&mut script.profile]).for_each(|said| said.put_over(&profile));
+        script.operator = profile;
+        self
+    }
+
+    /// What is done for devices in service when this version takes the place of an earlier one.
+    #[must_use]
+    pub fn upgrade(mut self, effect: Effect) -> Self {
+        self.script().upgrade = effect;
         self
     }
 
@@ -275,9 +318,13 @@ impl DevicePlugins for ScriptedPlugin {
         self.script.generation.load(Ordering::SeqCst)
     }
 
+    fn headers(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.script.headers)
+    }
+
     fn serve(&self, facts: &DeviceFacts) -> Arc<dyn DevicePlugin> {
         self.script.profiled.fetch_add(1, Ordering::Relaxed);
-        let own = self.script.by_agent.iter().position(|(agent, _)| facts.user_agent.starts_with(agent));
+        let own = self.script.own.iter().position(|(which, _)| which(facts));
         Arc::new(Serving { script: Arc::clone(&self.script), own })
     }
 }
@@ -300,7 +347,15 @@ impl DevicePlugin for Serving {
     }
 
     fn profile(&self) -> &Profile {
-        self.own.map_or(&self.script.profile, |own| &self.script.by_agent[own].1)
+        self.own.map_or(&self.script.profile, |own| &self.script.own[own].1)
+    }
+
+    fn operator(&self) -> &Profile {
+        &self.script.operator
+    }
+
+    fn upgrade(&self) -> Effect {
+        self.script.upgrade
     }
 
     fn family(&self) -> &str {

@@ -46,17 +46,18 @@ pub enum Part {
     Words(&'static [&'static str]),
 }
 
-/// What a change of a setting does to a device in service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a change of a setting, or a new version of a pack, does to a device in service; the greater contains the smaller.
+#[derive(Clone, Copy, Debug, std::default::Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// The tree of folders is sent again.
-    Hierarchy,
     /// The next request obeys it.
+    #[default]
     None,
-    /// The device is told to ask for the versions again.
-    Renegotiate,
     /// The items concerned are sent again.
     Resend,
+    /// The tree of folders is sent again.
+    Hierarchy,
+    /// The device is told to ask for the versions again.
+    Renegotiate,
 }
 
 impl Default {

@@ -23,7 +23,7 @@ mod version;
 pub use class::Class;
 pub use command::Command;
 pub use date_time::{DateTimeError, compact, parse_date_time, punctuated};
-pub use device_facts::DeviceFacts;
+pub use device_facts::{DeviceFacts, Origin, secret_in_name};
 pub use device_id::normal_device_id;
 pub use facts::{Facts, Groups, WindowKey};
 pub use folder_type::FolderType;

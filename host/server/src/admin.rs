@@ -327,6 +327,12 @@ pub(crate) struct DeviceShown {
     pub(crate) information: BTreeMap<String, String>,
     /// The pack that serves it, its version and the family; `None` when none does.
     pub(crate) pack: Option<(String, String, String)>,
+    /// What the pack wishes of the policy without leave: `exempt` or `loose`.
+    pub(crate) policy_wish: Option<String>,
+    /// Who sent its last request: `device`, `cloud`, or `unknown`.
+    pub(crate) origin: String,
+    /// Headers that packs want to be remembered.
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// Something that a pack withheld from a device's side, for people.

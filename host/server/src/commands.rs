@@ -3,6 +3,7 @@
 //! [`Service`] is what stands behind it in earnest; tests put a script there, so that a waiting request, a slow answer
 //! or a panic can be had at will.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,8 +17,13 @@ pub trait Commands: Send + Sync {
     /// Answers a POST.
     fn handle(&self, request: &Request<'_>, sink: &mut dyn Sink) -> Turn;
 
-    /// What a device (id and type, where the request has them; User-Agent) is told in the answer to OPTIONS.
-    fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer;
+    /// What a device, known by what the request says of it, is told in the answer to OPTIONS.
+    fn offer(&self, user: &User, facts: &DeviceFacts) -> Offer;
+
+    /// The headers of requests that are handed on, in lower case.
+    fn headers(&self) -> Arc<BTreeSet<String>> {
+        Arc::default()
+    }
 
     /// What holds for a request before anybody is logged in; `None` when it takes a moment to know and `may_ask` is false.
     /// Only with `may_ask` may it block.
@@ -91,8 +97,12 @@ impl Commands for Served {
         self.turn(self.0.handle(request, sink))
     }
 
-    fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
-        self.0.offer(user, device, user_agent)
+    fn offer(&self, user: &User, facts: &DeviceFacts) -> Offer {
+        self.0.offer(user, facts)
+    }
+
+    fn headers(&self) -> Arc<BTreeSet<String>> {
+        self.0.headers()
     }
 
     fn entry_rules(&self, facts: &DeviceFacts, may_ask: bool) -> Option<EntryRules> {

@@ -11,10 +11,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use easel_server::Network;
+
 pub(crate) use problem::{ConfigErrors, Problem};
 pub(crate) use values::LmtpListen;
 
 use reader::{Section, Source};
+
+/// Networks of clouds.
+const CLOUD_NETWORKS_MAX: usize = 1000;
 
 /// Bytes of a configuration file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -167,9 +172,20 @@ pub(crate) struct Packs {
     pub(crate) allow_exempt_tenants: Vec<String>,
     /// Whether requests from servers that hold their users' passwords are refused.
     pub(crate) deny_cloud: bool,
+    /// Networks of such servers.
+    pub(crate) cloud_networks: Vec<Network>,
     /// Settings of every device, before what its pack says.
-    pub(crate) settings: BTreeMap<String, easel_plugin::Value>,
+    pub(crate) settings: Values,
+    /// Settings for the devices of a pack, by its id, before those of every device.
+    pub(crate) per_pack: BTreeMap<String, Values>,
+    /// Settings for one device, by its id in the normal spelling, before all others.
+    pub(crate) per_device: BTreeMap<String, Values>,
+    /// What a pack is handed when it is asked about a device, by its id.
+    pub(crate) options: BTreeMap<String, Values>,
 }
+
+/// Values by name.
+pub(crate) type Values = BTreeMap<String, easel_plugin::Value>;
 
 /// A key and the packs it may sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -406,8 +422,17 @@ impl Packs {
             }),
             allow_exempt_tenants: section.list("allow_exempt_tenants", &[], values::text),
             deny_cloud: section.flag("deny_cloud", false),
+            cloud_networks: section.list("cloud_networks", &[], values::network),
             settings: section.list("settings", &[], values::device_setting).into_iter().collect(),
+            per_pack: section.named("per_pack", values::pack_id, values::setting_value),
+            per_device: section.named("per_device", values::device_id, values::setting_value),
+            options: section.named("options", values::pack_id, values::option_value),
         };
+        let (count, most) = (packs.cloud_networks.len(), CLOUD_NETWORKS_MAX);
+        if count > most {
+            // Each request is compared with each of them.
+            section.wrong("cloud_networks", format!("{count} networks: at most {most}"), "join them into larger ones");
+        }
         section.finish();
         packs
     }

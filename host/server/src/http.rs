@@ -5,6 +5,7 @@
 mod body;
 mod error;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>
     let is_options = match *request.method() {
         Method::OPTIONS => true,
         Method::POST => false,
-        Method::GET if rules(shared, &request).await?.answers_get => {
+        Method::GET if rules(shared, peer, &request).await?.answers_get => {
             body::drain(request).await;
             return Ok(Exchange::Begun(Begun::Whole { answer: Answer::empty(), gzipped: false }));
         }
@@ -90,7 +91,7 @@ async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>
             return Err(error);
         }
     };
-    if is_options { options(shared, session, request).await } else { post(shared, session, request).await }
+    if is_options { options(shared, peer, session, request).await } else { post(shared, peer, session, request).await }
 }
 
 /// K: G24. Any case, with or without a slash at the end, and the name some old clients add.
@@ -106,7 +107,7 @@ fn is_endpoint(path: &str) -> bool {
 /// K: G25. A request without credentials is challenged, and counts for nothing.
 async fn log_in(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Result<Session, HttpError> {
     let value = request.headers().get(header::AUTHORIZATION).ok_or(HttpError::NoCredentials)?;
-    let rules = rules(shared, request).await?;
+    let rules = rules(shared, peer, request).await?;
     if rules.is_denied {
         return Err(HttpError::CloudDenied);
     }
@@ -118,14 +119,8 @@ async fn log_in(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> R
 }
 
 /// What holds for a request before anybody is logged in: what a plugin says of it is asked on a worker, once.
-async fn rules(shared: &Shared, request: &Request<Incoming>) -> Result<EntryRules, HttpError> {
-    let line = named(request);
-    let facts = DeviceFacts {
-        user_agent: user_agent(request.headers()).trim().to_owned(),
-        device_id: line.as_ref().map(|line| line.device_id.clone()).unwrap_or_default(),
-        device_type: line.map(|line| line.device_type).unwrap_or_default(),
-        ..DeviceFacts::default()
-    };
+async fn rules(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Result<EntryRules, HttpError> {
+    let facts = told(shared, peer, request);
     if let Some(rules) = shared.commands.entry_rules(&facts, false) {
         return Ok(rules);
     }
@@ -139,6 +134,35 @@ async fn rules(shared: &Shared, request: &Request<Incoming>) -> Result<EntryRule
     answer.await.map_err(|_| HttpError::busy())
 }
 
+/// What a request says of its device, whatever its command.
+fn told(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> DeviceFacts {
+    let line = named(request);
+    let mut facts = DeviceFacts {
+        user_agent: user_agent(request.headers()).trim().to_owned(),
+        device_id: line.as_ref().map(|line| line.device_id.clone()).unwrap_or_default(),
+        device_type: line.map(|line| line.device_type).unwrap_or_default(),
+        origin: shared.clouds.load().origin(peer),
+        ..DeviceFacts::default()
+    };
+    let wanted = shared.commands.headers();
+    facts.saw_headers(&wanted, &picked(&wanted, request.headers()));
+    facts
+}
+
+/// The wanted headers of a request, names in lower case; of one that comes more than once, all values. MS-ASHTTP has
+/// no word on them: RFC 9110 5.3 "Field Order".
+fn picked(wanted: &BTreeSet<String>, headers: &HeaderMap) -> Vec<(String, String)> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let names = headers.keys().map(HeaderName::as_str).filter(|name| wanted.contains(*name));
+    let values = |name: &str| {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        values.collect::<Vec<_>>().join(", ")
+    };
+    names.map(|name| (name.to_owned(), values(name))).collect()
+}
+
 /// Device and user of a request, whatever its command; `None` when it names no device.
 fn named(request: &Request<Incoming>) -> Option<RequestLine> {
     let query = request.uri().query().unwrap_or_default();
@@ -147,15 +171,17 @@ fn named(request: &Request<Incoming>) -> Option<RequestLine> {
 }
 
 /// MS-ASHTTP 2.2.3 "HTTP OPTIONS Command": the versions, for the device if the client names it.
-async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incoming>) -> Result<Exchange, HttpError> {
-    let query = request.uri().query().unwrap_or_default();
-    // Only its device is of interest, so any command may stand there.
-    let line = RequestLine::parse(&format!("Cmd=Ping&{query}"), None, None, None).ok();
-    let user_agent = user_agent(request.headers());
+async fn options(
+    shared: &Arc<Shared>,
+    peer: IpAddr,
+    session: Session,
+    request: Request<Incoming>,
+) -> Result<Exchange, HttpError> {
+    let facts = told(shared, peer, &request);
     body::drain(request).await;
     let trace = Arc::new(Trace {
         user: session.user.id,
-        device: line.as_ref().map(|line| line.device_id.clone()).unwrap_or_default(),
+        device: facts.device_id.clone(),
         command: "OPTIONS",
         version: 0,
         received: 0,
@@ -167,8 +193,7 @@ async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incomi
             Ok(user) => user,
             Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
         };
-        let device = line.as_ref().map(|line| (line.device_id.as_str(), line.device_type.as_str()));
-        let offer = inner.commands.offer(&user, device, &user_agent);
+        let offer = inner.commands.offer(&user, &facts);
         let mut headers = vec![
             ("ms-asprotocolversions".into(), easel_protocol::version_list(offer.versions)),
             ("ms-asprotocolcommands".into(), inner.commands.names()),
@@ -183,7 +208,12 @@ async fn options(shared: &Arc<Shared>, session: Session, request: Request<Incomi
 }
 
 /// MS-ASHTTP 2.2.1 "HTTP POST Command".
-async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>) -> Result<Exchange, HttpError> {
+async fn post(
+    shared: &Arc<Shared>,
+    peer: IpAddr,
+    session: Session,
+    request: Request<Incoming>,
+) -> Result<Exchange, HttpError> {
     let began = shared.clock.now();
     let headers = request.headers();
     let line = match request_line(&request) {
@@ -199,6 +229,8 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
             .is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")));
     let gzipped = body::is_gzipped(headers)?;
     let user_agent = user_agent(headers);
+    let picked = picked(&shared.commands.headers(), headers);
+    let origin = shared.clouds.load().origin(peer);
     let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
     let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let body = body::read(shared, request).await?;
@@ -227,6 +259,8 @@ async fn post(shared: &Arc<Shared>, session: Session, request: Request<Incoming>
             line: &line,
             user: &user,
             user_agent: &user_agent,
+            headers: &picked,
+            origin: Some(origin),
             content_type: &content_type,
             body: &plain,
             now: inner.clock.now(),

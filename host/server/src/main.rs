@@ -10,6 +10,7 @@ mod export;
 mod import;
 mod logging;
 mod packs;
+mod reload;
 mod upkeep;
 mod wire_up;
 

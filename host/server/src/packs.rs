@@ -2,6 +2,7 @@
 //!
 //! Beside [`wire_up`](crate::wire_up) the only file that names the machinery of packs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -15,7 +16,7 @@ use easel_store::Store;
 use jiff::Timestamp;
 
 use crate::admin::{GuideShown, PackLineShown, PackOrder, PackShown};
-use crate::config::{Config, Packs as Configured};
+use crate::config::{Config, Packs as Configured, Values};
 
 /// Why packs cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +102,9 @@ impl PackRoom {
         folder.load_all();
         folder.sweep_cache();
         let incoming = config.data_dir.join("pack-incoming");
-        Ok(Self { packs, folder, log, clock, incoming, watch: Mutex::default() })
+        let room = Self { packs, folder, log, clock, incoming, watch: Mutex::default() };
+        room.warn_of_strangers(configured);
+        Ok(room)
     }
 
     /// Looks at the folder from now on.
@@ -109,6 +112,34 @@ impl PackRoom {
         let watch = self.folder.watch()?;
         *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(watch);
         Ok(())
+    }
+
+    /// Takes the operator's present word, where it differs from the one before, and looks at the folder.
+    pub(crate) fn look_again(&self, before: &Configured, now: &Configured) -> Result<(), PackRoomError> {
+        if (&before.trusted_keys, &before.allow_unsigned) != (&now.trusted_keys, &now.allow_unsigned) {
+            self.folder.set_trust(trust(now)?);
+        }
+        let layers =
+            |of: &Configured| (of.settings.clone(), of.per_pack.clone(), of.per_device.clone(), of.options.clone());
+        if layers(before) != layers(now) {
+            self.packs.set_overrides(overrides(now));
+        }
+        self.folder.load_all();
+        self.warn_of_strangers(now);
+        Ok(())
+    }
+
+    /// Sections of packs that are not there are most likely misspelt, but a pack may come later.
+    fn warn_of_strangers(&self, configured: &Configured) {
+        let set = self.packs.set();
+        for (key, names) in [("per_pack", &configured.per_pack), ("options", &configured.options)] {
+            for id in names.keys().filter(|id| set.get(id).is_none()) {
+                tracing::warn!(
+                    key = format!("packs.{key}.{id}"),
+                    "no such pack serves: `easel pack list` shows those that do"
+                );
+            }
+        }
     }
 
     /// Who serves devices.
@@ -243,11 +274,23 @@ impl PackRoom {
 }
 
 fn overrides(configured: &Configured) -> wasm::Overrides {
-    let mut all = Profile::default();
-    for (name, value) in &configured.settings {
-        all.set(name, value.clone()).expect("the configuration was read against the same table");
+    let layers =
+        |of: &BTreeMap<String, Values>| of.iter().map(|(name, values)| (name.clone(), layer(values))).collect();
+    let options = |(id, values): (&String, &Values)| (id.clone(), values.clone().into_iter().collect());
+    wasm::Overrides {
+        all: layer(&configured.settings),
+        per_pack: layers(&configured.per_pack),
+        per_device: layers(&configured.per_device),
+        options: configured.options.iter().map(options).collect(),
     }
-    wasm::Overrides { all, ..wasm::Overrides::default() }
+}
+
+fn layer(values: &Values) -> Profile {
+    let mut layer = Profile::default();
+    for (name, value) in values {
+        layer.set(name, value.clone()).expect("the configuration was read against the same table");
+    }
+    layer
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -291,4 +334,24 @@ pub(crate) fn inspected(file: &Path, configured: &Configured) -> Result<(Vec<Str
     lines.push(format!("guides     {}", guides.join(", ")));
     lines.extend(manifest.left_out.iter().map(|what| format!("left out   {what}")));
     Ok((lines, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_plugin::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_operators_layers_and_options_reach_the_packs_as_they_are_written() {
+        let text = "[packs]\nsettings = ['sync.window_max=1']\n[packs.per_pack.a]\nsync.window_max = 2\n\
+                    [packs.per_device.D]\nsync.window_max = 3\n[packs.options.a]\ngreeting = 'hello'\nat = 4\n";
+        let (config, problems) = Config::read(Path::new("easel.toml"), text);
+        assert_eq!(problems, []);
+        let wasm::Overrides { all, per_pack, per_device, options } = overrides(&config.packs);
+        let window = |layer: &Profile| layer.number("sync.window_max");
+        assert_eq!((window(&all), window(&per_pack["a"]), window(&per_device["d"])), (1, 2, 3));
+        let greeting = ("greeting".to_owned(), Value::Text("hello".to_owned()));
+        assert_eq!(options, [("a".to_owned(), vec![("at".to_owned(), Value::Number(4)), greeting])].into());
+    }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use easel_commands::Service;
 use hyper::header::HeaderValue;
 use tokio::net::{TcpListener, TcpSocket};
@@ -16,6 +17,7 @@ use crate::commands::{Commands, Served};
 use crate::devices::Devices;
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::networks::Networks;
 use crate::park::Standing;
 use crate::shared::{Addresses, Shared};
 use crate::shutdown::{Phase, Shutdown};
@@ -37,6 +39,8 @@ pub struct ServeOptions {
     /// The header MS-Server-ActiveSync. K: G08: a whole version number, from whose first part old clients guess what
     /// the server can do.
     pub server_version: String,
+    /// Networks of servers that hold their users' mailboxes and passwords.
+    pub clouds: Networks,
 }
 
 impl Default for ServeOptions {
@@ -47,6 +51,7 @@ impl Default for ServeOptions {
             limits: Limits::default(),
             realm: "Easel".to_owned(),
             server_version: "15.1.0.0".to_owned(),
+            clouds: Networks::default(),
         }
     }
 }
@@ -137,6 +142,7 @@ fn shared(
         connections: Arc::new(Semaphore::new(connections)),
         connections_max: u32::try_from(connections).expect("bounded by the limit on open files"),
         addresses: Addresses::new(limits.address_allowed(connections)),
+        clouds: ArcSwap::from_pointee(options.clouds),
         bodies: Arc::new(Semaphore::new(limits.bodies_bytes / 1024)),
         challenge: format!("Basic realm=\"{realm}\""),
         server_version: HeaderValue::from_str(&options.server_version).unwrap_or(HeaderValue::from_static("15.1.0.0")),
@@ -212,6 +218,11 @@ impl Running {
     /// Reads the certificate's files now. The one in use stays when they make no sense.
     pub fn reload_certificate(&self) -> Result<(), ServerError> {
         self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
+    }
+
+    /// Other networks than before; they hold from the next request on.
+    pub fn set_clouds(&self, clouds: Networks) {
+        self.shared.clouds.store(Arc::new(clouds));
     }
 
     /// Stops: nobody is accepted any more, idle connections end, waiting requests are answered at random moments of

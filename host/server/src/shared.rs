@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
 use easel_commands::{Answer, Sink};
 use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
@@ -14,6 +15,7 @@ use crate::commands::{Commands, Turn, Wait};
 use crate::devices::{Devices, Pass};
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::networks::Networks;
 use crate::park::Standing;
 use crate::shutdown::Shutdown;
 use crate::sink::{ChannelSink, Stream};
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     /// How much room for connections there is in all.
     pub(crate) connections_max: u32,
     pub(crate) addresses: Addresses,
+    /// Networks that devices do not send from.
+    pub(crate) clouds: ArcSwap<Networks>,
     /// Room for request bodies, in KiB.
     pub(crate) bodies: Arc<Semaphore>,
     /// `Basic realm="..."`.

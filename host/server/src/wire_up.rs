@@ -11,8 +11,8 @@ use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, QueueOptions, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
 use easel_server::{
-    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server, ServerError,
-    SystemClock, TlsFiles,
+    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, ServeOptions, Server,
+    ServerError, SystemClock, TlsFiles,
 };
 use easel_store::{LocalBus, Store, StoreError};
 use easel_store_sqlite::SqliteStore;
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
 use crate::config::{self, Config, LmtpListen, SmartHostTls};
 use crate::packs::{PackRoom, PackRoomError};
+use crate::reload::Reload;
 use crate::upkeep;
 
 /// How long `serve` waits for another verb to end.
@@ -129,13 +130,15 @@ struct House {
     admin: AdminSocket,
     places: Vec<String>,
     signals: [Signal; 2],
+    hangup: Signal,
+    reload: Reload,
 }
 
 impl House {
     async fn start(config: &Config) -> Result<Self, ServeError> {
         // Before anything else, so that a signal during the start ends it gently, too.
         let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-        let [Ok(terminate), Ok(interrupt)] = signals else {
+        let ([Ok(terminate), Ok(interrupt)], Ok(hangup)) = (signals, signal(SignalKind::hangup())) else {
             return Err(ServeError::Runtime(io::Error::other("signals cannot be heard")));
         };
         let (store, clock) = open_store(config)?;
@@ -148,9 +151,10 @@ impl House {
         let packs = Arc::new(PackRoom::open(config, Arc::clone(&store))?);
         packs.watch()?;
         let service = Service::new(Arc::clone(&store), packs.plugins(), settings(config), Arc::clone(&now));
+        let service = Arc::new(service);
         let options = serve_options(config);
         let kinds: Vec<ListenerKind> = options.listeners.iter().map(|listener| listener.kind).collect();
-        let server = Server::start(options, Arc::new(service), Arc::clone(&logins), Arc::clone(&clock))
+        let server = Server::start(options, Arc::clone(&service), Arc::clone(&logins), Arc::clone(&clock))
             .map_err(ServeError::Server)?;
         let (stop, stopped) = watch::channel(false);
         let mut places: Vec<String> = kinds
@@ -171,19 +175,39 @@ impl House {
         // Last: who reaches this socket finds everything else running.
         let server = Arc::new(server);
         let serving = Serving { logins, running: Arc::clone(&server), listening: places.clone() };
+        let reload =
+            Reload { config: config.clone(), service, packs: Arc::clone(&packs), server: Arc::downgrade(&server) };
         let office = Office::new(store, clock, config).in_server(serving).with_packs(packs);
         let admin = AdminSocket::listen(&config.data_dir, Arc::new(office))
             .map_err(|error| ServeError::AdminSocket(config.data_dir.clone(), error))?;
         for place in &places {
             tracing::info!(place, "listening");
         }
-        Ok(Self { server, delivering, stop, admin, places, signals: [terminate, interrupt] })
+        Ok(Self { server, delivering, stop, admin, places, signals: [terminate, interrupt], hangup, reload })
     }
 
-    /// Runs until a signal comes, and ends gently; a second signal ends it at once.
+    /// Runs until a signal comes, and ends gently; a second signal ends it at once. SIGHUP has it look again at what was
+    /// changed.
     async fn run(self, grace: Duration) {
-        let Self { server, delivering, stop, admin, mut signals, .. } = self;
-        heard(&mut signals).await;
+        let Self { server, delivering, stop, admin, mut signals, mut hangup, mut reload, .. } = self;
+        loop {
+            tokio::select! {
+                () = heard(&mut signals) => break,
+                _ = hangup.recv() => {}
+            }
+            let looking = tokio::task::spawn_blocking(move || {
+                reload.look_again();
+                reload
+            });
+            match looking.await {
+                Ok(looked) => reload = looked,
+                // Said by the panic itself; what is in use stays.
+                Err(_) => {
+                    heard(&mut signals).await;
+                    break;
+                }
+            }
+        }
         tracing::info!(waiting = server.parked(), "stopping");
         let gently = async {
             stop.send_replace(true);
@@ -251,11 +275,13 @@ fn serve_options(config: &Config) -> ServeOptions {
         listeners: listeners.concat(),
         tls: (!config.listen.tls.is_empty()).then(|| tls_files(config)),
         limits,
+        clouds: Networks::new(config.packs.cloud_networks.clone()),
         ..ServeOptions::default()
     }
 }
 
-fn settings(config: &Config) -> Settings {
+/// What the operator decided about devices.
+pub(crate) fn settings(config: &Config) -> Settings {
     Settings {
         policy: policy(&config.policy),
         allow: PolicyAllowance {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use easel_commands::{Offer, Request, Sink};
-use easel_protocol::CollectionId;
+use easel_protocol::{CollectionId, DeviceFacts};
 use easel_server::{
     Clock, Commands, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server, SystemClock,
     TlsFiles, Turn, Wait,
@@ -239,7 +239,7 @@ impl Commands for AllWait {
         wait(interest, request.now + SignedDuration::from_mins(15))
     }
 
-    fn offer(&self, _: &User, _: Option<(&str, &str)>, _: &str) -> Offer {
+    fn offer(&self, _: &User, _: &DeviceFacts) -> Offer {
         Offer { versions: Vec::new(), headers: Vec::new() }
     }
 

@@ -4,7 +4,7 @@ use easel_store::{Device, DeviceKey, Missing, StoreError, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::Failure;
-use crate::sql::{decode, encode, int, number};
+use crate::sql::{decode, decode_facts, encode, encode_facts, int, number};
 
 const COLUMNS: &str = "id, user, device_id, kind, facts, policy, blocked, created, last_seen, versions_told";
 
@@ -14,7 +14,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
         user: UserId(number(row, 1)?),
         id: row.get(2)?,
         kind: row.get(3)?,
-        facts: decode(row, 4)?,
+        facts: decode_facts(row, 4)?,
         policy: decode(row, 5)?,
         blocked: row.get(6)?,
         created: row.get(7)?,
@@ -66,7 +66,7 @@ pub(crate) fn put(connection: &Connection, mut device: Device) -> Result<Device,
             int(device.user.0),
             device.id,
             device.kind,
-            encode(&device.facts),
+            encode_facts(&device.facts),
             encode(&device.policy),
             device.blocked,
             device.created,
@@ -84,7 +84,7 @@ pub(crate) fn put(connection: &Connection, mut device: Device) -> Result<Device,
         int(device.user.0),
         device.id,
         device.kind,
-        encode(&device.facts),
+        encode_facts(&device.facts),
         encode(&device.policy),
         device.blocked,
         device.created,

@@ -12,7 +12,7 @@ use easel_plugin::hooks::{
 };
 use easel_plugin::item::{Content, Edit, Entry, NewContent, Wanted};
 use easel_plugin::rules::{Action, Rule};
-use easel_protocol::{Class, DeviceFacts, FolderType};
+use easel_protocol::{Class, DeviceFacts, FolderType, Origin};
 
 pub(crate) fn facts(facts: &DeviceFacts) -> pack_profile::Facts {
     let told = |name: &str| facts.information.get(name).cloned().unwrap_or_default();
@@ -24,7 +24,11 @@ pub(crate) fn facts(facts: &DeviceFacts) -> pack_profile::Facts {
         user_agents,
         query_form: if facts.base64_query { pack_profile::QueryForm::Base64 } else { pack_profile::QueryForm::Plain },
         headers: facts.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        origin: pack_profile::Origin::Unknown,
+        origin: match facts.origin {
+            Origin::Cloud => pack_profile::Origin::Cloud,
+            Origin::Device => pack_profile::Origin::Device,
+            Origin::Unknown => pack_profile::Origin::Unknown,
+        },
         model: told("Model"),
         friendly_name: told("FriendlyName"),
         os: told("OS"),

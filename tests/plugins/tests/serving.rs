@@ -9,7 +9,7 @@ use easel_plugin::hooks::{
 use easel_plugin::{Asked, DevicePlugins, Direction, Outcome, Profile, StoredState, Value};
 use easel_plugin_wasm::{Limits, Overrides, Reservation, Sandbox};
 use easel_plugins_tests::{Bench, contact, context, facts, logged, odd, odd_as, send, send_with};
-use easel_protocol::{Class, Command};
+use easel_protocol::{Class, Command, Origin};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{contacts, contacts2, search};
 
@@ -127,7 +127,7 @@ fn devices_nobody_claims_get_the_default_pack_or_none() {
     assert_eq!(packs.serve(&typed).pack().unwrap().id, "default");
     typed.headers.insert("x-odd".to_owned(), "1".to_owned());
     assert_eq!(packs.serve(&typed).pack().unwrap().id, "odd");
-    assert_eq!(packs.headers().into_iter().collect::<Vec<_>>(), ["x-odd"]);
+    assert_eq!(packs.headers().iter().collect::<Vec<_>>(), ["x-odd"]);
 }
 
 #[test]
@@ -201,4 +201,54 @@ fn where_addresses_are_short_packs_run_all_the_same() {
     let bench = Bench { sandbox, ..Bench::default() };
     let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
     assert_eq!(texts(&send(&packs, "odd/edit", contact("x")))[0], "X");
+}
+
+#[test]
+fn a_pack_is_told_its_own_headers_and_who_sends_by_the_operators_word_first() {
+    let bench = Bench::default();
+    let mut told = facts("odd/facts");
+    told.headers = ["x-odd", "x-other"].map(|name| (name.to_owned(), "1".to_owned())).into();
+    let said = |word: &str| {
+        let mut profile = Profile::default();
+        profile.set("http.origin", Value::Text(word.to_owned())).unwrap();
+        profile
+    };
+    let device =
+        |word: &str| Overrides { per_device: [("odd1".to_owned(), said(word))].into(), ..Overrides::default() };
+    for (overrides, network, expected) in [
+        (Overrides::default(), Origin::Unknown, "OriginUnknown"),
+        (Overrides::default(), Origin::Device, "OriginDevice"),
+        (Overrides::default(), Origin::Cloud, "OriginCloud"),
+        (device("cloud"), Origin::Device, "OriginCloud"),
+        (device("device"), Origin::Cloud, "OriginDevice"),
+    ] {
+        told.origin = network;
+        let packs = bench.packs(overrides, [bench.load(odd())]);
+        let family = packs.serve(&told).family().to_owned();
+        // Of what the guest puts together as a family, letters, digits and hyphens are kept.
+        assert_eq!(family, format!("{expected}x-odd1"));
+    }
+}
+
+#[test]
+fn what_an_upgrade_asks_for_and_what_the_operator_wrote_are_told_apart_from_the_rest() {
+    use easel_plugin::settings::Effect;
+    let bench = Bench::default();
+    let mut mine = Profile::default();
+    mine.set("sync.conflict", Value::Text("client".to_owned())).unwrap();
+    let overrides = Overrides { per_pack: [("odd".to_owned(), mine.clone())].into(), ..Overrides::default() };
+    for (version, effect) in [
+        ("2.0.0", Effect::None),
+        ("2.0.1", Effect::Resend),
+        ("2.0.2", Effect::Hierarchy),
+        ("2.0.3", Effect::Renegotiate),
+    ] {
+        let packs = bench.packs(overrides.clone(), [bench.load(&odd_as("odd", version))]);
+        let serving = packs.serve(&facts("odd/edit"));
+        assert_eq!((serving.upgrade(), serving.operator()), (effect, &mine));
+        assert_eq!(
+            (serving.profile().text("sync.conflict"), serving.profile().number("sync.window_max")),
+            ("client", 77)
+        );
+    }
 }

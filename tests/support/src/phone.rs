@@ -19,6 +19,8 @@ pub struct Phone<T> {
     pub identity: Identity,
     /// The user it sends in the query.
     pub user: String,
+    /// Headers it sends besides its own.
+    pub headers: Vec<(String, String)>,
     /// The version it speaks: its own, or the highest the server has below.
     pub version: Version,
     /// The policy key it sends.
@@ -101,6 +103,7 @@ impl<T: Transport> Phone<T> {
             version: identity.version,
             identity,
             user: user.to_owned(),
+            headers: Vec::new(),
             policy_key: 0,
             hierarchy_key: "0".into(),
             folders: BTreeMap::new(),
@@ -110,7 +113,8 @@ impl<T: Transport> Phone<T> {
 
     /// Asks which versions there are and takes the highest it knows itself.
     pub fn options(&mut self) -> anyhow::Result<HttpResponse> {
-        let headers = vec![("User-Agent".to_owned(), self.identity.user_agent.to_owned())];
+        let mut headers = vec![("User-Agent".to_owned(), self.identity.user_agent.to_owned())];
+        headers.extend(self.headers.iter().cloned());
         let request = HttpRequest { method: "OPTIONS", headers, ..HttpRequest::default() };
         let response = self.transport.exchange(&request)?;
         ensure!(response.code == 200, "OPTIONS was answered with {}", response.code);
@@ -123,6 +127,7 @@ impl<T: Transport> Phone<T> {
     /// One request of a command, as the phone's version writes it.
     pub fn request(&self, command: Command, body: &[u8], content_type: &str) -> HttpRequest {
         let mut headers = vec![("User-Agent".to_owned(), self.identity.user_agent.to_owned())];
+        headers.extend(self.headers.iter().cloned());
         if !body.is_empty() {
             headers.push(("Content-Type".to_owned(), content_type.to_owned()));
         }

@@ -63,6 +63,15 @@ impl Socket {
         Ok(BufReader::new(StreamOwned::new(connection, stream)))
     }
 
+    /// The certificate that the server shows to a new connection, in DER.
+    pub fn certificate(&self) -> anyhow::Result<Vec<u8>> {
+        let mut connection = self.connect()?;
+        let StreamOwned { conn, sock } = connection.get_mut();
+        conn.complete_io(sock)?;
+        let chain = conn.peer_certificates().context("a certificate")?;
+        Ok(chain.first().context("a certificate")?.to_vec())
+    }
+
     fn send(&mut self, request: &HttpRequest) -> anyhow::Result<()> {
         if self.connection.is_none() {
             self.connection = Some(self.connect()?);

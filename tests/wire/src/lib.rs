@@ -8,7 +8,7 @@ use easel_commands::{Service, Settings};
 use easel_plugin::{DevicePlugins, NoPlugin};
 use easel_protocol::{Class, CollectionId, Facts, MailRecord, ServerId, WindowKey};
 use easel_server::{
-    Clock, Listener, ListenerKind, LoginOptions, Logins, ManualClock, Running, ServeOptions, Server, TlsFiles,
+    Clock, Listener, ListenerKind, LoginOptions, Logins, ManualClock, Networks, Running, ServeOptions, Server, TlsFiles,
 };
 use easel_store::{Bus, ChangeSet, Content, GalEntry, LocalBus, NewContent, NewUser, Store, User, Write};
 use easel_store_sqlite::SqliteStore;
@@ -144,6 +144,15 @@ impl House {
     /// The store of a running server.
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.store.as_ref().expect("the server runs")
+    }
+
+    /// Lists networks of clouds, for as long as this server runs.
+    ///
+    /// # Panics
+    /// When one is none, or the server does not run.
+    pub fn set_clouds(&self, networks: &[&str]) {
+        let networks = networks.iter().map(|text| text.parse().expect("a network"));
+        self.running.as_ref().expect("the server runs").set_clouds(Networks::new(networks.collect()));
     }
 
     /// How many requests wait.

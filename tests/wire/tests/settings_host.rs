@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use easel_commands::{Policy, PolicyAllowance, Settings};
+use easel_commands::{Policy, PolicyAllowance, Service, Settings};
 use easel_plugin::hooks::{Recovery, Symptom};
 use easel_plugin::scripted::ScriptedPlugin;
-use easel_plugin::{Profile, Value};
+use easel_plugin::{NoPlugin, Profile, Value};
 use easel_protocol::{Class, CollectionId, Command, FolderType, Version};
-use easel_store::{NewContent, Store as _, Write};
+use easel_store::{DeviceKey, NewContent, Store as _, Write};
 use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Sent, Socket, Transport as _, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping, provision as prov, settings as set};
@@ -527,10 +527,7 @@ fn a02_o01_policy_enforce_less_than_strict_is_obeyed_where_the_operator_gave_lea
             let answered = phone.folder_sync();
             assert_eq!(answered.is_ok(), comes_in, "{word} {allow:?}: {answered:?}");
             let device = house.store().device(house.anna.id, "androidc1234567890", "Android").unwrap().unwrap();
-            let snapshot = house.store().snapshot(house.anna.id).unwrap();
-            let wish = snapshot.device_value(device.key, "policy-wish").unwrap();
-            assert_eq!(wish.as_deref(), (!comes_in).then_some(word.as_bytes()), "the wish can be seen");
-            drop(snapshot);
+            assert_eq!(wish(&house, device.key).as_deref(), (!comes_in).then_some(word), "the wish can be seen");
             // Who may be let off is still offered what is loose, and nothing it is exempt from.
             let status = item_text(&offered(&mut phone, WBXML), prov::STATUS);
             assert_eq!(status, if comes_in && word == "exempt" { "2" } else { "1" }, "{word} {allow:?}");
@@ -538,6 +535,50 @@ fn a02_o01_policy_enforce_less_than_strict_is_obeyed_where_the_operator_gave_lea
     }
     let house = demanding(saying("policy.enforce", text("strict")), &[], packs);
     assert!(house.phone(Identity::android()).folder_sync().is_err());
+}
+
+/// What is wished of the policy by the pack of a device of Anna's.
+fn wish(house: &House, device: DeviceKey) -> Option<String> {
+    let now = house.clock.clone();
+    let clock = Arc::new(move || easel_server::Clock::now(&now));
+    let service = Service::new(Arc::clone(house.store()) as _, Arc::new(NoPlugin), Settings::default(), clock);
+    service.policy_wish(&house.anna, device).unwrap()
+}
+
+#[test]
+fn policy_enforce_written_by_the_operator_is_leave_and_no_more_than_it_says() {
+    let operator = |name: &str, word: &str| {
+        let mut profile = Profile::default();
+        profile.set(name, text(word)).unwrap();
+        profile
+    };
+    for (pack, said, comes_in, wished) in [
+        (saying("policy.enforce", text("strict")), operator("policy.enforce", "loose"), true, None),
+        (saying("policy.enforce", text("exempt")), operator("policy.enforce", "strict"), false, None),
+        (saying("policy.send", text("none")), operator("policy.enforce", "loose"), true, Some("exempt")),
+        (saying("policy.send", text("none")), operator("policy.send", "all"), false, None),
+        (saying("policy.enforce", text("loose")), operator("sync.conflict", "server"), false, Some("loose")),
+    ] {
+        let case = format!("{pack:?} {said:?}");
+        let house = demanding(pack.operator(said), &[], PolicyAllowance::default());
+        assert_eq!(house.phone(Identity::android()).folder_sync().is_ok(), comes_in, "{case}");
+        let device = house.store().device(house.anna.id, "androidc1234567890", "Android").unwrap().unwrap();
+        assert_eq!(wish(&house, device.key).as_deref(), wished, "{case}");
+    }
+}
+
+#[test]
+fn a_wish_is_forgotten_when_the_pack_does_not_have_it_any_more() {
+    let mut house = demanding(saying("policy.enforce", text("loose")), &[], PolicyAllowance::default());
+    let mut phone = house.phone(Identity::android());
+    assert!(phone.folder_sync().is_err());
+    let device = house.store().device(house.anna.id, "androidc1234567890", "Android").unwrap().unwrap().key;
+    phone.provision().unwrap();
+    phone.folder_sync().unwrap();
+    assert_eq!(wish(&house, device).as_deref(), Some("loose"), "also of a device that obeys");
+    restarted(&mut house, &mut phone, ScriptedPlugin::new());
+    phone.folder_sync().unwrap();
+    assert_eq!(wish(&house, device), None);
 }
 
 #[test]

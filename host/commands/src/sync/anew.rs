@@ -1,24 +1,47 @@
 //! Items that a device is to see otherwise than it was shown them: what it holds is sent again, as it is shown now.
 //!
-//! A collection remembers the manner of its last answer. When the settings of the device change, every item that the
-//! device holds goes on the list of what is to be sent again though unchanged; until its turn comes, what the device
-//! says of it is read in the manner it was shown in.
+//! A collection remembers the manner of its last answer. When the settings of the device change, or the rules of its
+//! pack for what is sent, or a new version of the pack asks for it, every item that the device holds goes on the list of
+//! what is to be sent again though unchanged. Until its turn comes, what the device says of it is read in the manner it
+//! was shown in; the rules for what it sends are those of today.
 
 use std::collections::BTreeSet;
 
+use easel_plugin::{Direction, rules};
 use easel_protocol::{Class, CollectionId, ServerId};
 use easel_store::{Cursors, LogKind, Modseq, Order, POSITION_START, Snapshot, StoreError};
+use serde::{Deserialize, Serialize};
 
 use super::options::Sticky;
-use crate::context::{pack, unpack};
+use crate::context::{Context, pack, unpack};
 use crate::manner::DeviceManner;
 
 /// Items of one collection that are sent again; with more, the device starts over.
 const RESEND_MAX: usize = 4096;
 
+/// Everything that decides what the items of a class look like on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Look {
+    manner: DeviceManner,
+    /// The mark of the rules for what is sent.
+    rules: u64,
+    /// How often new versions of packs asked for everything to be sent again.
+    resends: u32,
+}
+
+impl Look {
+    fn of(context: &Context<'_>, class: Class) -> Self {
+        Self {
+            manner: context.manner.shown(class),
+            rules: rules::mark(context.asked.plugin().rules(), Direction::Outgoing, class),
+            resends: context.served.resends,
+        }
+    }
+}
+
 /// The manner in which a collection begins.
-pub(crate) fn begin(sticky: &mut Sticky, manner: &DeviceManner, class: Class) {
-    sticky.manner = pack(&manner.shown(class));
+pub(crate) fn begin(sticky: &mut Sticky, context: &Context<'_>, class: Class) {
+    sticky.manner = pack(&Look::of(context, class));
 }
 
 /// Puts what the device holds on the list, if it is shown in another manner than before; `false` when that is too much
@@ -27,15 +50,15 @@ pub(crate) fn mark(
     snapshot: &dyn Snapshot,
     sticky: &mut Sticky,
     held: &mut Cursors,
-    manner: &DeviceManner,
+    context: &Context<'_>,
     class: Class,
 ) -> Result<bool, StoreError> {
-    let now = pack(&manner.shown(class));
+    let now = pack(&Look::of(context, class));
     if sticky.manner == now {
         return Ok(true);
     }
     // Of what another version of this program wrote nothing is known; it did not show things otherwise on purpose.
-    if unpack::<DeviceManner>(&sticky.manner).is_none() {
+    if unpack::<Look>(&sticky.manner).is_none() {
         sticky.manner = now;
         return Ok(true);
     }
@@ -87,6 +110,6 @@ pub(crate) fn last_shown(
     class: Class,
 ) -> DeviceManner {
     let waits = held.values().any(|cursor| cursor.resend.contains(&item));
-    let before = if waits { unpack::<DeviceManner>(&sticky.manner_before) } else { None };
-    before.map_or(*manner, |before| manner.with_shown(&before, class))
+    let before = if waits { unpack::<Look>(&sticky.manner_before) } else { None };
+    before.map_or(*manner, |before| manner.with_shown(&before.manner, class))
 }

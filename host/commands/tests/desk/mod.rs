@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use easel_commands::{Answer, Parked, Reply, Request, Service, Settings, Sink, SinkClosed, Why};
 use easel_items::email;
 use easel_plugin::{DevicePlugins, NoPlugin};
-use easel_protocol::{CollectionId, Facts, MailRecord, RequestLine, ServerId, WindowKey};
+use easel_protocol::{CollectionId, DeviceFacts, Facts, MailRecord, RequestLine, ServerId, WindowKey};
 use easel_store::{ChangeSet, LocalBus, MemoryStore, Modseq, NewContent, NewUser, Store, TenantId, User, Write};
 use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Transport};
 use jiff::Timestamp;
@@ -183,7 +183,7 @@ impl Transport for Line {
             request.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
         };
         if request.method == "OPTIONS" {
-            let versions = self.service.offer(&self.user, None, "").versions;
+            let versions = self.service.offer(&self.user, &DeviceFacts::default()).versions;
             let versions = versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             let headers = vec![("ms-asprotocolversions".to_owned(), versions)];
             return Ok(HttpResponse { code: 200, headers, body: Vec::new() });
@@ -191,10 +191,14 @@ impl Transport for Line {
         let (version, key) = (header("MS-ASProtocolVersion"), header("X-MS-PolicyKey"));
         let line = RequestLine::parse(&request.query, version, key, header("MS-ASAcceptMultiPart"))?;
         let now = *self.now.lock().unwrap();
+        let lower = |(name, value): &(String, String)| (name.to_ascii_lowercase(), value.clone());
+        let headers: Vec<_> = request.headers.iter().map(lower).collect();
         let request = Request {
             line: &line,
             user: &self.user,
             user_agent: header("User-Agent").unwrap_or_default(),
+            headers: &headers,
+            origin: None,
             content_type: header("Content-Type").unwrap_or_default(),
             body: &request.body,
             now,

@@ -99,6 +99,8 @@ fn ask(world: &World, case: &Case, command: Command, query: &Query, (kind, body)
         line: &line,
         user: &world.user,
         user_agent: "",
+        headers: &[],
+        origin: None,
         content_type: query.content_type.as_deref().unwrap_or(kind),
         body,
         now: world.now,

@@ -6,7 +6,7 @@ use easel_plugin::hooks::{
 };
 use easel_plugin::item::Entry;
 use easel_plugin::{Profile, Value};
-use easel_protocol::{Class, DeviceFacts};
+use easel_protocol::{Class, DeviceFacts, Origin};
 
 use super::bindings::easel::plugin::types;
 use super::bindings::exports::easel::plugin as exports;
@@ -136,7 +136,11 @@ pub(super) fn facts(facts: &DeviceFacts, headers: &[String]) -> exports::profile
             (Some(_), true) => exports::profile::QueryForm::Base64,
         },
         headers: headers.iter().filter_map(header).collect(),
-        origin: exports::profile::Origin::Unknown,
+        origin: match facts.origin {
+            Origin::Cloud => exports::profile::Origin::Cloud,
+            Origin::Device => exports::profile::Origin::Device,
+            Origin::Unknown => exports::profile::Origin::Unknown,
+        },
         model: told("Model"),
         friendly_name: told("FriendlyName"),
         os: told("OS"),

@@ -1,7 +1,7 @@
 //! Devices, and what an administrator does with them.
 
 use easel_commands::Withheld;
-use easel_protocol::Version;
+use easel_protocol::{Origin, Version};
 use easel_store::{Device, Event, Provisioning, QuarantineId, QuarantinedKind, StoreError, User, Wipe};
 use jiff::Timestamp;
 
@@ -10,17 +10,19 @@ use super::{DeviceOrder, DeviceShown, LoginName, Reply, WithheldShown, chain};
 
 pub(super) fn list(office: &Office, login: Option<&LoginName>) -> Result<Reply, Refusal> {
     let mut devices = Vec::new();
+    let mut add = |login: String, user: &User| -> Result<(), Refusal> {
+        for device in office.store.devices(user.id)? {
+            devices.push(shown(office, login.clone(), user, device)?);
+        }
+        Ok(())
+    };
     if let Some(login) = login {
-        let user = office.user(login)?;
-        devices
-            .extend(office.store.devices(user.id)?.into_iter().map(|device| shown(office, login.to_string(), device)));
+        add(login.to_string(), &office.user(login)?)?;
         return Ok(Reply::Devices { devices });
     }
     for tenant in office.store.tenants()? {
         for user in office.store.users(tenant.id)? {
-            let login = format!("{}@{}", user.name, tenant.name);
-            devices
-                .extend(office.store.devices(user.id)?.into_iter().map(|device| shown(office, login.clone(), device)));
+            add(format!("{}@{}", user.name, tenant.name), &user)?;
         }
     }
     Ok(Reply::Devices { devices })
@@ -151,8 +153,15 @@ fn withheld_shown(withheld: Withheld) -> WithheldShown {
     WithheldShown { number, at: at(new.at), what, pack, reason: new.reason, bytes: new.size, title }
 }
 
-fn shown(office: &Office, login: String, device: Device) -> DeviceShown {
-    DeviceShown {
+fn shown(office: &Office, login: String, user: &User, device: Device) -> Result<DeviceShown, Refusal> {
+    Ok(DeviceShown {
+        policy_wish: office.service.policy_wish(user, device.key)?,
+        origin: match device.facts.origin {
+            Origin::Cloud => "cloud",
+            Origin::Device => "device",
+            Origin::Unknown => "unknown",
+        }
+        .to_owned(),
         login,
         id: device.id,
         kind: device.kind,
@@ -177,5 +186,6 @@ fn shown(office: &Office, login: String, device: Device) -> DeviceShown {
         },
         versions_told: device.versions_told,
         information: device.facts.information,
-    }
+        headers: device.facts.headers,
+    })
 }

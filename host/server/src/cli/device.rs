@@ -212,11 +212,15 @@ fn show(device: &DeviceShown, withheld: &[WithheldShown], terminal: &mut Termina
         ("first seen", device.first_seen.clone()),
         ("last seen", device.last_seen.clone()),
         ("policy", device.policy.clone()),
+        ("policy wish", wish(device)),
         ("blocked", if device.blocked { "yes" } else { "no" }.to_owned()),
         ("wipe", device.wipe.clone()),
+        ("origin", device.origin.clone()),
     ];
     let told = device.information.iter().map(|(key, value)| (key.as_str(), value.clone()));
-    let lines: Vec<String> = fixed.into_iter().chain(told).map(|(key, value)| format!("{key:<24}{value}")).collect();
+    let headers = device.headers.iter().map(|(name, value)| ("header", format!("{name}: {value}")));
+    let lines = fixed.into_iter().chain(told).chain(headers);
+    let lines: Vec<String> = lines.map(|(key, value)| format!("{key:<24}{value}")).collect();
     terminal.lines(&lines, &Shown { device, withheld })?;
     if withheld.is_empty() || terminal.is_json() {
         return Ok(());
@@ -224,6 +228,13 @@ fn show(device: &DeviceShown, withheld: &[WithheldShown], terminal: &mut Termina
     terminal.lines(&[String::new(), "withheld, until `easel device restore` puts it back:".to_owned()], &())?;
     let rows: Vec<Vec<String>> = withheld.iter().map(row).collect();
     terminal.table(&["number", "when", "what", "title", "size", "pack", "reason"], &rows, "", &())
+}
+
+/// What its pack wishes of the policy and has no leave for, with what would give it.
+fn wish(device: &DeviceShown) -> String {
+    let Some(wish) = &device.policy_wish else { return "none".to_owned() };
+    let pack = device.pack.as_ref().map_or("its pack", |(id, _, _)| id.as_str());
+    format!("{wish}, by {pack}, without leave (packs.allow_exempt and its kin give it)")
 }
 
 fn row(withheld: &WithheldShown) -> Vec<String> {

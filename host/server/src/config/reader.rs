@@ -25,6 +25,15 @@ pub(super) struct Source<'a> {
 /// Why a value is refused: what it should be.
 pub(super) type Refused = String;
 
+/// Why an entry under a name of the operator's choosing is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Mistake {
+    /// There is no such name; the cure.
+    Name(String),
+    /// It cannot have this value; what it should be.
+    Value(Refused),
+}
+
 /// A table being read.
 #[derive(Debug)]
 pub(super) struct Section<'s, 'a> {
@@ -75,6 +84,40 @@ impl<'a> Source<'a> {
         if problems.len() < PROBLEMS_MAX {
             problems.push(Problem { file: self.file.to_owned(), line, severity, what, cure: cure.into() });
         }
+    }
+
+    /// The entries of a table, those of tables inside under names with dots.
+    fn entries<V>(
+        &self,
+        place: &str,
+        table: DeTable<'a>,
+        read: impl Fn(&str, &DeValue<'_>) -> Result<V, Mistake>,
+    ) -> BTreeMap<String, V> {
+        let mut entries = BTreeMap::new();
+        let mut open = vec![(String::new(), table)];
+        while let Some((before, table)) = open.pop() {
+            for (key, value) in table {
+                let name = format!("{before}{}", key.get_ref());
+                let value = value.into_inner();
+                if let DeValue::Table(inside) = value {
+                    open.push((format!("{name}."), inside));
+                    continue;
+                }
+                let (what, cure) = match read(&name, &value) {
+                    Ok(_) if entries.contains_key(&name) => {
+                        (format!("{place}.{name} is there twice, in two spellings"), "leave one of them out".to_owned())
+                    }
+                    Ok(value) => {
+                        entries.insert(name, value);
+                        continue;
+                    }
+                    Err(Mistake::Name(cure)) => (format!("there is no key {:?} in [{place}]", cut(&name)), cure),
+                    Err(Mistake::Value(cure)) => (format!("{place}.{name} cannot be {}", shown(&value)), cure),
+                };
+                self.report(Some(key.span()), Severity::Error, what, cure);
+            }
+        }
+        entries
     }
 
     fn line(&self, at: usize) -> usize {
@@ -220,6 +263,34 @@ impl<'s, 'a> Section<'s, 'a> {
         read_ones
     }
 
+    /// Sections inside a section under names of the operator's choosing, `[packs.options.nokia-mfe]`: of each the name, as
+    /// `name` reads it, and its entries. `a.b = 1` and `"a.b" = 1` are the same.
+    pub(super) fn named<V>(
+        &mut self,
+        key: &'static str,
+        name: impl Fn(&str) -> Result<String, Refused>,
+        read: impl Fn(&str, &DeValue<'_>) -> Result<V, Mistake>,
+    ) -> BTreeMap<String, BTreeMap<String, V>> {
+        let Self { source, prefix, table, .. } = self.section(key);
+        let mut named = BTreeMap::new();
+        for (given, value) in table {
+            let wrong = |what: String, cure: &str| source.report(Some(given.span()), Severity::Error, what, cure);
+            let place = format!("{prefix}{}", cut(given.get_ref()));
+            let DeValue::Table(entries) = value.into_inner() else {
+                wrong(format!("{place} is not a section"), &format!("write [{place}] on a line of its own"));
+                continue;
+            };
+            match name(given.get_ref()) {
+                Ok(name) if named.contains_key(&name) => {
+                    wrong(format!("{place} is there twice, in two spellings"), "put both into one section");
+                }
+                Ok(name) => drop(named.insert(name, source.entries(&place, entries, &read))),
+                Err(cure) => wrong(format!("{place} cannot be the name of a section"), &cure),
+            }
+        }
+        named
+    }
+
     /// Reports a key whose value cannot stand.
     pub(super) fn wrong(&self, key: &str, what: String, cure: impl Into<String>) {
         self.say(key, Severity::Error, what, cure);
@@ -267,7 +338,7 @@ impl<'s, 'a> Section<'s, 'a> {
     }
 }
 
-fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let number = value.as_integer()?;
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }

@@ -46,7 +46,9 @@ fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
         let problem = read(&format!("[{section}]\nqqqqqqqq = 1")).1.join("\n");
         let keys = problem.split("the keys there are: ").nth(1).unwrap().lines().next().unwrap();
         for key in keys.split(", ").filter(|key| *key != "settings") {
-            let written = EXAMPLE.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{key} = ")));
+            let written = [format!("{key} = "), format!("[{section}.{key}.")];
+            let is_written = |line: &str| written.iter().any(|start| line.trim_start_matches('#').starts_with(start));
+            let written = EXAMPLE.lines().any(is_written);
             assert!(written, "{section}.{key} is not in examples/easel.toml");
         }
     }
@@ -69,6 +71,89 @@ fn leave_to_be_held_to_less_is_given_by_pack_device_and_tenant() {
     assert_eq!(config.packs, expected);
     let none = Config::default().packs;
     assert!(none.allow_exempt.is_empty() && none.allow_exempt_tenants.is_empty() && !none.deny_cloud);
+}
+
+#[test]
+fn settings_are_written_for_all_devices_for_a_pack_and_for_a_device_and_a_pack_has_options_of_its_own() {
+    use easel_plugin::Value;
+    let (config, problems) = read(
+        "[packs]\nsettings = ['sync.window_max=1']\n[packs.per_pack.nokia-mfe]\nsync.window_max = 2\n\
+         \"hierarchy.multi\" = ['cal=no']\n[packs.per_device.IMEI35]\nsync.window_max = 3\n\
+         mail.no_rtf = true\npolicy.enforce = 'loose'\n\
+         [packs.options.nokia-mfe]\ngreeting = 'hello'\nvalues = ['a', 'b']\na.b.c = -7\nloud = false\n",
+    );
+    assert_eq!(problems, [] as [String; 0]);
+    let values = |pairs: &[(&str, Value)]| -> Values {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    };
+    let text = |text: &str| Value::Text(text.to_owned());
+    let texts = |texts: &[&str]| Value::Texts(texts.iter().map(ToString::to_string).collect());
+    let pack = values(&[("sync.window_max", Value::Number(2)), ("hierarchy.multi", texts(&["cal=no"]))]);
+    let device = values(&[
+        ("sync.window_max", Value::Number(3)),
+        ("mail.no_rtf", Value::Flag(true)),
+        ("policy.enforce", text("loose")),
+    ]);
+    let options = values(&[
+        ("greeting", text("hello")),
+        ("values", texts(&["a", "b"])),
+        ("a.b.c", Value::Number(-7)),
+        ("loud", Value::Flag(false)),
+    ]);
+    assert_eq!(config.packs.settings, values(&[("sync.window_max", Value::Number(1))]));
+    assert_eq!(config.packs.per_pack, [("nokia-mfe".to_owned(), pack)].into());
+    assert_eq!(config.packs.per_device, [("imei35".to_owned(), device)].into(), "by its id in the normal spelling");
+    assert_eq!(config.packs.options, [("nokia-mfe".to_owned(), options)].into());
+}
+
+#[test]
+fn a_setting_that_is_not_there_or_cannot_be_is_named_with_its_section_and_the_cure() {
+    let bad = [
+        (
+            "per_pack.x]\nsync.windw_max = 1",
+            2,
+            "no key \"sync.windw_max\" in [packs.per_pack.x]",
+            "\"sync.window_max\"",
+        ),
+        ("per_pack.x]\nqqq = 1", 2, "no key \"qqq\" in [packs.per_pack.x]", "group.field"),
+        ("per_pack.x]\nsync.window_max = 'many'", 2, "packs.per_pack.x.sync.window_max cannot be \"many\"", "a number"),
+        ("per_pack.x]\nsync.window_max = 0", 2, "packs.per_pack.x.sync.window_max cannot be 0", "512"),
+        ("per_device.ABC]\nmail.no_rtf = 1", 2, "packs.per_device.ABC.mail.no_rtf cannot be 1", "true or false"),
+        ("per_device.ABC]\npolicy.enforce = 'lose'", 2, "policy.enforce cannot be \"lose\"", "loose"),
+        ("per_device.ABC]\npolicy.enforce = ['loose']", 2, "policy.enforce cannot be a list", "a text in quotes"),
+        ("per_device.ABC]\nversions.versions = '2.5'", 2, "versions.versions cannot be \"2.5\"", "a list"),
+        ("per_device.ABC]\nversions.versions = [2.5]", 2, "versions.versions cannot be a list", "a list"),
+        ("per_device.'a b']", 1, "packs.per_device.a b cannot be the name", "easel device list"),
+        ("per_pack.Nokia]", 1, "packs.per_pack.Nokia cannot be the name", "easel pack list"),
+        ("options.Nokia]", 1, "packs.options.Nokia cannot be the name", "easel pack list"),
+        ("options.x]\nat = 1.5", 2, "packs.options.x.at cannot be 1.5", "a whole number"),
+        ("options.x]\nat = [1]", 2, "packs.options.x.at cannot be a list", "list of texts"),
+        ("per_pack]\nx = 1", 2, "packs.per_pack.x is not a section", "[packs.per_pack.x]"),
+        ("per_pack.x]\n'sync.window_max' = 1\nsync.window_max = 2", 0, "is there twice, in two spellings", "leave one"),
+        ("per_device.AB]\n[packs.per_device.ab]", 2, "packs.per_device.ab is there twice", "one section"),
+    ];
+    for (text, line, what, cure) in bad {
+        let problem = only_problem(&format!("[packs.{text}"));
+        assert!(line == 0 || problem.starts_with(&format!("/etc/easel/easel.toml:{line}: ")), "{text}: {problem}");
+        let (said, advised) = problem.split_once("\n    cure: ").unwrap();
+        assert!(said.contains(what), "{text}: {problem}");
+        assert!(advised.contains(cure), "{text}: {problem}");
+    }
+    let long = format!("[packs.options.x]\n{} = 1", "n".repeat(101));
+    assert!(only_problem(&long).contains("at most 100 bytes"));
+}
+
+#[test]
+fn networks_of_clouds_are_bounded_in_number() {
+    let networks = |count: usize| {
+        let all: Vec<String> =
+            (0..count).map(|number| format!("'10.{}.{}.0/24'", number / 256, number % 256)).collect();
+        read(&format!("[packs]\ncloud_networks = [{}]", all.join(",")))
+    };
+    let (config, problems) = networks(CLOUD_NETWORKS_MAX);
+    assert_eq!((config.packs.cloud_networks.len(), problems.len()), (CLOUD_NETWORKS_MAX, 0));
+    assert!(networks(CLOUD_NETWORKS_MAX + 1).1.join("").contains("at most 1000"));
+    assert!(only_problem("[packs]\ncloud_networks = ['10.0.0.1/8']").contains("192.0.2.0/24"));
 }
 
 #[test]

@@ -5,9 +5,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use easel_plugin::{Value, settings};
+use easel_server::Network;
+use toml::Spanned;
+use toml::de::DeValue;
 use tracing_subscriber::EnvFilter;
 
-use super::reader::Refused;
+use super::reader::{Mistake, Refused, integer};
 use super::{LogFormat, SmartHostTls, TrustedKey};
 
 /// Where LMTP is spoken.
@@ -228,11 +231,7 @@ pub(super) fn device_setting(text: &str) -> Result<(String, Value), Refused> {
     let cure = || "write \"group.field=value\", as in \"sync.window_max=50\"".to_owned();
     let (name, value) = text.split_once('=').ok_or_else(cure)?;
     let (name, value) = (name.trim(), value.trim());
-    let Some(setting) = settings::find(name) else {
-        let names: Vec<&str> = settings::TABLE.iter().map(|setting| setting.name).collect();
-        let near = super::reader::nearest(name, &names);
-        return Err(near.map_or_else(cure, |near| format!("did you mean {near:?}?")));
-    };
+    let setting = settings::find(name).ok_or_else(|| near_setting(name).unwrap_or_else(cure))?;
     let value = match setting.default.value() {
         Value::Flag(_) => match value {
             "true" => Value::Flag(true),
@@ -248,6 +247,77 @@ pub(super) fn device_setting(text: &str) -> Result<(String, Value), Refused> {
     };
     setting.check(&value).map_err(|_| format!("{name} is {}", setting.expected))?;
     Ok((name.to_owned(), value))
+}
+
+/// The setting whose name looks most like another, asked for.
+fn near_setting(name: &str) -> Option<String> {
+    let names: Vec<&str> = settings::TABLE.iter().map(|setting| setting.name).collect();
+    super::reader::nearest(name, &names).map(|near| format!("did you mean {near:?}?"))
+}
+
+/// The value of a setting, under its name.
+pub(super) fn setting_value(name: &str, value: &DeValue<'_>) -> Result<Value, Mistake> {
+    let Some(setting) = settings::find(name) else {
+        let all = || "a setting is written group.field, as in sync.window_max = 50".to_owned();
+        return Err(Mistake::Name(near_setting(name).unwrap_or_else(all)));
+    };
+    let wrong = || {
+        let form = match setting.default.value() {
+            Value::Flag(_) => "true or false",
+            Value::Number(_) => "a number without quotes",
+            Value::Text(_) => "a text in quotes",
+            Value::Texts(_) => "a list, [\"one\", \"two\"]",
+        };
+        Mistake::Value(format!("write {form}: {name} is {}", setting.expected))
+    };
+    let value = any_value(value).ok_or_else(wrong)?;
+    setting.check(&value).map_err(|_| wrong())?;
+    Ok(value)
+}
+
+/// An option of a pack, whose names and types only the pack knows.
+pub(super) fn option_value(name: &str, value: &DeValue<'_>) -> Result<Value, Mistake> {
+    if name.len() > 100 || name.chars().any(char::is_control) {
+        return Err(Mistake::Name("a name has at most 100 bytes and no control characters".to_owned()));
+    }
+    let cure = "write true or false, a whole number, a text in quotes, or a list of texts";
+    any_value(value).ok_or_else(|| Mistake::Value(cure.to_owned()))
+}
+
+fn any_value(value: &DeValue<'_>) -> Option<Value> {
+    if let Some(flag) = value.as_bool() {
+        return Some(Value::Flag(flag));
+    }
+    if let Some(text) = value.as_str() {
+        return Some(Value::Text(text.to_owned()));
+    }
+    if let DeValue::Array(array) = value {
+        let text = |one: &Spanned<DeValue<'_>>| one.get_ref().as_str().map(ToOwned::to_owned);
+        return array.iter().map(text).collect::<Option<_>>().map(Value::Texts);
+    }
+    integer(value).map(Value::Number)
+}
+
+/// The id of a pack.
+pub(super) fn pack_id(text: &str) -> Result<String, Refused> {
+    let fits = (1..=40).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let cure = || "write the id of a pack, 1 to 40 of a-z, 0-9 and hyphens, as `easel pack list` shows it".to_owned();
+    if fits { Ok(text.to_owned()) } else { Err(cure()) }
+}
+
+/// The id of a device, in its normal spelling.
+pub(super) fn device_id(text: &str) -> Result<String, Refused> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let cure = || "write a DeviceId, 1 to 64 letters, digits and signs, as `easel device list` shows it".to_owned();
+    if fits { Ok(easel_protocol::normal_device_id(text)) } else { Err(cure()) }
+}
+
+/// A network: `192.0.2.0/24`.
+pub(super) fn network(text: &str) -> Result<Network, Refused> {
+    text.parse().map_err(|_| {
+        "write a network whose other bits are 0, \"192.0.2.0/24\" or \"2001:db8::/32\", or one address".to_owned()
+    })
 }
 
 /// The text of a policy element.

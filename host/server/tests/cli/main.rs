@@ -7,6 +7,7 @@ mod import;
 mod packs;
 mod phones;
 mod queue;
+mod reload;
 mod serving;
 mod setup;
 mod support;

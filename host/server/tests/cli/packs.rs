@@ -25,7 +25,7 @@ fn nokia() -> &'static [u8] {
 }
 
 /// A house whose administrator trusts a key for the pack; the key signs what is installed.
-fn house() -> House {
+pub(crate) fn house() -> House {
     let house = House::with_tls();
     let key = house.text("vendor");
     easel(&["pack", "keygen", &key], "").ok();
@@ -175,9 +175,20 @@ fn a40_tc54_a_pack_is_spared_the_policy_only_where_the_operator_gave_leave() {
     let mut refused = phone(&serving, identity.clone());
     assert!(refused.folder_sync().is_err(), "the policy comes first");
     assert_eq!(house.json(&["device", "list"])[0]["pack"][0], "gmail-android");
+    // What it wishes is seen, and by whom.
+    let id = identity.device_id.clone();
+    let shown = |part: &str| {
+        let said = house.run(&["device", "show", "anna", &id]).ok();
+        assert!(said.lines().any(|line| line.starts_with("policy wish") && line.contains(part)), "{part}: {said}");
+    };
+    let wish = || house.json(&["device", "show", "anna", &id])["policy_wish"].clone();
+    shown("exempt, by gmail-android, without leave (packs.allow_exempt");
+    assert_eq!(wish(), "exempt");
     serving.stop("TERM");
     house.write("house/easel.toml", required.replace("allow_exempt = []", "allow_exempt = [\"gmail-android\"]"));
     let serving = house.serve();
     phone(&serving, identity).folder_sync().unwrap();
+    shown("none");
+    assert_eq!(wish(), serde_json::Value::Null);
     serving.stop("TERM");
 }

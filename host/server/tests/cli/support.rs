@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -145,11 +147,16 @@ impl House {
             .spawn()
             .unwrap();
         // A pipe that nobody reads fills up, and then whoever writes to it waits.
-        let mut stderr = child.stderr.take().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let logged = Arc::new(Mutex::new(String::new()));
+        let log = Arc::clone(&logged);
         let log = std::thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            String::from_utf8(log).unwrap()
+            for line in stderr.lines() {
+                let mut log = log.lock().unwrap();
+                log.push_str(&line.unwrap());
+                log.push('\n');
+            }
+            log.lock().unwrap().clone()
         });
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -158,7 +165,7 @@ impl House {
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             panic!("the server does not start: {line:?} {}", log.join().unwrap());
         };
-        Serving { child, address, log: Some(log), _out: out }
+        Serving { child, address, log: Some(log), logged, _out: out }
     }
 }
 
@@ -198,6 +205,8 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     /// What it has logged, once it has ended.
     log: Option<JoinHandle<String>>,
+    /// What it has logged so far.
+    logged: Arc<Mutex<String>>,
     /// Held open, so that the server never writes into the void.
     _out: BufReader<ChildStdout>,
 }
@@ -207,10 +216,26 @@ impl Serving {
         self.child.id().into()
     }
 
-    /// Ends it with a signal: its exit code and its log.
-    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+    /// Sends it a signal.
+    pub(crate) fn tell(&self, signal: &str) {
         let told = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
+    }
+
+    /// Waits until it has logged a text so many times.
+    #[track_caller]
+    pub(crate) fn until_logged(&self, text: &str, times: usize) {
+        #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
+        let (start, patience) = (Instant::now(), Duration::from_secs(60));
+        while self.logged.lock().unwrap().matches(text).count() < times {
+            assert!(start.elapsed() < patience, "{text}: {}", self.logged.lock().unwrap());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends it with a signal: its exit code and its log.
+    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        self.tell(signal);
         let log = self.log.take().unwrap().join().unwrap();
         (self.child.wait().unwrap().code(), log)
     }

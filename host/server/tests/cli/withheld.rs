@@ -40,6 +40,8 @@ impl Transport for Line {
             line: &line,
             user: &self.user,
             user_agent: header("User-Agent").unwrap_or_default(),
+            headers: &[],
+            origin: None,
             content_type: header("Content-Type").unwrap_or_default(),
             body: &request.body,
             now: WHEN.parse()?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use easel_commands::{Offer, Request, Sink};
-use easel_protocol::Version;
+use easel_protocol::{DeviceFacts, Version};
 use easel_server::{
     Clock, Commands, Limits, Listener, ListenerKind, LoginOptions, Logins, ManualClock, Running, ServeOptions, Server,
     Turn,
@@ -34,13 +34,13 @@ impl Commands for Script {
         (self.handler)(request, sink)
     }
 
-    fn offer(&self, _user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
-        let versions = match (device, user_agent) {
-            (Some(("ABC", "Phone")), "") => vec![Version::V14_1],
-            (None, "Old/1") => vec![Version::V2_5],
+    fn offer(&self, _user: &User, facts: &DeviceFacts) -> Offer {
+        let versions = match (facts.device_id.as_str(), facts.device_type.as_str(), facts.user_agent.as_str()) {
+            ("ABC", "Phone", "") => vec![Version::V14_1],
+            ("", "", "Old/1") => vec![Version::V2_5],
             _ => vec![Version::V2_5, Version::V12_1],
         };
-        let old = (user_agent == "Old/1").then(|| ("ms-server-activesync".into(), "6.5.7638.1".to_owned()));
+        let old = (facts.user_agent == "Old/1").then(|| ("ms-server-activesync".into(), "6.5.7638.1".to_owned()));
         Offer { versions, headers: old.into_iter().collect() }
     }
 

@@ -1,6 +1,6 @@
 //! Partnerships.
 
-use easel_protocol::{DeviceFacts, Version};
+use easel_protocol::{DeviceFacts, Origin, Version};
 
 use super::Subject;
 use super::subject::{INBOX, assert_exists, assert_missing, new_device, state};
@@ -17,6 +17,7 @@ pub fn a_device_is_read_back_as_it_was_stored(subject: &Subject<'_>) {
         base64_query: true,
         headers: [("x-a".into(), "b".into())].into(),
         information: [("Model".into(), "Größe".into())].into(),
+        origin: Origin::Cloud,
     };
     let provisioning = Provisioning::Applied { key: u32::MAX, temporary_key: 7, policy: u64::MAX, compliance: 2 };
     let device = Device {

@@ -93,7 +93,13 @@ impl exports::easel::plugin::describe::Guest for Odd {
                 Setting { name: "mail.max_recipients".to_owned(), value: SettingValue::Text("many".to_owned()) },
             ],
             quirks: vec!["N03".to_owned()],
-            upgrade: Effect::None,
+            // What a test wants of a new version it says in the last number.
+            upgrade: match name[2] {
+                "2.0.1" => Effect::Resend,
+                "2.0.2" => Effect::Hierarchy,
+                "2.0.3" => Effect::Renegotiate,
+                _ => Effect::None,
+            },
         }
     }
 }
@@ -241,7 +247,11 @@ impl exports::easel::plugin::profile::Guest for Odd {
             "bad-rule" => vec![Rule { action: Action::AtHour(24), ..drop_nick }],
             _ => vec![drop_nick],
         };
-        Ok(Profile { family: format!("odd-{word}"), rules, settings, memo })
+        let family = match word.as_str() {
+            "facts" => format!("{:?} {:?}", facts.origin, facts.headers),
+            word => format!("odd-{word}"),
+        };
+        Ok(Profile { family, rules, settings, memo })
     }
 }
 
