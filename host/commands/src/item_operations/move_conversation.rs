@@ -31,6 +31,10 @@ pub(super) fn move_all(context: &Context<'_>, request: &Element) -> Result<Resul
     if to.class() != Some(Class::Email) {
         return Ok(Err(Stop::Common(CommonStatus::MoveToInvalidFolder)));
     }
+    // An invented folder holds nothing.
+    if to.folders.is_empty() {
+        return Ok(Err(Stop::Common(CommonStatus::InvalidCombinationOfIds)));
+    }
     let Ok(id) = <[u8; 16]>::try_from(&*conversation.bytes()) else { return Ok(Err(Status::NotFound.into())) };
     let folders = folders(&view);
     let messages = messages(&*snapshot, id, folders)?;

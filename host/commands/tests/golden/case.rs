@@ -35,6 +35,9 @@ pub(crate) struct Toml {
     /// The statuses the case shows, as `Type::Variant` of the command's file. The answer must hold the number.
     #[serde(default)]
     pub(crate) shows: Vec<String>,
+    /// Why nothing here gives this answer. Such a case is made from the grammar as a whole, and is read instead of played:
+    /// `make-request.py` makes its answer as well.
+    pub(crate) unplayed: Option<String>,
     /// The HTTP code of the answer; 200 if absent.
     #[serde(default = "ok")]
     pub(crate) code: u16,
