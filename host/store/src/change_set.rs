@@ -75,6 +75,18 @@ pub enum Write {
         /// As in [`Write::ChangeContent`].
         seen: Modseq,
     },
+    /// A mail is put into the mailbox by nobody, whoever the author of the change set is: the device whose Sync this is
+    /// gets it like any other. Otherwise as [`Write::AddItem`].
+    DeliverItem {
+        /// Its id.
+        id: ServerId,
+        /// Where.
+        folder: CollectionId,
+        /// What.
+        content: NewContent,
+        /// What is known of it.
+        facts: Facts,
+    },
     /// An item goes to another folder of the same mailbox: it leaves here and enters there under a new id. The author
     /// is written only to the row of leaving: the device has not got the item in its new place.
     MoveItem {

@@ -121,6 +121,7 @@ macro_rules! conformance {
                 a_change_of_content_replaces_text_and_facts,
                 a_change_of_the_record_leaves_the_mail,
                 a_change_that_rests_on_an_older_item_is_stale,
+                a_delivered_mail_is_nobodys,
                 a_mail_is_read_back_as_it_was_added,
                 a_mail_needs_its_bytes,
                 a_moved_item_leaves_here_and_enters_there,

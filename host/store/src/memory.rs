@@ -190,9 +190,7 @@ impl Mailbox {
                 touched.hierarchy = true;
             }
             Write::AddItem { id, folder, content, facts } => {
-                let (content, search) = (made(content), searchable(&facts));
-                let item = Item { id, folder, entered: Modseq(0), changed: Modseq(0), content, facts: unread(facts) };
-                self.enter(Stored { item, search }, author)?;
+                self.enter(stored(id, folder, content, facts), author)?;
                 touched.folders.insert(folder);
             }
             Write::ChangeContent { id, content, facts, seen } => {
@@ -226,6 +224,10 @@ impl Mailbox {
                 };
                 mail.record = record;
                 self.append(folder, row(id, LogKind::Changed, author, groups, key, key), None);
+                touched.folders.insert(folder);
+            }
+            Write::DeliverItem { id, folder, content, facts } => {
+                self.enter(stored(id, folder, content, facts), None)?;
                 touched.folders.insert(folder);
             }
             Write::MoveItem { id, to, new_id } => {
@@ -333,6 +335,12 @@ fn row(
     LogRow { modseq: Modseq(0), item, kind, author, groups, key_before, key_after }
 }
 
+/// An item as it enters.
+fn stored(id: ServerId, folder: CollectionId, content: NewContent, facts: Facts) -> Stored {
+    let (content, search) = (made(content), searchable(&facts));
+    Stored { item: Item { id, folder, entered: Modseq(0), changed: Modseq(0), content, facts: unread(facts) }, search }
+}
+
 fn made(content: NewContent) -> Content {
     match content {
         NewContent::Mail { blob, size, index, record } => Content::Mail(Mail { blob, size, index, record }),
@@ -342,7 +350,9 @@ fn made(content: NewContent) -> Content {
 
 /// The mail that a write names.
 fn blob_named(write: &Write) -> Option<BlobId> {
-    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
+    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. }
+    | Write::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = write
+    {
         Some(*blob)
     } else if let Write::Queue(new) = write {
         Some(new.blob)

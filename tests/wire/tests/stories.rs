@@ -86,6 +86,37 @@ fn f3_the_address_list_is_found_by_search_and_only_that_of_the_own_tenant() {
 }
 
 #[test]
+fn what_the_server_mails_for_a_meeting_lies_in_sent_items_and_comes_to_the_phone_that_made_it() {
+    let house = House::default();
+    let mut phone = house.ready(Identity::iphone_today());
+    let (events, sent) = (phone.folder(FolderType::Calendar).unwrap(), phone.folder(FolderType::SentItems).unwrap());
+    for folder in [&events, &sent] {
+        phone.sync_folder(folder, 50).unwrap();
+    }
+    let guest = [Element::text(calendar::EMAIL, "bob@example.net"), Element::text(calendar::NAME, "Bob")];
+    let data = [
+        Element::text(calendar::START_TIME, "20260305T140000Z"),
+        Element::text(calendar::SUBJECT, "Review"),
+        Element::text(calendar::END_TIME, "20260305T150000Z"),
+        Element::of(calendar::ATTENDEES, [Element::of(calendar::ATTENDEE, guest)]),
+        Element::text(calendar::MEETING_STATUS, "1"),
+    ];
+    let add = [Element::text(airsync::CLIENT_ID, "1"), Element::of(airsync::APPLICATION_DATA, data)];
+    let before = house.store().modseq(house.anna.id);
+    let synced = phone.sync(&[Sent::commands(&events, vec![Element::of(airsync::ADD, add)])]).unwrap();
+    let added = synced.collections[&events].at(&[airsync::RESPONSES, airsync::ADD]).unwrap();
+    assert_eq!(item_text(added, airsync::STATUS), "1");
+    assert_eq!(house.store().due_outgoing(i64::MAX, 9).unwrap().len(), 1);
+    assert_eq!(house.store().modseq(house.anna.id).0, before.0 + 2, "the event and the copy");
+    assert_eq!(phone.sync_folder(&sent, 50).unwrap(), 1);
+    let items = phone.items(&sent);
+    let copy = items.values().next().unwrap();
+    assert_eq!((item_text(copy, email::SUBJECT), item_text(copy, email::READ)), ("Review".into(), "1".into()));
+    assert!(item_text(copy, email::TO).contains("bob@example.net"));
+    assert_eq!(phone.sync_folder(&events, 50).unwrap(), 0, "the event is the phone's own");
+}
+
+#[test]
 fn f2_push_arrives_by_itself_in_every_class() {
     let house = House::default();
     let mut phone = house.ready(Identity::android());
