@@ -222,6 +222,8 @@ fn read_item(row: &Row<'_>, id: ServerId) -> rusqlite::Result<Item> {
         window: WindowKey(row.get(3)?),
         subject: row.get(11)?,
         people: row.get(12)?,
+        from: String::new(),
+        to: String::new(),
         conversation: row.get(4)?,
         uid: row.get(5)?,
         search_text: String::new(),

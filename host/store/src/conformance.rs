@@ -172,6 +172,8 @@ macro_rules! conformance {
                 what_went_into_quarantine_long_ago_goes,
             }
             search {
+                a_whole_phrase_does_not_end_within_a_word,
+                words_are_found_where_they_must_stand,
                 a_changed_text_is_found_by_its_new_words_only,
                 a_moved_item_is_found_under_its_new_id,
                 a_removed_item_is_not_found,

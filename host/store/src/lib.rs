@@ -34,6 +34,6 @@ pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};
 pub use quarantine::{
     NewQuarantined, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, QuarantinedKind,
 };
-pub use snapshot::{Order, Query, Snapshot};
+pub use snapshot::{Order, Place, Query, Snapshot, Term};
 pub use store::Store;
 pub use words::begins_a_word;

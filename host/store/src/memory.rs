@@ -9,8 +9,8 @@ use easel_protocol::{CollectionId, Facts, FolderType, Groups, ServerId, WindowKe
 use crate::{
     BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, Folder, GalEntry, Item,
     LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order, Outgoing,
-    OutgoingId, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query, Snapshot, Store,
-    StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
+    OutgoingId, Place, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query, Snapshot,
+    Store, StoreError, Tenant, TenantId, Term, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
 };
 
 /// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
@@ -65,7 +65,36 @@ struct Mailbox {
 #[derive(Clone)]
 struct Stored {
     item: Item,
-    search: String,
+    search: Searched,
+}
+
+/// What an item is found by, in lower case.
+#[derive(Clone)]
+struct Searched {
+    all: String,
+    from: String,
+    subject: String,
+    to: String,
+}
+
+impl Searched {
+    fn of(facts: &Facts) -> Self {
+        Self {
+            all: format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase(),
+            from: facts.from.to_lowercase(),
+            subject: facts.subject.to_lowercase(),
+            to: facts.to.to_lowercase(),
+        }
+    }
+
+    fn at(&self, place: Place) -> &str {
+        match place {
+            Place::Anywhere => &self.all,
+            Place::From => &self.from,
+            Place::Subject => &self.subject,
+            Place::To => &self.to,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -194,7 +223,7 @@ impl Mailbox {
                 touched.folders.insert(folder);
             }
             Write::ChangeContent { id, content, facts, seen } => {
-                let search = searchable(&facts);
+                let search = Searched::of(&facts);
                 let stored = self.stored(id)?;
                 if stored.item.changed > seen {
                     return Err(StoreError::Stale);
@@ -337,7 +366,7 @@ fn row(
 
 /// An item as it enters.
 fn stored(id: ServerId, folder: CollectionId, content: NewContent, facts: Facts) -> Stored {
-    let (content, search) = (made(content), searchable(&facts));
+    let (content, search) = (made(content), Searched::of(&facts));
     Stored { item: Item { id, folder, entered: Modseq(0), changed: Modseq(0), content, facts: unread(facts) }, search }
 }
 
@@ -361,10 +390,6 @@ fn blob_named(write: &Write) -> Option<BlobId> {
     } else {
         None
     }
-}
-
-fn searchable(facts: &Facts) -> String {
-    format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
 }
 
 /// A part of a text, for searching.
@@ -404,20 +429,20 @@ fn units(text: &str) -> Vec<Unit> {
     units
 }
 
-/// Whether the parts of a word that was asked for stand one after the other: all but the last whole.
-fn found_in(text: &[Unit], parts: &[Unit]) -> bool {
+/// Whether the parts of a term stand one after the other: all but the last whole, and the last too if that is asked for.
+fn found_in(text: &[Unit], parts: &[Unit], whole: bool) -> bool {
     let parts = parts.strip_suffix(&[Unit::End]).unwrap_or(parts);
-    let Some((last, whole)) = parts.split_last() else { return false };
+    let Some((last, first)) = parts.split_last() else { return false };
     let begins = |unit: &Unit| match (unit, last) {
-        (Unit::Word(word), Unit::Word(begin)) => word.starts_with(begin),
+        (Unit::Word(word), Unit::Word(begin)) if !whole => word.starts_with(begin),
         (unit, last) => unit == last,
     };
-    text.windows(parts.len()).any(|place| place[..whole.len()] == *whole && begins(&place[whole.len()]))
+    text.windows(parts.len()).any(|place| place[..first.len()] == *first && begins(&place[first.len()]))
 }
 
-fn unread(mut facts: Facts) -> Facts {
-    facts.search_text = String::new();
-    facts
+/// Facts as they are read back.
+fn unread(facts: Facts) -> Facts {
+    Facts { from: String::new(), to: String::new(), search_text: String::new(), ..facts }
 }
 
 fn put<K: Ord>(map: &mut BTreeMap<K, Vec<u8>>, key: K, value: Option<Vec<u8>>) {
@@ -799,7 +824,7 @@ impl Store for MemoryStore {
         let mut inner = self.inner();
         let mailbox = inner.mailboxes.get_mut(&user).ok_or(StoreError::NotFound(Missing::User))?;
         if let Some(stored) = Arc::make_mut(mailbox).items.get_mut(&item).filter(|stored| stored.item.changed <= seen) {
-            stored.search = searchable(facts);
+            stored.search = Searched::of(facts);
         }
         Ok(())
     }
@@ -904,9 +929,13 @@ impl Snapshot for Look<'_> {
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
         let class_of =
             |folder: CollectionId| self.mailbox.folders.get(&folder).map(|f| f.kind).and_then(FolderType::class);
-        let asked: Vec<Vec<Unit>> =
-            query.words.iter().filter(|word| !word.is_empty()).map(|word| units(&word.to_lowercase())).collect();
-        if asked.iter().any(Vec::is_empty) {
+        let asked: Vec<(&Term, Vec<Unit>)> = query
+            .words
+            .iter()
+            .filter(|term| !term.text.is_empty())
+            .map(|term| (term, units(&term.text.to_lowercase())))
+            .collect();
+        if asked.iter().any(|(_, parts)| parts.is_empty()) {
             return Ok(Vec::new());
         }
         let mut found: Vec<&Stored> = self
@@ -922,7 +951,9 @@ impl Snapshot for Look<'_> {
                     && (query.conversation.is_none() || query.conversation == item.facts.conversation)
                     && query.after.is_none_or(|after| key > after)
                     && query.before.is_none_or(|before| key < before)
-                    && asked.iter().all(|parts| found_in(&units(&stored.search), parts))
+                    && asked
+                        .iter()
+                        .all(|(term, parts)| found_in(&units(stored.search.at(term.place)), parts, term.whole))
             })
             .collect();
         found.sort_by_key(|stored| std::cmp::Reverse((stored.item.facts.window, stored.item.id)));

@@ -130,10 +130,8 @@ const PUBLISHED: &str = include_str!("../../../../tests/fixtures/spec/statuses.t
 
 /// The published statuses that no answer of a case holds in their place.
 pub(crate) fn unseen(cases: &[Case]) -> Vec<String> {
-    let answers: Vec<(&str, Element)> = cases
-        .iter()
-        .filter_map(|case| Some((case.group.as_str(), decode(&case.hex("response.hex")?).ok()?)))
-        .collect();
+    let answers: Vec<(&str, Element)> =
+        cases.iter().filter_map(|case| Some((case.group.as_str(), decode(&case.hex("response.hex")?).ok()?))).collect();
     let rows: Vec<Vec<&str>> = PUBLISHED.lines().skip(1).map(|row| row.split('\t').collect()).collect();
     assert!(rows.len() > 100, "the table is cut off");
     let unseen = rows.into_iter().filter(|row| {

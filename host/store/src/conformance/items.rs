@@ -49,6 +49,8 @@ pub fn a_mail_is_read_back_as_it_was_added(subject: &Subject<'_>) {
         window: WindowKey(1_700_000_000_123),
         subject: "Grüße".into(),
         people: "anna@x berta@y".into(),
+        from: "anna@x".into(),
+        to: "berta@y".into(),
         conversation: Some([9; 16]),
         uid: Some("<1@x>".into()),
         search_text: "only to be found".into(),
@@ -61,7 +63,7 @@ pub fn a_mail_is_read_back_as_it_was_added(subject: &Subject<'_>) {
         entered: modseq,
         changed: modseq,
         content: Content::Mail(Mail { blob, size: 15, index: vec![0, 255, 7], record }),
-        facts: Facts { search_text: String::new(), ..known },
+        facts: Facts { from: String::new(), to: String::new(), search_text: String::new(), ..known },
     };
     assert_eq!(subject.item(user, id), Some(expected));
     assert_eq!(subject.snapshot(user).folder_of(id).unwrap(), Some(INBOX));
