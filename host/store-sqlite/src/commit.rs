@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
 use crate::warm::{Change, Touched};
-use crate::{devices, folders, log, outgoing, quarantine, removal, search};
+use crate::{conversations, devices, folders, log, outgoing, quarantine, removal, search};
 
 /// The mails that a change set names: they must be stored before it.
 pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
@@ -136,7 +136,13 @@ impl<'a> Step<'a> {
             }
             Write::ChangeContent { id, content, facts, seen } => self.change_content(id, &content, &facts, seen),
             Write::ChangeRecord { id, record, groups, seen } => self.change_record(id, &record, groups, seen),
-            Write::DeliverItem { id, folder, content, facts } => self.add_item(id, folder, content, &facts, None),
+            Write::DeliverItem { id, folder, content, facts } => {
+                let folder = conversations::delivered_to(self.connection, self.made.user, folder, &facts)?;
+                self.add_item(id, folder, content, &facts, None)
+            }
+            Write::FollowConversation { conversation, to } => {
+                conversations::follow(self.connection, self.made.user, conversation, to)
+            }
             Write::MoveItem { id, to, new_id } => self.move_item(id, to, new_id),
             Write::PutCollection { device, collection, expect, state } => {
                 self.put_collection((device, collection), expect, state)
@@ -398,6 +404,7 @@ impl<'a> Step<'a> {
             return Err(Missing::Folder.into());
         }
         for folder in all {
+            conversations::forget(self.connection, self.made.user, folder)?;
             let count = self.count(folder)?;
             if count > removal::LARGE {
                 removal::begin(self.connection, self.made.user, folder, self.made.modseq, self.made.author)?;

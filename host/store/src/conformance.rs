@@ -16,6 +16,7 @@
 
 pub mod atomicity;
 pub mod collections;
+pub mod conversations;
 pub mod cursors;
 pub mod devices;
 pub mod directory;
@@ -66,6 +67,11 @@ macro_rules! conformance {
                 a_state_is_replaced_only_when_it_is_the_expected_one,
                 a_state_that_is_forgotten_starts_anew,
                 a_sent_message_is_remembered_for_its_device,
+            }
+            conversations {
+                a_conversation_is_followed_as_long_as_its_folder_is_there,
+                so_many_conversations_are_followed_and_the_oldest_make_room,
+                what_is_delivered_of_a_followed_conversation_goes_where_it_goes,
             }
             cursors {
                 what_is_held_of_a_folder_that_left_the_collection_goes,

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use easel_protocol::{CollectionId, Facts, FolderType, Groups, ServerId, WindowKey};
 
 use crate::{
-    BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, Folder, GalEntry, Item,
-    LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order, Outgoing,
-    OutgoingId, Place, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query, Snapshot,
-    Store, StoreError, Tenant, TenantId, Term, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
+    BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, FOLLOWED_MAX, Folder,
+    GalEntry, Item, LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order,
+    Outgoing, OutgoingId, Place, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query,
+    Snapshot, Store, StoreError, Tenant, TenantId, Term, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
 };
 
 /// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
@@ -60,6 +60,8 @@ struct Mailbox {
     sent: BTreeMap<(DeviceKey, Vec<u8>), i64>,
     next_quarantined: u64,
     quarantine: BTreeMap<QuarantineId, NewQuarantined>,
+    /// Where conversations go, the one named last at the end.
+    followed: Vec<([u8; 16], CollectionId)>,
 }
 
 #[derive(Clone)]
@@ -256,9 +258,11 @@ impl Mailbox {
                 touched.folders.insert(folder);
             }
             Write::DeliverItem { id, folder, content, facts } => {
+                let folder = self.delivered_to(folder, &facts);
                 self.enter(stored(id, folder, content, facts), None)?;
                 touched.folders.insert(folder);
             }
+            Write::FollowConversation { conversation, to } => self.follow(conversation, to)?,
             Write::MoveItem { id, to, new_id } => {
                 if !self.folders.contains_key(&to) {
                     return Err(StoreError::NotFound(Missing::Folder));
@@ -308,6 +312,27 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Where a mail goes that would come into `folder`.
+    fn delivered_to(&self, folder: CollectionId, facts: &Facts) -> CollectionId {
+        let is_sent = self.folders.get(&folder).is_some_and(|folder| folder.kind == FolderType::SentItems);
+        let followed = facts.conversation.filter(|_| !is_sent).and_then(|conversation| self.followed(conversation));
+        followed.unwrap_or(folder)
+    }
+
+    fn followed(&self, conversation: [u8; 16]) -> Option<CollectionId> {
+        self.followed.iter().find(|(of, _)| *of == conversation).map(|(_, to)| *to)
+    }
+
+    fn follow(&mut self, conversation: [u8; 16], to: Option<CollectionId>) -> Result<(), StoreError> {
+        if to.is_some_and(|to| !self.folders.contains_key(&to)) {
+            return Err(StoreError::NotFound(Missing::Folder));
+        }
+        self.followed.retain(|(of, _)| *of != conversation);
+        self.followed.extend(to.map(|to| (conversation, to)));
+        self.followed.drain(..self.followed.len().saturating_sub(FOLLOWED_MAX));
+        Ok(())
+    }
+
     fn put_into_quarantine(&mut self, new: NewQuarantined) {
         if new.size > QUARANTINE_BYTES_MAX {
             return;
@@ -339,6 +364,7 @@ impl Mailbox {
             self.leave(item, author)?;
         }
         self.folders.remove(&id);
+        self.followed.retain(|(_, to)| *to != id);
         self.hierarchy = self.next_modseq();
         touched.hierarchy = true;
         touched.folders.insert(id);
@@ -924,6 +950,10 @@ impl Snapshot for Look<'_> {
     fn by_uid(&self, uid: &str) -> Result<Vec<ServerId>, StoreError> {
         let has = |stored: &&Stored| stored.item.facts.uid.as_deref() == Some(uid);
         Ok(self.mailbox.items.values().filter(has).map(|stored| stored.item.id).collect())
+    }
+
+    fn followed(&self, conversation: [u8; 16]) -> Result<Option<CollectionId>, StoreError> {
+        Ok(self.mailbox.followed(conversation))
     }
 
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {

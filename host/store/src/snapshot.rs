@@ -54,6 +54,9 @@ pub trait Snapshot {
     /// The items that are there and whose UID or Message-ID is `uid`.
     fn by_uid(&self, uid: &str) -> Result<Vec<ServerId>, StoreError>;
 
+    /// Where what comes of a conversation goes ([`Write::FollowConversation`](crate::Write::FollowConversation)).
+    fn followed(&self, conversation: [u8; 16]) -> Result<Option<CollectionId>, StoreError>;
+
     /// The items that a query finds, newest first.
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError>;
 
