@@ -1,7 +1,7 @@
 //! Full text: words of one user's items, and only that user's.
 //!
 //! The index has no notion of users or places, so each word is stored with the user's number and a letter for the place in
-//! front: `7uhello` stands anywhere in an item of user 7, and `7shello` in its subject. A search then never reads another
+//! front: `7xhello` stands anywhere in an item of user 7, and `7shello` in its subject. A search then never reads another
 //! user's part. Items wait in `search_queue` until the writer has nothing else to do; a search
 //! looks through what waits by itself, so that it always sees its snapshot, whole.
 
@@ -81,7 +81,7 @@ impl<'a> Parts<'a> {
 /// What stands before the words of a user in one place: a number in hexadecimal, and a letter that is no digit of one.
 fn mark(user: UserId, place: Place) -> String {
     let place = match place {
-        Place::Anywhere => 'u',
+        Place::Anywhere => 'x',
         Place::From => 'w',
         Place::Subject => 's',
         Place::To => 'r',
@@ -248,15 +248,22 @@ impl Wanted {
     /// <https://www.sqlite.org/fts5.html>, section 3 "Full-text Query Syntax".
     fn expression(&self, user: UserId) -> String {
         // Words hold letters and digits only: nothing in them ends the quotation.
-        let phrase = |asked: &Asked, parts: &[String]| {
-            let mark = mark(user, asked.place);
+        let phrase = |mark: &str, asked: &Asked, parts: &[String]| {
             let parts: Vec<String> = parts.iter().map(|part| format!("{mark}{part}")).collect();
             format!("\"{}\"{}", parts.join(" "), if asked.whole { "" } else { " *" })
         };
-        let either = |asked: &Asked| match &asked.before {
-            // Words made by one rule never match a question made by the other where the two differ.
-            Some(before) => format!("({} OR {})", phrase(asked, &asked.words), phrase(asked, before)),
-            None => phrase(asked, &asked.words),
+        let either = |asked: &Asked| {
+            let new = phrase(&mark(user, asked.place), asked, &asked.words);
+            if asked.place != Place::Anywhere {
+                return new;
+            }
+            // What is not indexed anew yet has the marks of before, which no new words have.
+            let marked = format!("{:x}u", user.0);
+            let old = phrase(&marked, asked, &asked.words);
+            match &asked.before {
+                Some(before) => format!("({new} OR {old} OR {})", phrase(&marked, asked, before)),
+                None => format!("({new} OR {old})"),
+            }
         };
         self.0.iter().map(either).collect::<Vec<_>>().join(" AND ")
     }
@@ -396,8 +403,11 @@ mod tests {
         assert_eq!(words_asked("東京都"), (vec!["東京".into(), "京都".into()], true));
         assert_eq!(words_asked("東"), (vec!["東".into()], true));
         assert_eq!(words_asked("東京pc"), (vec!["東京".into(), "京".into(), "pc".into()], false));
-        assert_eq!(wanted(&["東京都"]).expression(UserId(1)), r#"("1u東京 1u京都" * OR "1u東京都" *)"#);
-        assert_eq!(wanted(&["東京"]).expression(UserId(1)), r#""1u東京" *"#);
+        assert_eq!(
+            wanted(&["東京都"]).expression(UserId(1)),
+            r#"("1x東京 1x京都" * OR "1u東京 1u京都" * OR "1u東京都" *)"#
+        );
+        assert_eq!(wanted(&["東京"]).expression(UserId(1)), r#"("1x東京" * OR "1u東京" *)"#);
     }
 
     #[test]
@@ -405,7 +415,10 @@ mod tests {
         let text = "From anna.berg@example.com to you";
         assert!(wanted(&["anna.berg@exam"]).found_in(text));
         assert!(!wanted(&["anna@example"]).found_in(text));
-        assert_eq!(wanted(&["Anna.B", "you"]).expression(UserId(26)), r#""1auanna 1aub" * AND "1auyou" *"#);
+        assert_eq!(
+            wanted(&["Anna.B", "you"]).expression(UserId(26)),
+            r#"("1axanna 1axb" * OR "1auanna 1aub" *) AND ("1axyou" * OR "1auyou" *)"#
+        );
     }
 
     #[test]
@@ -418,7 +431,7 @@ mod tests {
         let text = text_of(&Facts { subject: "東京 \u{1e}Plan".into(), to: "Bob x".into(), ..facts });
         let parts = Parts::of(&text);
         assert_eq!((parts.subject, parts.from, parts.to), ("東京  Plan", "Eve ", "Bob x"));
-        assert_eq!(parts.marked(UserId(1)), "1u東京 1u京 1uplan 1s東京 1s京 1splan 1weve 1rbob 1rx");
+        assert_eq!(parts.marked(UserId(1)), "1x東京 1x京 1xplan 1s東京 1s京 1splan 1weve 1rbob 1rx");
         assert_eq!(Parts::of("waits since before").all, "waits since before");
     }
 

@@ -292,7 +292,7 @@ fn twenty_thousand_mails_are_paged_while_more_arrive() {
         let raw = short_mail(&format!("m{chunk}"));
         let template = house.mail(ServerId::new(first), &raw, start);
         let mail = |number: u64| {
-            let Write::AddItem { mut content, mut facts, folder, .. } = template.clone() else {
+            let Write::DeliverItem { mut content, mut facts, folder, .. } = template.clone() else {
                 unreachable!("a mail")
             };
             let at = (start + SignedDuration::from_mins(i64::try_from(number).unwrap())).as_millisecond();
@@ -377,7 +377,12 @@ fn a_restart_while_phones_wait_costs_no_phone_its_state() {
 #[test]
 fn a_policy_that_changes_is_taken_before_anything_else() {
     let policy = |version| Settings {
-        policy: Policy { required: true, version, settings: vec![("DevicePasswordEnabled".into(), "1".into())] },
+        policy: Policy {
+            required: true,
+            version,
+            settings: vec![("DevicePasswordEnabled".into(), "1".into())],
+            ..Policy::default()
+        },
         ..Settings::default()
     };
     let mut house = House::with(std::sync::Arc::new(easel_plugin::NoPlugin), policy(1));
