@@ -131,10 +131,10 @@ pub enum Place {
     /// Subject, people or text.
     #[default]
     Anywhere,
-    /// Who wrote it: [`Facts::from`](easel_protocol::Facts::from).
+    /// Who wrote it: `from` of [`easel_protocol::Facts`].
     From,
     /// The subject.
     Subject,
-    /// Those it is for: [`Facts::to`](easel_protocol::Facts::to).
+    /// Those it is for: `to` of [`easel_protocol::Facts`].
     To,
 }
