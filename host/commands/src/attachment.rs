@@ -5,7 +5,7 @@ use std::ops::Range;
 use easel_items::email::{self, Attachment};
 use easel_items::{ItemError, calendar};
 use easel_protocol::FileReference;
-use easel_store::{Content, Mail, Snapshot, StoreError};
+use easel_store::{Content, Mail, Snapshot};
 
 use crate::context::{Context, Failure};
 use crate::hierarchy;
@@ -26,6 +26,8 @@ pub(crate) enum Denied {
     NotFound,
     /// It is larger than the policy allows, or than `bytes_max`.
     TooLarge,
+    /// Its bytes are stored and cannot be read: the disk fails, or the file is damaged.
+    Unreadable,
 }
 
 /// An attachment or a range of its bytes, at most `bytes_max` of them.
@@ -48,7 +50,7 @@ pub(crate) fn read(
     }
     let bounds = Bounds { of_attachment: policy.attachment_bytes_max(), of_answer: bytes_max };
     match &item.content {
-        Content::Mail(mail) => of_mail(snapshot, mail, part, range, bounds),
+        Content::Mail(mail) => Ok(of_mail(snapshot, mail, part, range, bounds)),
         Content::Object(content) => Ok(of_event(content, part, range, bounds)),
     }
 }
@@ -84,23 +86,12 @@ fn of_mail(
     part: u32,
     range: Option<Range<u64>>,
     bounds: Bounds,
-) -> Result<Result<Attachment, Denied>, Failure> {
+) -> Result<Attachment, Denied> {
     let raw = StoredMail::new(snapshot, mail);
-    let index = match index(mail, &raw) {
-        Ok(index) => index,
-        Err(error) => return broken(error),
-    };
-    let Some(size) = index.attachments().find(|other| other.number == part).map(|part| part.size) else {
-        return Ok(Err(Denied::NotFound));
-    };
-    let wanted = match bounds.allow(size, range) {
-        Ok(wanted) => wanted,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    match email::attachment(&index, part, &raw, Some(wanted)) {
-        Ok(attachment) => Ok(Ok(attachment)),
-        Err(error) => broken(error),
-    }
+    let index = index(mail, &raw).map_err(|error| broken(&error))?;
+    let size = index.attachments().find(|other| other.number == part).map(|part| part.size).ok_or(Denied::NotFound)?;
+    let wanted = bounds.allow(size, range)?;
+    email::attachment(&index, part, &raw, Some(wanted)).map_err(|error| broken(&error))
 }
 
 /// An attachment of an event (16.0 and later); everything else that is no mail has none.
@@ -113,17 +104,21 @@ fn of_event(content: &str, part: u32, range: Option<Range<u64>>, bounds: Bounds)
     Ok(Attachment { content_type: found.content_type, display_name: found.name, total, bytes })
 }
 
-fn broken(error: ItemError) -> Result<Result<Attachment, Denied>, Failure> {
+/// Why a mail that is there hands out nothing; the cause is logged.
+fn broken(error: &ItemError) -> Denied {
     match error {
-        ItemError::Read(error) => Err(StoreError::backend("reading a mail", error.to_string()).into()),
-        error @ (ItemError::BadObject { .. }
+        ItemError::Read(_) => {
+            tracing::error!(%error, "the bytes of an attachment cannot be read");
+            Denied::Unreadable
+        }
+        ItemError::BadObject { .. }
         | ItemError::OldIndex(_)
         | ItemError::NoSuchPart(_)
         | ItemError::NoSuchOccurrence
         | ItemError::Rule { .. }
-        | ItemError::WrongClass(_)) => {
+        | ItemError::WrongClass(_) => {
             tracing::warn!(%error, "an attachment cannot be read");
-            Ok(Err(Denied::Broken))
+            Denied::Broken
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The policy gate: what a device must do first. MS-ASPROV 3.1.5.1; `provision.md` has the order of the questions.
 
 use easel_protocol::{Command, CommonStatus, Version};
-use easel_store::{Provisioning, Wipe};
+use easel_store::Provisioning;
 
 use crate::context::Context;
 use crate::device;
@@ -13,7 +13,7 @@ pub(crate) fn refusal(context: &Context<'_>) -> Option<CommonStatus> {
         return None;
     }
     let state = &context.device.policy;
-    if matches!(state.wipe, Wipe::AccountPending | Wipe::DevicePending) {
+    if state.wipe.is_due() {
         return Some(CommonStatus::RemoteWipeRequested);
     }
     let untold = context.device.facts.information.is_empty() && !device::is_probe(&context.device);
@@ -34,8 +34,10 @@ pub(crate) fn refusal(context: &Context<'_>) -> Option<CommonStatus> {
         return None;
     }
     match &state.provisioning {
-        Provisioning::Applied { key: applied, policy: version, .. } if key == *applied => {
-            (*version != policy.version).then_some(CommonStatus::PolicyRefresh)
+        Provisioning::Applied { key: applied, policy: version, compliance, .. } if key == *applied => {
+            // One that was let in with less than is demanded now has to say once more what it applies.
+            let complies = *compliance == 1 || (*compliance == 2 && policy.allow_partial);
+            (*version != policy.version || !complies).then_some(CommonStatus::PolicyRefresh)
         }
         Provisioning::Applied { .. } | Provisioning::Offered { .. } | Provisioning::Unknown if key == 0 => {
             Some(CommonStatus::DeviceNotProvisioned)

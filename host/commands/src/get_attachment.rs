@@ -20,7 +20,7 @@ pub(crate) fn handle(context: &Context<'_>) -> Result<Reply, Failure> {
         Err(Denied::Empty) => Answer::empty(),
         Err(Denied::Forbidden) => Answer::code(403),
         Err(Denied::TooLarge) => Answer::code(413),
-        Err(Denied::BadRange | Denied::Broken | Denied::NotFound) => Answer::code(500),
+        Err(Denied::BadRange | Denied::Broken | Denied::NotFound | Denied::Unreadable) => Answer::code(500),
     }
     .into())
 }

@@ -88,12 +88,19 @@ pub(crate) enum Status {
     Empty = 10,
     /// It is larger than the policy or one answer allows; or too many operations.
     TooLarge = 11,
+    /// The bytes of an attachment cannot be read; the device tries again later.
+    IoFailure = 12,
+    /// The wishes for a body contradict themselves. A number of the editions up to 14.x, which no later one gives another
+    /// meaning.
+    BadBodyPreference = 13,
     /// The item cannot be shown in this version.
     ConversionFailed = 14,
     /// There is no such attachment.
     AttachmentInvalid = 15,
     /// The policy forbids it.
     AccessDenied = 16,
+    /// Some of it is done, and our side failed at the rest; the device repeats the operation.
+    PartialSuccess = 17,
 }
 
 /// Why an operation was not carried out.

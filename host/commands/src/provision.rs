@@ -177,6 +177,8 @@ fn step(context: &Context<'_>, request: &Request, mut now: Device) -> Result<(Re
         (Some(directive), failed) => {
             if failed.is_some() {
                 tracing::error!(user = context.user.id.0, device = now.key.0, "the device reports that a wipe failed");
+                // Whoever asked for it sees that; the device is told again, now and whenever it comes.
+                now.policy.wipe = now.policy.wipe.failed();
             }
             wipe(context, request, directive, &mut now)
         }
@@ -204,13 +206,13 @@ enum Directive {
     Device,
 }
 
-/// The pending wipe. A device that serves a second mailbox loses one account and nothing else (K: G39).
+/// The wipe that is pending, or failed and is tried again. A device that serves a second mailbox loses one account and nothing else (K: G39).
 fn directive(context: &Context<'_>, device: &Device) -> Result<Option<Directive>, StoreError> {
     Ok(match device.policy.wipe {
-        Wipe::None | Wipe::Done | Wipe::Failed => None,
-        Wipe::AccountPending => Some(Directive::Account),
-        Wipe::DevicePending if is_shared(context, device)? => Some(Directive::Account),
-        Wipe::DevicePending => Some(Directive::Device),
+        Wipe::None | Wipe::Done => None,
+        Wipe::AccountPending | Wipe::AccountFailed => Some(Directive::Account),
+        Wipe::DevicePending | Wipe::DeviceFailed if is_shared(context, device)? => Some(Directive::Account),
+        Wipe::DevicePending | Wipe::DeviceFailed => Some(Directive::Device),
     })
 }
 
@@ -313,8 +315,8 @@ fn offer(context: &Context<'_>, request: &PolicyRequest, now: &mut Device) -> Po
     }
 }
 
-/// Phase 2: the device says what it made of the document. A policy that is required must be applied, whole, by the
-/// device itself.
+/// Phase 2: the device says what it made of the document. A policy that is required must be applied by the device itself,
+/// and whole unless the operator lets in who applied a part.
 fn acknowledged(
     context: &Context<'_>,
     request: &PolicyRequest,
@@ -327,7 +329,9 @@ fn acknowledged(
     let key = match now.policy.provisioning {
         Provisioning::Offered { temporary_key, policy } if sent == Some(temporary_key) => {
             match status {
-                2 if required => return Err(CommonStatus::DeviceNotFullyProvisionable),
+                2 if required && !context.service.settings().policy.allow_partial => {
+                    return Err(CommonStatus::DeviceNotFullyProvisionable);
+                }
                 4 if required => return Err(CommonStatus::ExternallyManagedDevicesNotAllowed),
                 3 => {
                     now.policy.provisioning = Provisioning::Unknown;

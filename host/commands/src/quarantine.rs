@@ -241,7 +241,7 @@ impl Back<'_> {
     }
 
     fn guests_told(&self, before: Option<&str>, after: Option<&str>) -> Result<Vec<Write>, StoreError> {
-        guests_told(self.context, self.class, &self.manner.body, (before, after))
+        guests_told(self.context, self.snapshot, self.class, &self.manner.body, (before, after))
     }
 }
 

@@ -6,6 +6,7 @@
 //! a range, and gets a page of results with their number. Nothing is cached between pages: each is searched anew, so
 //! RebuildResults is always obeyed.
 
+mod free_text;
 mod gal;
 mod mailbox;
 pub(crate) mod range;

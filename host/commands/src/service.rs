@@ -91,6 +91,8 @@ pub struct Offer {
 pub struct Policy {
     /// Whether devices must run Provision before anything else.
     pub required: bool,
+    /// Whether a device that says it applied the policy in part is let in. MS-ASPROV 2.2.2.54.1 "Status (Policy)", 2.
+    pub allow_partial: bool,
     /// Grows with every change; devices that acknowledged an older one must run Provision again.
     pub version: u64,
     /// Settings that differ from the permissive ones, by element name.

@@ -410,6 +410,7 @@ fn copy(
     Ok((content, indexed.facts))
 }
 
+/// The copy in Sent Items; the device whose message it is may be the author of the step and gets the copy all the same.
 fn keep(
     context: &Context<'_>,
     snapshot: &dyn Snapshot,
@@ -419,28 +420,23 @@ fn keep(
     let sent = snapshot.folders()?.into_iter().find(|folder| folder.kind == FolderType::SentItems);
     let Some(folder) = sent else { return Ok(None) };
     let id = context.store().reserve_items(context.user.id, 1)?;
-    Ok(Some(Write::AddItem { id, folder: folder.id, content: content.clone(), facts: facts.clone() }))
+    Ok(Some(Write::DeliverItem { id, folder: folder.id, content: content.clone(), facts: facts.clone() }))
 }
 
-/// A message that the server itself sends for the owner, in the queue.
-pub(crate) fn queued(context: &Context<'_>, outgoing: &Outgoing) -> Result<Write, StoreError> {
-    Ok(Write::Queue(NewOutgoing {
-        sender: outgoing.sender.clone(),
-        recipients: outgoing.recipients.clone(),
-        blob: context.store().put_blob(&outgoing.submit)?,
-        queued: context.now_ms(),
-    }))
-}
-
-/// The same with a copy in Sent Items.
+/// A message that the server itself sends for the owner: in the queue, and a copy in Sent Items.
 pub(crate) fn queued_and_kept(
     context: &Context<'_>,
     snapshot: &dyn Snapshot,
     outgoing: &Outgoing,
 ) -> Result<Vec<Write>, StoreError> {
-    let queue = queued(context, outgoing)?;
-    let Write::Queue(NewOutgoing { blob, .. }) = &queue else { unreachable!("it was made above") };
-    let (content, facts) = copy(context, outgoing, *blob)?;
+    let blob = context.store().put_blob(&outgoing.submit)?;
+    let (content, facts) = copy(context, outgoing, blob)?;
+    let queue = Write::Queue(NewOutgoing {
+        sender: outgoing.sender.clone(),
+        recipients: outgoing.recipients.clone(),
+        blob,
+        queued: context.now_ms(),
+    });
     Ok(keep(context, snapshot, &content, &facts)?.into_iter().chain([queue]).collect())
 }
 

@@ -16,7 +16,7 @@ use easel_wbxml::pages::provision as p;
 
 fn demanding(version: u64) -> Settings {
     let settings = vec![("DevicePasswordEnabled".to_owned(), "1".to_owned())];
-    Settings { policy: Policy { required: true, version, settings }, ..Settings::default() }
+    Settings { policy: Policy { required: true, version, settings, ..Policy::default() }, ..Settings::default() }
 }
 
 /// The same mailbox under another decision of the operator.

@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 use crate::{Address, DeliveryError};
 
 /// Puts a message into a folder, as it is: [`crate::Trace`] fields, where they belong, were put before it already.
-/// `record.received` is the time of arrival; whether the owner got it as Bcc is worked out here.
+/// `record.received` is the time of arrival; whether the owner got it as Bcc is worked out here. A mail of a conversation
+/// that the owner always moves goes there instead, unless `folder` is Sent Items.
 ///
 /// When this returns, the message is stored durably and everybody who watches the folder is being woken. When it fails
 /// or the process dies half way, the mailbox has not changed; bytes already written are swept at the next start.
@@ -47,7 +48,7 @@ pub(crate) fn deliver_indexed(
     let id = store.reserve_items(user, 1)?;
     let content = NewContent::Mail { blob, size: raw.len() as u64, index: indexed.index.to_bytes(), record };
     let mut changes = ChangeSet::new(user);
-    changes.writes.push(Write::AddItem { id, folder, content, facts: indexed.facts });
+    changes.writes.push(Write::DeliverItem { id, folder, content, facts: indexed.facts });
     store.commit(changes)?;
     Ok(id)
 }

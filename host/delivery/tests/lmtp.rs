@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use easel_delivery::lmtp::{Limits, Listen, LmtpOptions, serve};
 use easel_delivery::{DeliveryError, Running};
-use easel_store::{Event, Interest, Store as _};
+use easel_protocol::CollectionId;
+use easel_store::{ChangeSet, Event, Interest, Store as _, Write};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
@@ -137,6 +138,29 @@ async fn a_mail_lies_in_the_inbox_with_its_trace_and_wakes_who_watches() {
     assert_eq!((record.received, record.read, record.received_as_bcc), (START_MS, false, false));
     assert_eq!((inbox[0].facts.window.0, inbox[0].facts.subject.as_str()), (START_MS, "Hello"));
     assert!(matches!(wakes.recv().await, Some(Event::Mailbox { user, author: None, .. }) if user == anna));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_mail_of_a_conversation_that_is_always_moved_does_not_lie_in_the_inbox() {
+    let server = start().await;
+    let (anna, trash) = (server.store.user_id("anna@ox.io"), CollectionId::new(3));
+    let mut client = server.client().await;
+    let mut deliver = async |mail: &str| {
+        let wire = format!("MAIL FROM:<eve@y.example>\r\nRCPT TO:<anna@ox.io>\r\nDATA\r\n{mail}.\r\n");
+        assert_eq!(client.codes(&wire, 4).await, ["250", "250", "354", "250"]);
+    };
+    deliver(MAIL).await;
+    let conversation = server.store.inbox("anna@ox.io")[0].facts.conversation.unwrap();
+    let mut changes = ChangeSet::new(anna);
+    changes.writes.push(Write::FollowConversation { conversation, to: Some(trash) });
+    server.store.commit(changes).unwrap();
+    deliver("From: eve@y.example\r\nSubject: Re: Hello\r\nReferences: <1@y.example>\r\n\r\nMore.\r\n").await;
+    deliver("From: eve@y.example\r\nSubject: Hello again\r\nMessage-ID: <2@y.example>\r\n\r\nOther.\r\n").await;
+    let subjects: Vec<String> =
+        server.store.inbox("anna@ox.io").into_iter().map(|message| message.facts.subject).collect();
+    assert_eq!(subjects, ["Hello", "Hello again"]);
+    assert_eq!(server.store.snapshot(anna).unwrap().count(trash).unwrap(), 1);
     server.stop().await;
 }
 

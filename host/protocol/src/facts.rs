@@ -25,6 +25,10 @@ pub struct Facts {
     pub subject: String,
     /// Names and addresses of the people in it, separated by spaces.
     pub people: String,
+    /// Of a mail: names and addresses of who wrote it. They stand in `people` as well.
+    pub from: String,
+    /// Of a mail: names and addresses of those it is for: To, Cc and Bcc. They stand in `people` as well.
+    pub to: String,
     /// The conversation of a mail: 16 bytes, the same for every message of the thread.
     pub conversation: Option<[u8; 16]>,
     /// UID of an event, task, note or contact; Message-ID of a mail.
@@ -40,6 +44,8 @@ impl Facts {
             window,
             subject: String::new(),
             people: String::new(),
+            from: String::new(),
+            to: String::new(),
             conversation: None,
             uid: None,
             search_text: String::new(),

@@ -149,6 +149,8 @@ pub(crate) struct Heartbeat {
 pub(crate) struct Policy {
     /// Whether devices must run Provision first.
     pub(crate) required: bool,
+    /// Whether devices that apply it in part are let in.
+    pub(crate) allow_partial: bool,
     /// Elements of EASProvisionDoc that differ from the permissive ones.
     pub(crate) settings: BTreeMap<String, String>,
 }
@@ -399,13 +401,14 @@ impl Heartbeat {
 impl Policy {
     fn read(mut section: Section<'_, '_>) -> Self {
         let required = section.flag("required", false);
+        let allow_partial = section.flag("allow_partial", false);
         let mut settings = section.section("settings");
         let read = settings.rest(values::POLICY_SETTINGS.iter().map(|setting| setting.name), |name, value| {
             values::policy_setting(name, value)
         });
         settings.finish();
         section.finish();
-        Self { required, settings: read }
+        Self { required, allow_partial, settings: read }
     }
 }
 

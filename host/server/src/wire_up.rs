@@ -308,7 +308,7 @@ fn policy(policy: &config::Policy) -> Policy {
     }
     let hash: [u8; 32] = hash.finalize().into();
     let version = u64::from_be_bytes(std::array::from_fn(|at| hash[at])) >> 1;
-    Policy { required: policy.required, version, settings }
+    Policy { required: policy.required, allow_partial: policy.allow_partial, version, settings }
 }
 
 fn lmtp_options(config: &Config) -> Option<LmtpOptions> {

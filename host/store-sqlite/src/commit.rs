@@ -17,12 +17,14 @@ use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
 use crate::warm::{Change, Touched};
-use crate::{devices, folders, log, outgoing, quarantine, removal, search};
+use crate::{conversations, devices, folders, log, outgoing, quarantine, removal, search};
 
 /// The mails that a change set names: they must be stored before it.
 pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
     let named = changes.writes.iter().filter_map(|write| {
-        if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
+        if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. }
+        | Write::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = write
+        {
             Some(*blob)
         } else if let Write::Queue(new) = write {
             Some(new.blob)
@@ -129,9 +131,18 @@ impl<'a> Step<'a> {
                 self.tree_changed();
                 Ok(())
             }
-            Write::AddItem { id, folder, content, facts } => self.add_item(id, folder, content, &facts),
+            Write::AddItem { id, folder, content, facts } => {
+                self.add_item(id, folder, content, &facts, self.made.author)
+            }
             Write::ChangeContent { id, content, facts, seen } => self.change_content(id, &content, &facts, seen),
             Write::ChangeRecord { id, record, groups, seen } => self.change_record(id, &record, groups, seen),
+            Write::DeliverItem { id, folder, content, facts } => {
+                let folder = conversations::delivered_to(self.connection, self.made.user, folder, &facts)?;
+                self.add_item(id, folder, content, &facts, None)
+            }
+            Write::FollowConversation { conversation, to } => {
+                conversations::follow(self.connection, self.made.user, conversation, to)
+            }
             Write::MoveItem { id, to, new_id } => self.move_item(id, to, new_id),
             Write::PutCollection { device, collection, expect, state } => {
                 self.put_collection((device, collection), expect, state)
@@ -232,6 +243,7 @@ impl<'a> Step<'a> {
         folder: CollectionId,
         content: NewContent,
         facts: &Facts,
+        author: Option<DeviceKey>,
     ) -> Result<(), Failure> {
         folders::check(self.connection, self.made.user, folder)?;
         self.take_id(id)?;
@@ -250,7 +262,7 @@ impl<'a> Step<'a> {
         let object = self.connection.last_insert_rowid();
         self.put_content(object, content, facts)?;
         self.index(object, facts)?;
-        self.entered(id, folder, facts.window, self.made.author)
+        self.entered(id, folder, facts.window, author)
     }
 
     fn put_content(&self, object: i64, content: NewContent, facts: &Facts) -> Result<(), Failure> {
@@ -392,6 +404,7 @@ impl<'a> Step<'a> {
             return Err(Missing::Folder.into());
         }
         for folder in all {
+            conversations::forget(self.connection, self.made.user, folder)?;
             let count = self.count(folder)?;
             if count > removal::LARGE {
                 removal::begin(self.connection, self.made.user, folder, self.made.modseq, self.made.author)?;

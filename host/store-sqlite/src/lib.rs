@@ -12,6 +12,7 @@ mod blobs;
 mod chores;
 mod commit;
 mod connection;
+mod conversations;
 mod devices;
 mod directory;
 mod error;

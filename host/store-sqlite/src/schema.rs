@@ -23,6 +23,8 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/005_keep_what_was_refused_for_good.sql"),
     include_str!("../migrations/006_keep_what_packs_withhold.sql"),
     include_str!("../migrations/007_remember_packs.sql"),
+    include_str!("../migrations/008_find_words_where_they_stand.sql"),
+    include_str!("../migrations/009_follow_conversations.sql"),
 ];
 
 /// Scripts of mail.db.

@@ -1,13 +1,14 @@
 //! Full text: words of one user's items, and only that user's.
 //!
-//! The index has no notion of users, so each word is stored with the user's number in front: `7uhello`. A search then
-//! never reads another user's part. Items wait in `search_queue` until the writer has nothing else to do; a search
+//! The index has no notion of users or places, so each word is stored with the user's number and a letter for the place in
+//! front: `7xhello` stands anywhere in an item of user 7, and `7shello` in its subject. A search then never reads another
+//! user's part. Items wait in `search_queue` until the writer has nothing else to do; a search
 //! looks through what waits by itself, so that it always sees its snapshot, whole.
 
 use std::collections::{HashMap, HashSet};
 
 use easel_protocol::{Class, CollectionId, Facts, FolderType, ServerId};
-use easel_store::{Modseq, Query, UserId, begins_a_word};
+use easel_store::{Modseq, Place, Query, Term, UserId, begins_a_word};
 use rusqlite::{Connection, params};
 
 use crate::sql::{int, limit as bound, number, unknown};
@@ -21,11 +22,71 @@ const TEXT_MAX: usize = 256 * 1024;
 /// Items indexed in one turn of the writer.
 const TURN: usize = 32;
 
-/// What an item is found by.
+/// Bytes of subject, writers or readers of an item that are searched by themselves.
+const PLACE_MAX: usize = 16 * 1024;
+
+/// Stands between the parts of a text that waits to be indexed, and nowhere inside them.
+const BETWEEN: char = '\u{1e}';
+
+/// What an item is found by: subject, writers and readers, each by itself, and all of it.
 pub(crate) fn text_of(facts: &Facts) -> String {
-    let mut text = format!("{}\n{}\n{}", facts.subject, facts.people, facts.search_text);
+    let mut text = String::new();
+    for place in [&facts.subject, &facts.from, &facts.to] {
+        text.extend(place[..place.floor_char_boundary(PLACE_MAX)].chars().map(|c| if c == BETWEEN { ' ' } else { c }));
+        text.push(BETWEEN);
+    }
+    text.extend([facts.subject.as_str(), "\n", &facts.people, "\n", &facts.search_text]);
     text.truncate(text.floor_char_boundary(TEXT_MAX));
     text
+}
+
+/// The parts of such a text.
+struct Parts<'a> {
+    subject: &'a str,
+    from: &'a str,
+    to: &'a str,
+    all: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// A text that waits since before its parts were kept apart has only the last of them.
+    fn of(text: &'a str) -> Self {
+        let mut parts = text.splitn(4, BETWEEN);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(subject), Some(from), Some(to), Some(all)) => Self { subject, from, to, all },
+            _ => Self { subject: "", from: "", to: "", all: text },
+        }
+    }
+
+    fn at(&self, place: Place) -> &'a str {
+        match place {
+            Place::Anywhere => self.all,
+            Place::From => self.from,
+            Place::Subject => self.subject,
+            Place::To => self.to,
+        }
+    }
+
+    /// The words of all parts, each marked with the user and the place where it stands.
+    fn marked(&self, user: UserId) -> String {
+        let places = [Place::Anywhere, Place::Subject, Place::From, Place::To];
+        let marked = places.into_iter().flat_map(|place| {
+            let mark = mark(user, place);
+            words(self.at(place)).into_iter().map(move |word| format!("{mark}{word}"))
+        });
+        marked.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What stands before the words of a user in one place: a number in hexadecimal, and a letter that is no digit of one.
+fn mark(user: UserId, place: Place) -> String {
+    let place = match place {
+        Place::Anywhere => 'x',
+        Place::From => 'w',
+        Place::Subject => 's',
+        Place::To => 'r',
+    };
+    format!("{:x}{place}", user.0)
 }
 
 /// A run of characters of one kind.
@@ -72,19 +133,16 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The words that what was asked for must be made of, one behind the other. The text may go on behind it: so its last
-/// character does not stand alone, unless it is the only one.
-fn words_asked(text: &str) -> Vec<String> {
+/// The words that what was asked for must be made of, one behind the other, and whether it ends in a character that
+/// begins a word by itself. The text may go on behind such a one: so it does not stand alone, unless it is the only one.
+fn words_asked(text: &str) -> (Vec<String>, bool) {
     let mut words = words(text);
     let lower = text.to_lowercase();
-    let long = match runs(&lower).last() {
-        Some(Run::Characters(run)) => run.chars().nth(1).is_some(),
-        Some(Run::Word(_)) | None => false,
-    };
-    if long {
+    let Some(Run::Characters(run)) = runs(&lower).last() else { return (words, false) };
+    if run.chars().nth(1).is_some() {
         words.pop();
     }
-    words
+    (words, true)
 }
 
 /// The words as they were before characters began a word each; what waits to be indexed again has these.
@@ -144,10 +202,12 @@ pub(crate) fn drain(connection: &Connection) -> rusqlite::Result<usize> {
     let mut renewed = connection.prepare_cached("DELETE FROM search_again WHERE object = ?1")?;
     for (object, user, text) in &waiting {
         forget(connection, *object)?;
-        let marked: Vec<String> = words(text).into_iter().map(|word| format!("{user:x}u{word}")).collect();
-        insert.execute(params![object, marked.join(" ")])?;
+        insert.execute(params![object, Parts::of(text).marked(UserId(*user))])?;
         done.execute(params![object])?;
-        renewed.execute(params![object])?;
+        // What waited since before its parts were kept apart is made once more.
+        if text.contains(BETWEEN) {
+            renewed.execute(params![object])?;
+        }
     }
     Ok(waiting.len())
 }
@@ -161,49 +221,61 @@ pub(crate) fn waiting(connection: &Connection) -> rusqlite::Result<usize> {
 /// Words to be found.
 struct Wanted(Vec<Asked>);
 
-/// One of them, as the words it is made of: all but the last whole, the last as a beginning.
+/// One of them, as the words it is made of: all but the last whole, the last too if `whole`, else as a beginning.
 struct Asked {
+    place: Place,
     words: Vec<String>,
-    /// By the older rule, where that makes a difference.
+    whole: bool,
+    /// By the older rule, where that makes a difference; it knew no places.
     before: Option<Vec<String>>,
 }
 
 impl Asked {
-    fn new(text: &str) -> Self {
-        let (words, before) = (words_asked(text), words_before(text));
-        Self { before: (before != words).then_some(before), words }
+    fn new(term: &Term) -> Self {
+        let ((words, open), before) = (words_asked(&term.text), words_before(&term.text));
+        let differs = before != words && term.place == Place::Anywhere;
+        Self { place: term.place, whole: term.whole && !open, before: differs.then_some(before), words }
     }
 }
 
 impl Wanted {
     /// `None` when something without a letter or digit is asked for, which nothing has.
     fn new(query: &Query) -> Option<Self> {
-        let asked: Vec<Asked> =
-            query.words.iter().filter(|word| !word.is_empty()).map(|word| Asked::new(word)).collect();
+        let asked: Vec<Asked> = query.words.iter().filter(|term| !term.text.is_empty()).map(Asked::new).collect();
         asked.iter().all(|asked| !asked.words.is_empty()).then_some(Self(asked))
     }
 
     /// <https://www.sqlite.org/fts5.html>, section 3 "Full-text Query Syntax".
     fn expression(&self, user: UserId) -> String {
-        let phrase = |parts: &[String]| {
-            let parts: Vec<String> = parts.iter().map(|part| format!("{:x}u{part}", user.0)).collect();
-            format!("\"{}\" *", parts.join(" "))
+        // Words hold letters and digits only: nothing in them ends the quotation.
+        let phrase = |mark: &str, asked: &Asked, parts: &[String]| {
+            let parts: Vec<String> = parts.iter().map(|part| format!("{mark}{part}")).collect();
+            format!("\"{}\"{}", parts.join(" "), if asked.whole { "" } else { " *" })
         };
-        let either = |asked: &Asked| match &asked.before {
-            // Words made by one rule never match a question made by the other where the two differ.
-            Some(before) => format!("({} OR {})", phrase(&asked.words), phrase(before)),
-            None => phrase(&asked.words),
+        let either = |asked: &Asked| {
+            let new = phrase(&mark(user, asked.place), asked, &asked.words);
+            if asked.place != Place::Anywhere {
+                return new;
+            }
+            // What is not indexed anew yet has the marks of before, which no new words have.
+            let marked = format!("{:x}u", user.0);
+            let old = phrase(&marked, asked, &asked.words);
+            match &asked.before {
+                Some(before) => format!("({new} OR {old} OR {})", phrase(&marked, asked, before)),
+                None => format!("({new} OR {old})"),
+            }
         };
         self.0.iter().map(either).collect::<Vec<_>>().join(" AND ")
     }
 
     fn found_in(&self, text: &str) -> bool {
-        let words = words(text);
-        let at = |place: &[String], parts: &[String]| {
-            let (last, whole) = parts.split_last().expect("never empty");
-            place[..whole.len()] == *whole && place[whole.len()].starts_with(last.as_str())
+        let parts = Parts::of(text);
+        let at = |place: &[String], asked: &Asked| {
+            let (last, first) = asked.words.split_last().expect("never empty");
+            let there = &place[first.len()];
+            place[..first.len()] == *first && if asked.whole { there == last } else { there.starts_with(last.as_str()) }
         };
-        self.0.iter().all(|asked| words.windows(asked.words.len()).any(|place| at(place, &asked.words)))
+        self.0.iter().all(|asked| words(parts.at(asked.place)).windows(asked.words.len()).any(|place| at(place, asked)))
     }
 }
 
@@ -315,7 +387,7 @@ mod tests {
     use super::*;
 
     fn wanted(words: &[&str]) -> Wanted {
-        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let words = words.iter().copied().map(Term::from).collect();
         Wanted::new(&Query { words, ..Query::default() }).unwrap()
     }
 
@@ -328,13 +400,14 @@ mod tests {
     #[test]
     fn in_scripts_without_spaces_every_character_begins_a_word() {
         assert_eq!(words("東京都のPC1台"), ["東京", "京都", "都の", "の", "pc1", "台"]);
-        assert_eq!(words_asked("東京都"), ["東京", "京都"]);
+        assert_eq!(words_asked("東京都"), (vec!["東京".into(), "京都".into()], true));
+        assert_eq!(words_asked("東"), (vec!["東".into()], true));
+        assert_eq!(words_asked("東京pc"), (vec!["東京".into(), "京".into(), "pc".into()], false));
         assert_eq!(
-            (words_asked("東"), words_asked("東京pc")),
-            (vec!["東".into()], vec!["東京".into(), "京".into(), "pc".into()])
+            wanted(&["東京都"]).expression(UserId(1)),
+            r#"("1x東京 1x京都" * OR "1u東京 1u京都" * OR "1u東京都" *)"#
         );
-        assert_eq!(wanted(&["東京都"]).expression(UserId(1)), r#"("1u東京 1u京都" * OR "1u東京都" *)"#);
-        assert_eq!(wanted(&["東京"]).expression(UserId(1)), r#""1u東京" *"#);
+        assert_eq!(wanted(&["東京"]).expression(UserId(1)), r#"("1x東京" * OR "1u東京" *)"#);
     }
 
     #[test]
@@ -342,7 +415,24 @@ mod tests {
         let text = "From anna.berg@example.com to you";
         assert!(wanted(&["anna.berg@exam"]).found_in(text));
         assert!(!wanted(&["anna@example"]).found_in(text));
-        assert_eq!(wanted(&["Anna.B", "you"]).expression(UserId(26)), r#""1auanna 1aub" * AND "1auyou" *"#);
+        assert_eq!(
+            wanted(&["Anna.B", "you"]).expression(UserId(26)),
+            r#"("1axanna 1axb" * OR "1auanna 1aub" *) AND ("1axyou" * OR "1auyou" *)"#
+        );
+    }
+
+    #[test]
+    fn a_place_is_a_mark_of_its_own_and_a_whole_phrase_has_no_star() {
+        let term = |place, text: &str| Term { text: text.into(), place, whole: true };
+        let words = vec![term(Place::From, "Anna \" OR *"), term(Place::To, "bob@x"), term(Place::Subject, "東京")];
+        let wanted = Wanted::new(&Query { words, ..Query::default() }).unwrap();
+        assert_eq!(wanted.expression(UserId(26)), r#""1awanna 1awor" AND "1arbob 1arx" AND "1as東京" *"#);
+        let facts = Facts { from: "Eve\u{1e}".into(), ..Facts::of(easel_protocol::WindowKey(0)) };
+        let text = text_of(&Facts { subject: "東京 \u{1e}Plan".into(), to: "Bob x".into(), ..facts });
+        let parts = Parts::of(&text);
+        assert_eq!((parts.subject, parts.from, parts.to), ("東京  Plan", "Eve ", "Bob x"));
+        assert_eq!(parts.marked(UserId(1)), "1x東京 1x京 1xplan 1s東京 1s京 1splan 1weve 1rbob 1rx");
+        assert_eq!(Parts::of("waits since before").all, "waits since before");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::pool::Reader;
 use crate::removal::{self, Removed};
 use crate::sql::{decode, int, limit as bound, number};
 use crate::warm::{Anchor, Beginning, State, Warmth};
-use crate::{blobs, folders, log, search};
+use crate::{blobs, conversations, folders, log, search};
 
 const ASCENDING: &str = "SELECT window, id FROM item
     WHERE user = ?1 AND folder = ?2 AND (window, id) >= (?3, ?4) AND (window, id) < (?5, ?6)
@@ -222,6 +222,8 @@ fn read_item(row: &Row<'_>, id: ServerId) -> rusqlite::Result<Item> {
         window: WindowKey(row.get(3)?),
         subject: row.get(11)?,
         people: row.get(12)?,
+        from: String::new(),
+        to: String::new(),
         conversation: row.get(4)?,
         uid: row.get(5)?,
         search_text: String::new(),
@@ -321,6 +323,10 @@ impl Snapshot for Look<'_> {
             }
             Ok(found)
         })
+    }
+
+    fn followed(&self, conversation: [u8; 16]) -> Result<Option<CollectionId>, StoreError> {
+        self.ask("looking up a conversation", |connection| conversations::followed(connection, self.user, conversation))
     }
 
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {

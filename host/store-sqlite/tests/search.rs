@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{add_user, commit, open};
 use easel_protocol::{CollectionId, Facts, ServerId, WindowKey};
-use easel_store::{LocalBus, MemoryStore, NewContent, Query, Store, UserId, Write};
+use easel_store::{LocalBus, MemoryStore, NewContent, Place, Query, Store, Term, UserId, Write};
 use proptest::prelude::*;
 
 const WORDS: [&str; 16] = [
@@ -37,13 +37,17 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    (0..5_i64, text(), text(), text()).prop_map(|(window, subject, people, search_text)| Facts {
-        subject,
-        people,
-        search_text,
-        conversation: Some([u8::try_from(window).unwrap(); 16]),
-        ..Facts::of(WindowKey(window))
-    })
+    (0..5_i64, text(), text(), (text(), text()), text()).prop_map(
+        |(window, subject, people, (from, to), search_text)| Facts {
+            subject,
+            people,
+            from,
+            to,
+            search_text,
+            conversation: Some([u8::try_from(window).unwrap(); 16]),
+            ..Facts::of(WindowKey(window))
+        },
+    )
 }
 
 fn query() -> impl Strategy<Value = Query> {
@@ -52,7 +56,9 @@ fn query() -> impl Strategy<Value = Query> {
         1..8_usize,
         prop::sample::select(&["", "-a", "@x1 ", ".", "議", "-會", "室a"][..]),
     );
-    let word = word.prop_map(|(word, count, end)| word.chars().take(count).chain(end.chars()).collect());
+    let word = word.prop_map(|(word, count, end)| word.chars().take(count).chain(end.chars()).collect::<String>());
+    let place = prop::sample::select(&[Place::Anywhere, Place::Anywhere, Place::From, Place::Subject, Place::To][..]);
+    let word = (word, place, any::<bool>()).prop_map(|(text, place, whole)| Term { text, place, whole });
     let words = prop::collection::vec(word, 0..3);
     let bound = prop::option::of(0..5_i64);
     (words, bound.clone(), bound, prop::option::of(0..5_u8), 0..9_usize).prop_map(
@@ -202,6 +208,7 @@ fn items_of_the_older_rule_are_found_as_before_and_after_they_are_indexed_again_
              DROP TABLE search_again;
              DROP TABLE quarantine;
              DROP TABLE note;
+             DROP TABLE followed;
              DROP INDEX outgoing_due;
              ALTER TABLE outgoing DROP COLUMN failed;
              ALTER TABLE outgoing DROP COLUMN waits;

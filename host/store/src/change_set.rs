@@ -4,6 +4,9 @@ use easel_protocol::{CollectionId, Facts, FolderType, Groups, MailRecord, Server
 
 use crate::{BlobId, CollectionState, DeviceKey, Modseq, NewOutgoing, NewQuarantined, QuarantineId, UserId};
 
+/// Conversations of a mailbox of which what comes later goes into a folder.
+pub const FOLLOWED_MAX: usize = 1000;
+
 /// Changes that become visible together, or not at all.
 #[derive(Clone, Debug)]
 pub struct ChangeSet {
@@ -74,6 +77,27 @@ pub enum Write {
         groups: Groups,
         /// As in [`Write::ChangeContent`].
         seen: Modseq,
+    },
+    /// A mail is put into the mailbox by nobody, whoever the author of the change set is: the device whose Sync this is
+    /// gets it like any other. One that would come into any folder but Sent Items goes where its conversation goes
+    /// ([`Write::FollowConversation`]). Otherwise as [`Write::AddItem`].
+    DeliverItem {
+        /// Its id.
+        id: ServerId,
+        /// Where.
+        folder: CollectionId,
+        /// What.
+        content: NewContent,
+        /// What is known of it.
+        facts: Facts,
+    },
+    /// What comes of a conversation later goes into a folder as well, until that folder goes. Of more conversations than
+    /// [`FOLLOWED_MAX`] those go that were named longest ago.
+    FollowConversation {
+        /// Which.
+        conversation: [u8; 16],
+        /// Where to; `None` ends it.
+        to: Option<CollectionId>,
     },
     /// An item goes to another folder of the same mailbox: it leaves here and enters there under a new id. The author
     /// is written only to the row of leaving: the device has not got the item in its new place.

@@ -16,6 +16,7 @@
 
 pub mod atomicity;
 pub mod collections;
+pub mod conversations;
 pub mod cursors;
 pub mod devices;
 pub mod directory;
@@ -66,6 +67,11 @@ macro_rules! conformance {
                 a_state_is_replaced_only_when_it_is_the_expected_one,
                 a_state_that_is_forgotten_starts_anew,
                 a_sent_message_is_remembered_for_its_device,
+            }
+            conversations {
+                a_conversation_is_followed_as_long_as_its_folder_is_there,
+                so_many_conversations_are_followed_and_the_oldest_make_room,
+                what_is_delivered_of_a_followed_conversation_goes_where_it_goes,
             }
             cursors {
                 what_is_held_of_a_folder_that_left_the_collection_goes,
@@ -121,6 +127,7 @@ macro_rules! conformance {
                 a_change_of_content_replaces_text_and_facts,
                 a_change_of_the_record_leaves_the_mail,
                 a_change_that_rests_on_an_older_item_is_stale,
+                a_delivered_mail_is_nobodys,
                 a_mail_is_read_back_as_it_was_added,
                 a_mail_needs_its_bytes,
                 a_moved_item_leaves_here_and_enters_there,
@@ -171,6 +178,8 @@ macro_rules! conformance {
                 what_went_into_quarantine_long_ago_goes,
             }
             search {
+                a_whole_phrase_does_not_end_within_a_word,
+                words_are_found_where_they_must_stand,
                 a_changed_text_is_found_by_its_new_words_only,
                 a_moved_item_is_found_under_its_new_id,
                 a_removed_item_is_not_found,

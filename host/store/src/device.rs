@@ -110,6 +110,13 @@ pub enum Provisioning {
 }
 
 /// A remote wipe. MS-ASPROV 3.1.5.1.2.
+///
+/// ```text
+///   None --administrator--> Pending --device: failed--> Failed --.
+///     ^                        |  ^                       |      | told again
+///     |                        |  '--- administrator -----+------'
+///     '---- administrator -----'--- device: done ---> Done
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wipe {
     /// None.
@@ -121,6 +128,28 @@ pub enum Wipe {
     DevicePending,
     /// The device reported success.
     Done,
-    /// The device reported failure.
-    Failed,
+    /// The device reported that it could not remove the account's data; it is told again whenever it comes.
+    AccountFailed,
+    /// The device reported that it could not reset itself; it is told again whenever it comes.
+    DeviceFailed,
+}
+
+impl Wipe {
+    /// Whether the device is to be told, for the first time or again.
+    pub const fn is_due(self) -> bool {
+        match self {
+            Self::AccountFailed | Self::AccountPending | Self::DeviceFailed | Self::DevicePending => true,
+            Self::Done | Self::None => false,
+        }
+    }
+
+    /// The same once the device reported that it failed.
+    #[must_use]
+    pub const fn failed(self) -> Self {
+        match self {
+            Self::AccountFailed | Self::AccountPending => Self::AccountFailed,
+            Self::DeviceFailed | Self::DevicePending => Self::DeviceFailed,
+            Self::Done | Self::None => self,
+        }
+    }
 }

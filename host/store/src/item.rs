@@ -39,7 +39,7 @@ pub struct Item {
     pub changed: Modseq,
     /// What it is.
     pub content: Content,
-    /// What is known of it; the search text is not read back and empty here.
+    /// What is known of it; `from`, `to` and the search text are not read back and empty here.
     pub facts: Facts,
 }
 

@@ -23,7 +23,7 @@ mod store;
 mod words;
 
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
-pub use change_set::{ChangeSet, Committed, NewContent, Write};
+pub use change_set::{ChangeSet, Committed, FOLLOWED_MAX, NewContent, Write};
 pub use collection::{CollectionState, Cursor, Cursors, Outcome, OutcomeToken, POSITION_START, Position};
 pub use device::{Device, DeviceKey, PolicyState, Provisioning, Wipe, change_device, change_device_of};
 pub use directory::{GalEntry, NewUser, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS};
@@ -34,6 +34,6 @@ pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};
 pub use quarantine::{
     NewQuarantined, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, QuarantinedKind,
 };
-pub use snapshot::{Order, Query, Snapshot};
+pub use snapshot::{Order, Place, Query, Snapshot, Term};
 pub use store::Store;
 pub use words::begins_a_word;

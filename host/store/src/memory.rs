@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use easel_protocol::{CollectionId, Facts, FolderType, Groups, ServerId, WindowKey};
 
 use crate::{
-    BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, Folder, GalEntry, Item,
-    LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order, Outgoing,
-    OutgoingId, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query, Snapshot, Store,
-    StoreError, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
+    BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, FOLLOWED_MAX, Folder,
+    GalEntry, Item, LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order,
+    Outgoing, OutgoingId, Place, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query,
+    Snapshot, Store, StoreError, Tenant, TenantId, Term, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
 };
 
 /// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
@@ -60,12 +60,43 @@ struct Mailbox {
     sent: BTreeMap<(DeviceKey, Vec<u8>), i64>,
     next_quarantined: u64,
     quarantine: BTreeMap<QuarantineId, NewQuarantined>,
+    /// Where conversations go, the one named last at the end.
+    followed: Vec<([u8; 16], CollectionId)>,
 }
 
 #[derive(Clone)]
 struct Stored {
     item: Item,
-    search: String,
+    search: Searched,
+}
+
+/// What an item is found by, in lower case.
+#[derive(Clone)]
+struct Searched {
+    all: String,
+    from: String,
+    subject: String,
+    to: String,
+}
+
+impl Searched {
+    fn of(facts: &Facts) -> Self {
+        Self {
+            all: format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase(),
+            from: facts.from.to_lowercase(),
+            subject: facts.subject.to_lowercase(),
+            to: facts.to.to_lowercase(),
+        }
+    }
+
+    fn at(&self, place: Place) -> &str {
+        match place {
+            Place::Anywhere => &self.all,
+            Place::From => &self.from,
+            Place::Subject => &self.subject,
+            Place::To => &self.to,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -190,13 +221,11 @@ impl Mailbox {
                 touched.hierarchy = true;
             }
             Write::AddItem { id, folder, content, facts } => {
-                let (content, search) = (made(content), searchable(&facts));
-                let item = Item { id, folder, entered: Modseq(0), changed: Modseq(0), content, facts: unread(facts) };
-                self.enter(Stored { item, search }, author)?;
+                self.enter(stored(id, folder, content, facts), author)?;
                 touched.folders.insert(folder);
             }
             Write::ChangeContent { id, content, facts, seen } => {
-                let search = searchable(&facts);
+                let search = Searched::of(&facts);
                 let stored = self.stored(id)?;
                 if stored.item.changed > seen {
                     return Err(StoreError::Stale);
@@ -228,6 +257,12 @@ impl Mailbox {
                 self.append(folder, row(id, LogKind::Changed, author, groups, key, key), None);
                 touched.folders.insert(folder);
             }
+            Write::DeliverItem { id, folder, content, facts } => {
+                let folder = self.delivered_to(folder, &facts);
+                self.enter(stored(id, folder, content, facts), None)?;
+                touched.folders.insert(folder);
+            }
+            Write::FollowConversation { conversation, to } => self.follow(conversation, to)?,
             Write::MoveItem { id, to, new_id } => {
                 if !self.folders.contains_key(&to) {
                     return Err(StoreError::NotFound(Missing::Folder));
@@ -277,6 +312,27 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Where a mail goes that would come into `folder`.
+    fn delivered_to(&self, folder: CollectionId, facts: &Facts) -> CollectionId {
+        let is_sent = self.folders.get(&folder).is_some_and(|folder| folder.kind == FolderType::SentItems);
+        let followed = facts.conversation.filter(|_| !is_sent).and_then(|conversation| self.followed(conversation));
+        followed.unwrap_or(folder)
+    }
+
+    fn followed(&self, conversation: [u8; 16]) -> Option<CollectionId> {
+        self.followed.iter().find(|(of, _)| *of == conversation).map(|(_, to)| *to)
+    }
+
+    fn follow(&mut self, conversation: [u8; 16], to: Option<CollectionId>) -> Result<(), StoreError> {
+        if to.is_some_and(|to| !self.folders.contains_key(&to)) {
+            return Err(StoreError::NotFound(Missing::Folder));
+        }
+        self.followed.retain(|(of, _)| *of != conversation);
+        self.followed.extend(to.map(|to| (conversation, to)));
+        self.followed.drain(..self.followed.len().saturating_sub(FOLLOWED_MAX));
+        Ok(())
+    }
+
     fn put_into_quarantine(&mut self, new: NewQuarantined) {
         if new.size > QUARANTINE_BYTES_MAX {
             return;
@@ -308,6 +364,7 @@ impl Mailbox {
             self.leave(item, author)?;
         }
         self.folders.remove(&id);
+        self.followed.retain(|(_, to)| *to != id);
         self.hierarchy = self.next_modseq();
         touched.hierarchy = true;
         touched.folders.insert(id);
@@ -333,6 +390,12 @@ fn row(
     LogRow { modseq: Modseq(0), item, kind, author, groups, key_before, key_after }
 }
 
+/// An item as it enters.
+fn stored(id: ServerId, folder: CollectionId, content: NewContent, facts: Facts) -> Stored {
+    let (content, search) = (made(content), Searched::of(&facts));
+    Stored { item: Item { id, folder, entered: Modseq(0), changed: Modseq(0), content, facts: unread(facts) }, search }
+}
+
 fn made(content: NewContent) -> Content {
     match content {
         NewContent::Mail { blob, size, index, record } => Content::Mail(Mail { blob, size, index, record }),
@@ -342,7 +405,9 @@ fn made(content: NewContent) -> Content {
 
 /// The mail that a write names.
 fn blob_named(write: &Write) -> Option<BlobId> {
-    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = write {
+    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. }
+    | Write::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = write
+    {
         Some(*blob)
     } else if let Write::Queue(new) = write {
         Some(new.blob)
@@ -351,10 +416,6 @@ fn blob_named(write: &Write) -> Option<BlobId> {
     } else {
         None
     }
-}
-
-fn searchable(facts: &Facts) -> String {
-    format!("{} {} {}", facts.subject, facts.people, facts.search_text).to_lowercase()
 }
 
 /// A part of a text, for searching.
@@ -394,20 +455,20 @@ fn units(text: &str) -> Vec<Unit> {
     units
 }
 
-/// Whether the parts of a word that was asked for stand one after the other: all but the last whole.
-fn found_in(text: &[Unit], parts: &[Unit]) -> bool {
+/// Whether the parts of a term stand one after the other: all but the last whole, and the last too if that is asked for.
+fn found_in(text: &[Unit], parts: &[Unit], whole: bool) -> bool {
     let parts = parts.strip_suffix(&[Unit::End]).unwrap_or(parts);
-    let Some((last, whole)) = parts.split_last() else { return false };
+    let Some((last, first)) = parts.split_last() else { return false };
     let begins = |unit: &Unit| match (unit, last) {
-        (Unit::Word(word), Unit::Word(begin)) => word.starts_with(begin),
+        (Unit::Word(word), Unit::Word(begin)) if !whole => word.starts_with(begin),
         (unit, last) => unit == last,
     };
-    text.windows(parts.len()).any(|place| place[..whole.len()] == *whole && begins(&place[whole.len()]))
+    text.windows(parts.len()).any(|place| place[..first.len()] == *first && begins(&place[first.len()]))
 }
 
-fn unread(mut facts: Facts) -> Facts {
-    facts.search_text = String::new();
-    facts
+/// Facts as they are read back.
+fn unread(facts: Facts) -> Facts {
+    Facts { from: String::new(), to: String::new(), search_text: String::new(), ..facts }
 }
 
 fn put<K: Ord>(map: &mut BTreeMap<K, Vec<u8>>, key: K, value: Option<Vec<u8>>) {
@@ -789,7 +850,7 @@ impl Store for MemoryStore {
         let mut inner = self.inner();
         let mailbox = inner.mailboxes.get_mut(&user).ok_or(StoreError::NotFound(Missing::User))?;
         if let Some(stored) = Arc::make_mut(mailbox).items.get_mut(&item).filter(|stored| stored.item.changed <= seen) {
-            stored.search = searchable(facts);
+            stored.search = Searched::of(facts);
         }
         Ok(())
     }
@@ -891,12 +952,20 @@ impl Snapshot for Look<'_> {
         Ok(self.mailbox.items.values().filter(has).map(|stored| stored.item.id).collect())
     }
 
+    fn followed(&self, conversation: [u8; 16]) -> Result<Option<CollectionId>, StoreError> {
+        Ok(self.mailbox.followed(conversation))
+    }
+
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError> {
         let class_of =
             |folder: CollectionId| self.mailbox.folders.get(&folder).map(|f| f.kind).and_then(FolderType::class);
-        let asked: Vec<Vec<Unit>> =
-            query.words.iter().filter(|word| !word.is_empty()).map(|word| units(&word.to_lowercase())).collect();
-        if asked.iter().any(Vec::is_empty) {
+        let asked: Vec<(&Term, Vec<Unit>)> = query
+            .words
+            .iter()
+            .filter(|term| !term.text.is_empty())
+            .map(|term| (term, units(&term.text.to_lowercase())))
+            .collect();
+        if asked.iter().any(|(_, parts)| parts.is_empty()) {
             return Ok(Vec::new());
         }
         let mut found: Vec<&Stored> = self
@@ -912,7 +981,9 @@ impl Snapshot for Look<'_> {
                     && (query.conversation.is_none() || query.conversation == item.facts.conversation)
                     && query.after.is_none_or(|after| key > after)
                     && query.before.is_none_or(|before| key < before)
-                    && asked.iter().all(|parts| found_in(&units(&stored.search), parts))
+                    && asked
+                        .iter()
+                        .all(|(term, parts)| found_in(&units(stored.search.at(term.place)), parts, term.whole))
             })
             .collect();
         found.sort_by_key(|stored| std::cmp::Reverse((stored.item.facts.window, stored.item.id)));

@@ -54,6 +54,9 @@ pub trait Snapshot {
     /// The items that are there and whose UID or Message-ID is `uid`.
     fn by_uid(&self, uid: &str) -> Result<Vec<ServerId>, StoreError>;
 
+    /// Where what comes of a conversation goes ([`Write::FollowConversation`](crate::Write::FollowConversation)).
+    fn followed(&self, conversation: [u8; 16]) -> Result<Option<CollectionId>, StoreError>;
+
     /// The items that a query finds, newest first.
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError>;
 
@@ -85,10 +88,8 @@ pub enum Order {
 /// What a search looks for; everything given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Words, each of which must begin a word of subject, people or text, without regard to case. A word is a run of
-    /// letters and digits; one with marks inside (`anna@one`) is found where its parts follow one another. In Chinese,
-    /// Japanese and Korean every character begins a word ([`crate::begins_a_word`]).
-    pub words: Vec<String>,
+    /// What must stand in the item, all of it.
+    pub words: Vec<Term>,
     /// In these folders; empty means in all.
     pub folders: Vec<CollectionId>,
     /// Of these classes; empty means of any.
@@ -101,4 +102,39 @@ pub struct Query {
     pub before: Option<i64>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// Words that must stand in an item, one behind the other, without regard to case.
+///
+/// A word is a run of letters and digits; what lies between them (`anna@one`, `big plan`) is not looked at. In Chinese,
+/// Japanese and Korean every character begins a word ([`crate::begins_a_word`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Term {
+    /// The words. An empty text asks for nothing; one without a letter or digit is found nowhere.
+    pub text: String,
+    /// Where they must stand.
+    pub place: Place,
+    /// Whether the last of them is a whole word too, and not only the beginning of one.
+    pub whole: bool,
+}
+
+impl From<&str> for Term {
+    /// Words anywhere, the last of them as a beginning.
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), ..Self::default() }
+    }
+}
+
+/// A part of an item that is searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Subject, people or text.
+    #[default]
+    Anywhere,
+    /// Who wrote it: `from` of [`easel_protocol::Facts`].
+    From,
+    /// The subject.
+    Subject,
+    /// Those it is for: `to` of [`easel_protocol::Facts`].
+    To,
 }

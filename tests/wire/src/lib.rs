@@ -226,7 +226,7 @@ impl House {
             record: MailRecord::arrived(at),
         };
         let facts = Facts { window: WindowKey(at), ..indexed.facts };
-        Write::AddItem { id, folder: CollectionId::new(1), content, facts }
+        Write::DeliverItem { id, folder: CollectionId::new(1), content, facts }
     }
 
     /// Something of Anna's that is no mail comes from elsewhere, as an import makes it.

@@ -478,7 +478,7 @@ fn settings_device_info_expected_lets_nobody_in_who_does_not_say_what_it_is() {
 
 fn demanding(plugin: ScriptedPlugin, policy: &[(&str, &str)], allow: PolicyAllowance) -> House {
     let settings = policy.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let policy = Policy { required: true, version: 1, settings };
+    let policy = Policy { required: true, version: 1, settings, ..Policy::default() };
     House::with(Arc::new(plugin), Settings { policy, allow, ..Settings::default() })
 }
 
@@ -928,7 +928,7 @@ fn broken_mail(house: &House) {
     let raw = short_mail("broken");
     let id = house.store().reserve_items(house.anna.id, 1).unwrap();
     let mut mail = house.mail(id, &raw, easel_server::Clock::now(&house.clock));
-    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. } = &mut mail {
+    if let Write::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = &mut mail {
         *blob = house.store().put_blob(&raw.as_bytes()[..50]).unwrap();
     }
     house.commit(vec![mail]);

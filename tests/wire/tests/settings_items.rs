@@ -368,7 +368,7 @@ fn i51_x05_mail_draft_form_mime_sends_drafts_whole() {
         let raw = short_mail("draft");
         let id = house.store().reserve_items(house.anna.id, 1).unwrap();
         let mut write = house.mail(id, &raw, "2026-03-02T09:00:00Z".parse().unwrap());
-        if let Write::AddItem { folder, content: NewContent::Mail { record, .. }, .. } = &mut write {
+        if let Write::DeliverItem { folder, content: NewContent::Mail { record, .. }, .. } = &mut write {
             *folder = CollectionId::new(DRAFTS);
             record.draft = true;
         }
@@ -1033,7 +1033,7 @@ fn o27_search_all_looks_everywhere_or_in_the_default_folder_where_a_search_names
         let id = house.store().reserve_items(house.anna.id, 1).unwrap();
         let mut write = house.mail(id, &raw, "2026-03-02T09:00:00Z".parse().unwrap());
         let own = house.store().reserve_folder(house.anna.id).unwrap();
-        if let Write::AddItem { folder, .. } = &mut write {
+        if let Write::DeliverItem { folder, .. } = &mut write {
             *folder = own;
         }
         let folder_of_hers =

@@ -86,6 +86,37 @@ fn f3_the_address_list_is_found_by_search_and_only_that_of_the_own_tenant() {
 }
 
 #[test]
+fn what_the_server_mails_for_a_meeting_lies_in_sent_items_and_comes_to_the_phone_that_made_it() {
+    let house = House::default();
+    let mut phone = house.ready(Identity::iphone_today());
+    let (events, sent) = (phone.folder(FolderType::Calendar).unwrap(), phone.folder(FolderType::SentItems).unwrap());
+    for folder in [&events, &sent] {
+        phone.sync_folder(folder, 50).unwrap();
+    }
+    let guest = [Element::text(calendar::EMAIL, "bob@example.net"), Element::text(calendar::NAME, "Bob")];
+    let data = [
+        Element::text(calendar::START_TIME, "20260305T140000Z"),
+        Element::text(calendar::SUBJECT, "Review"),
+        Element::text(calendar::END_TIME, "20260305T150000Z"),
+        Element::of(calendar::ATTENDEES, [Element::of(calendar::ATTENDEE, guest)]),
+        Element::text(calendar::MEETING_STATUS, "1"),
+    ];
+    let add = [Element::text(airsync::CLIENT_ID, "1"), Element::of(airsync::APPLICATION_DATA, data)];
+    let before = house.store().modseq(house.anna.id);
+    let synced = phone.sync(&[Sent::commands(&events, vec![Element::of(airsync::ADD, add)])]).unwrap();
+    let added = synced.collections[&events].at(&[airsync::RESPONSES, airsync::ADD]).unwrap();
+    assert_eq!(item_text(added, airsync::STATUS), "1");
+    assert_eq!(house.store().due_outgoing(i64::MAX, 9).unwrap().len(), 1);
+    assert_eq!(house.store().modseq(house.anna.id).0, before.0 + 2, "the event and the copy");
+    assert_eq!(phone.sync_folder(&sent, 50).unwrap(), 1);
+    let items = phone.items(&sent);
+    let copy = items.values().next().unwrap();
+    assert_eq!((item_text(copy, email::SUBJECT), item_text(copy, email::READ)), ("Review".into(), "1".into()));
+    assert!(item_text(copy, email::TO).contains("bob@example.net"));
+    assert_eq!(phone.sync_folder(&events, 50).unwrap(), 0, "the event is the phone's own");
+}
+
+#[test]
 fn f2_push_arrives_by_itself_in_every_class() {
     let house = House::default();
     let mut phone = house.ready(Identity::android());
@@ -261,7 +292,7 @@ fn twenty_thousand_mails_are_paged_while_more_arrive() {
         let raw = short_mail(&format!("m{chunk}"));
         let template = house.mail(ServerId::new(first), &raw, start);
         let mail = |number: u64| {
-            let Write::AddItem { mut content, mut facts, folder, .. } = template.clone() else {
+            let Write::DeliverItem { mut content, mut facts, folder, .. } = template.clone() else {
                 unreachable!("a mail")
             };
             let at = (start + SignedDuration::from_mins(i64::try_from(number).unwrap())).as_millisecond();
@@ -346,7 +377,12 @@ fn a_restart_while_phones_wait_costs_no_phone_its_state() {
 #[test]
 fn a_policy_that_changes_is_taken_before_anything_else() {
     let policy = |version| Settings {
-        policy: Policy { required: true, version, settings: vec![("DevicePasswordEnabled".into(), "1".into())] },
+        policy: Policy {
+            required: true,
+            version,
+            settings: vec![("DevicePasswordEnabled".into(), "1".into())],
+            ..Policy::default()
+        },
         ..Settings::default()
     };
     let mut house = House::with(std::sync::Arc::new(easel_plugin::NoPlugin), policy(1));

@@ -25,15 +25,33 @@ pub(super) fn empty(context: &Context<'_>, request: &Element) -> Result<Result<(
     };
     let below = if with_folders { below(&snapshot.folders()?, shown.id) } else { Vec::new() };
     drop(snapshot);
-    for folder in shown.folders {
-        empty_one(context, folder)?;
+    let mut removed = false;
+    match remove(context, &shown.folders, below, &mut removed) {
+        Ok(()) => Ok(Ok(())),
+        Err(Failure::Store(error)) if removed => {
+            tracing::error!(user = context.user.id.0, %error, "a folder is emptied in part");
+            Ok(Err(Status::PartialSuccess.into()))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Removes what is in the folders, then those below; `removed` tells whether anything went before a failure.
+fn remove(
+    context: &Context<'_>,
+    folders: &[CollectionId],
+    below: Vec<CollectionId>,
+    removed: &mut bool,
+) -> Result<(), Failure> {
+    for folder in folders {
+        empty_one(context, *folder, removed)?;
     }
     if !below.is_empty() {
         let mut set = ChangeSet::new(context.user.id);
         set.writes = below.into_iter().map(|id| Write::RemoveFolder { id }).collect();
         context.store().commit(set)?;
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// The folders right below, without those that hold one of the folders every mailbox has.
@@ -53,7 +71,7 @@ fn below(all: &[Folder], id: CollectionId) -> Vec<CollectionId> {
 }
 
 /// Removes what is in the folder, some hundred items at a time, so that nobody waits for long.
-fn empty_one(context: &Context<'_>, folder: CollectionId) -> Result<(), Failure> {
+fn empty_one(context: &Context<'_>, folder: CollectionId, removed: &mut bool) -> Result<(), Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
     let batches = usize::try_from(snapshot.count(folder)?).unwrap_or(usize::MAX).div_ceil(BATCH);
     drop(snapshot);
@@ -69,7 +87,10 @@ fn empty_one(context: &Context<'_>, folder: CollectionId) -> Result<(), Failure>
                 return Ok(());
             }
             match context.store().commit(set) {
-                Ok(_) => break,
+                Ok(_) => {
+                    *removed = true;
+                    break;
+                }
                 Err(StoreError::NotFound(Missing::Item)) if tries < ATTEMPTS => {}
                 Err(error) => return Err(error.into()),
             }

@@ -138,6 +138,7 @@ impl From<Denied> for Status {
             Denied::Forbidden => Self::AccessDenied,
             Denied::NotFound => Self::AttachmentInvalid,
             Denied::TooLarge => Self::TooLarge,
+            Denied::Unreadable => Self::IoFailure,
         }
     }
 }
@@ -151,7 +152,7 @@ fn item(
 ) -> Result<Result<Fetched, Stop>, Failure> {
     let body = match wanted(options) {
         Ok(body) => body,
-        Err(OptionsError::Malformed) => return Ok(Err(Status::ProtocolError.into())),
+        Err(OptionsError::Malformed) => return Ok(Err(Status::BadBodyPreference.into())),
         Err(OptionsError::Common(status)) => return Ok(Err(Stop::Whole(status))),
     };
     let snapshot = context.store().snapshot(context.user.id)?;

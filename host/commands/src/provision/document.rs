@@ -193,7 +193,7 @@ mod tests {
 
     fn policy(settings: &[(&str, &str)]) -> Policy {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Policy { required: true, version: 1, settings }
+        Policy { required: true, version: 1, settings, ..Policy::default() }
     }
 
     fn profile(name: &str, value: Value) -> Profile {

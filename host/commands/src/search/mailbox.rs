@@ -8,12 +8,12 @@
 //! device can be set to search the default folder of the class where it names none: `search.all`.
 
 use easel_protocol::{Class, CollectionId, LongId, ServerId, Version, parse_date_time};
-use easel_store::{Query, Snapshot};
+use easel_store::{Query, Snapshot, Term};
 use easel_wbxml::pages::{airsync, airsyncbase, email, search as s};
 use easel_wbxml::{Element, Tag};
 
 use super::range::Range;
-use super::{Found, Status, Stop, gal};
+use super::{Found, Status, Stop, free_text, gal};
 use crate::context::{Context, Failure};
 use crate::hierarchy::{self, FolderView};
 use crate::sync::options::{self, OptionsError};
@@ -22,10 +22,6 @@ use crate::sync::options::{self, OptionsError};
 const LAST_MAX: u64 = 99;
 /// The most hits that are counted.
 const HITS_MAX: usize = 1000;
-/// Words of a query that are looked for.
-const WORDS_MAX: usize = 20;
-/// Characters of a word.
-const WORD_MAX: usize = 64;
 /// Folders of a query.
 const FOLDERS_MAX: usize = 1000;
 /// The folder that means all of them.
@@ -34,8 +30,8 @@ const EVERYWHERE: &str = "0";
 /// What an item must be.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Criteria {
-    /// `None` when no text was given; empty when it holds no word, which nothing matches.
-    words: Option<Vec<String>>,
+    /// FreeText; `None` when no text was given, and empty when it holds no word, which nothing matches.
+    words: Option<Vec<Term>>,
     classes: Vec<Class>,
     collections: Vec<String>,
     conversation: Option<Vec<u8>>,
@@ -144,7 +140,7 @@ impl Criteria {
             s::CONVERSATION_ID if version >= Version::V14_0 => {
                 once(&mut self.conversation, child.bytes().into_owned())?
             }
-            s::FREE_TEXT => once(&mut self.words, words(&child.value()))?,
+            s::FREE_TEXT => once(&mut self.words, free_text::terms(&child.value()))?,
             s::GREATER_THAN => once(&mut self.after, date(child)?)?,
             s::LESS_THAN => once(&mut self.before, date(child)?)?,
             // Properties of a class cannot be asked for here.
@@ -200,11 +196,6 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Status> {
     if place.replace(value).is_some() { Err(Status::TooComplex) } else { Ok(()) }
 }
 
-fn words(text: &str) -> Vec<String> {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.take(WORDS_MAX).map(|word| word.chars().take(WORD_MAX).collect()).collect()
-}
-
 /// The date of a comparison, the only property that can be compared. Value stands beside DateReceived, or inside it.
 fn date(comparison: &Element) -> Result<i64, Status> {
     let received = comparison.child(email::DATE_RECEIVED).ok_or(Status::InvalidRequest)?;
@@ -240,14 +231,6 @@ mod tests {
 
     fn read(query: &Element) -> Result<Criteria, Status> {
         Criteria::from_wbxml(query, Version::V14_1)
-    }
-
-    #[test]
-    fn words_are_what_lies_between_signs_and_not_too_many() {
-        assert_eq!(words("Grüße, bob@example.org!"), ["Grüße", "bob", "example", "org"]);
-        assert_eq!(words(&"a ".repeat(100)).len(), WORDS_MAX);
-        assert_eq!(words(&"a".repeat(1000))[0].len(), WORD_MAX);
-        assert!(words(" * ").is_empty());
     }
 
     #[test]

@@ -350,7 +350,7 @@ impl Client<'_> {
     }
 
     fn tell_guests(&self, before: Option<&str>, after: Option<&str>, edits: &mut Edits) -> Result<(), Failure> {
-        edits.writes.extend(guests_told(self.context, self.class, &self.sticky.body, (before, after))?);
+        edits.writes.extend(guests_told(self.context, self.snapshot, self.class, &self.sticky.body, (before, after))?);
         Ok(())
     }
 
@@ -507,10 +507,11 @@ impl Client<'_> {
     }
 }
 
-/// Mails invitations, updates and cancellations of the owner's meetings: from 16.0 devices leave that to the server
-/// (K: G43).
+/// Mails invitations, updates and cancellations of the owner's meetings, each with a copy in Sent Items: from 16.0 devices
+/// leave that to the server (K: G43).
 pub(crate) fn guests_told(
     context: &Context<'_>,
+    snapshot: &dyn Snapshot,
     class: Class,
     body: &BodyPreferences,
     (before, after): (Option<&str>, Option<&str>),
@@ -535,8 +536,7 @@ pub(crate) fn guests_told(
         let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
             .and_then(|mime| compose::outgoing(&mime, &submit::sending(context, &id)));
         match composed {
-            // No copy in Sent Items: this device would be its author, and is never sent what it wrote.
-            Ok(outgoing) => writes.push(submit::queued(context, &outgoing)?),
+            Ok(outgoing) => writes.extend(submit::queued_and_kept(context, snapshot, &outgoing)?),
             // One address nobody can mail to must not keep the event from being stored.
             Err(error) => {
                 tracing::warn!(user = context.user.id.0, %error, "the guests of a meeting are not told");

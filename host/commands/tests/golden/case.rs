@@ -35,6 +35,9 @@ pub(crate) struct Toml {
     /// The statuses the case shows, as `Type::Variant` of the command's file. The answer must hold the number.
     #[serde(default)]
     pub(crate) shows: Vec<String>,
+    /// Why nothing here gives this answer. Such a case is made from the grammar as a whole, and is read instead of played:
+    /// `make-request.py` makes its answer as well.
+    pub(crate) unplayed: Option<String>,
     /// The HTTP code of the answer; 200 if absent.
     #[serde(default = "ok")]
     pub(crate) code: u16,
@@ -136,7 +139,9 @@ pub(crate) struct Device {
     pub(crate) policy: String,
     /// The version of that policy.
     pub(crate) policy_version: u64,
-    /// `none`, `account`, `device`, `done` or `failed`.
+    /// What the device said of an applied policy: 1 all, 2 a part, 4 managed by somebody else.
+    pub(crate) compliance: u8,
+    /// `none`, `account`, `device`, `done`, `account-failed` or `device-failed`.
     pub(crate) wipe: String,
     /// What the device told of itself.
     pub(crate) information: BTreeMap<String, String>,
@@ -153,6 +158,7 @@ impl Default for Device {
             kind: "Phone".to_owned(),
             policy: "unknown".to_owned(),
             policy_version: 1,
+            compliance: 1,
             wipe: "none".to_owned(),
             information: BTreeMap::new(),
             version: None,
@@ -167,6 +173,8 @@ impl Default for Device {
 pub(crate) struct Operator {
     /// Whether devices must run Provision.
     pub(crate) policy_required: bool,
+    /// Whether those that apply it in part are let in.
+    pub(crate) policy_allow_partial: bool,
     /// The version of the policy.
     pub(crate) policy_version: u64,
     /// Settings of the policy, by element name.
@@ -275,7 +283,7 @@ pub(crate) struct After {
     pub(crate) policy: Option<String>,
     /// The policy key of every later request.
     pub(crate) policy_key: Option<u32>,
-    /// `none`, `account`, `device`, `done` or `failed`.
+    /// `none`, `account`, `device`, `done`, `account-failed` or `device-failed`.
     pub(crate) wipe: Option<String>,
     /// Whether the device is blocked.
     pub(crate) blocked: Option<bool>,

@@ -1,6 +1,7 @@
 //! Which statuses the commands have, read from the commands themselves.
 
 use anyhow::{Context as _, Result};
+use easel_wbxml::{Element, decode};
 
 use crate::case::{Case, snake};
 
@@ -26,7 +27,7 @@ const ENUMS: &[(&str, &str, &str)] = &[
 /// The statuses of every command that a command answers with itself.
 const COMMON: &[(&str, &[&str])] = &[
     ("get_item_estimate", &["InvalidXml", "ServerError"]),
-    ("item_operations", &["MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
+    ("item_operations", &["InvalidCombinationOfIds", "MoveToInvalidFolder", "MoveWithoutMoveAlways"]),
     ("meeting_response", &["InvalidDateTime", "InvalidXml", "NoRecurrenceInCalendar"]),
     ("move_items", &["InvalidXml", "ServerError"]),
     (
@@ -124,6 +125,29 @@ pub(crate) fn number(group: &str, status: &str) -> Result<u16> {
     Ok(found.with_context(|| format!("{name} has no {variant}"))?.1)
 }
 
+/// Every Status of every command, as published: `tests/fixtures/spec/statuses.tsv`.
+const PUBLISHED: &str = include_str!("../../../../tests/fixtures/spec/statuses.tsv");
+
+/// The published statuses that no answer of a case holds in their place.
+pub(crate) fn unseen(cases: &[Case]) -> Vec<String> {
+    let answers: Vec<(&str, Element)> =
+        cases.iter().filter_map(|case| Some((case.group.as_str(), decode(&case.hex("response.hex")?).ok()?))).collect();
+    let rows: Vec<Vec<&str>> = PUBLISHED.lines().skip(1).map(|row| row.split('\t').collect()).collect();
+    assert!(rows.len() > 100, "the table is cut off");
+    let unseen = rows.into_iter().filter(|row| {
+        let &[group, place, number, _, _] = row.as_slice() else { panic!("a row has five columns: {row:?}") };
+        !answers.iter().any(|(of, answer)| *of == group && stands_in(answer, place, number))
+    });
+    unseen.map(|row| row[..4].join(" ")).collect()
+}
+
+/// Whether a Status with that number stands in an element of that name, or anywhere.
+fn stands_in(element: &Element, place: &str, number: &str) -> bool {
+    let here = place == "any" || element.tag.name() == Some(place);
+    let is = |child: &Element| child.tag.name() == Some("Status") && child.value() == number;
+    element.children().any(|child| (here && is(child)) || stands_in(child, place, number))
+}
+
 /// The statuses that no case shows.
 pub(crate) fn missing(cases: &[Case]) -> Vec<String> {
     let shown = |group: &str, status: &str| {
@@ -141,6 +165,15 @@ pub(crate) fn missing(cases: &[Case]) -> Vec<String> {
         missing.extend(wanted.filter(|status| !shown(group, status)).map(|status| format!("{group} {status}")));
     }
     missing
+}
+
+#[test]
+fn a_status_counts_where_it_stands() {
+    use easel_wbxml::pages::provision as p;
+    let policy = Element::of(p::POLICY, [Element::number(p::STATUS, 4)]);
+    let root = Element::of(p::PROVISION, [Element::number(p::STATUS, 1), Element::of(p::POLICIES, [policy])]);
+    assert!(stands_in(&root, "Policy", "4") && stands_in(&root, "any", "4") && stands_in(&root, "Provision", "1"));
+    assert!(!stands_in(&root, "Provision", "4") && !stands_in(&root, "Policy", "1") && !stands_in(&root, "any", "14"));
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn device(user: &User, device: &case::Device, version: Version, now: Timestamp) 
     let provisioning = match device.policy.as_str() {
         "unknown" => Provisioning::Unknown,
         "offered" => Provisioning::Offered { temporary_key: 7, policy },
-        "applied" => Provisioning::Applied { key: 8, temporary_key: 7, policy, compliance: 1 },
+        "applied" => Provisioning::Applied { key: 8, temporary_key: 7, policy, compliance: device.compliance },
         other => panic!("a policy is unknown, offered or applied, not {other}"),
     };
     let facts = DeviceFacts {
@@ -209,8 +209,9 @@ pub(crate) fn wipe(name: &str) -> Wipe {
         "account" => Wipe::AccountPending,
         "device" => Wipe::DevicePending,
         "done" => Wipe::Done,
-        "failed" => Wipe::Failed,
-        other => panic!("a wipe is none, account, device, done or failed, not {other}"),
+        "account-failed" => Wipe::AccountFailed,
+        "device-failed" => Wipe::DeviceFailed,
+        other => panic!("a wipe is none, account, device, done, account-failed or device-failed, not {other}"),
     }
 }
 
@@ -219,6 +220,7 @@ fn settings(operator: &case::Operator) -> Settings {
     Settings {
         policy: Policy {
             required: operator.policy_required,
+            allow_partial: operator.policy_allow_partial,
             version: operator.policy_version,
             settings: operator.policy.clone(),
         },

@@ -211,7 +211,9 @@ pub fn index(raw: &[u8], received: Timestamp) -> Indexed {
     let facts = Facts {
         window: WindowKey(received.as_millisecond()),
         subject: index.subject.clone(),
-        people: people(&index),
+        people: people(index.from.iter().chain(&index.sender).chain(&index.to).chain(&index.cc).chain(&index.bcc)),
+        from: people(index.from.iter().chain(&index.sender)),
+        to: people(index.to.iter().chain(&index.cc).chain(&index.bcc)),
         conversation: index.conversation,
         uid: index.message_id.clone(),
         search_text: text,
@@ -414,9 +416,9 @@ fn identifier(after: &str) -> String {
         .into_owned()
 }
 
-fn people(index: &Index) -> String {
+fn people<'a>(all: impl Iterator<Item = &'a Mailbox>) -> String {
     let mut out = String::new();
-    for one in index.from.iter().chain(&index.sender).chain(&index.to).chain(&index.cc).chain(&index.bcc) {
+    for one in all {
         for text in [&one.name, &one.address] {
             if !text.is_empty() && out.len() + text.len() < PEOPLE_BYTES_MAX {
                 if !out.is_empty() {

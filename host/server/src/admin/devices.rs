@@ -88,9 +88,11 @@ fn ordered(mut device: Device, name: &str, order: &DeviceOrder) -> Result<Device
             device.policy.wipe = Wipe::AccountPending;
         }
         DeviceOrder::Unwipe => match device.policy.wipe {
-            Wipe::AccountPending | Wipe::DevicePending => device.policy.wipe = Wipe::None,
+            Wipe::AccountFailed | Wipe::AccountPending | Wipe::DeviceFailed | Wipe::DevicePending => {
+                device.policy.wipe = Wipe::None;
+            }
+            Wipe::Done => return Err(Refusal(format!("{name} has carried out the wipe already"))),
             Wipe::None => return Err(Refusal(format!("no wipe of {name} is pending"))),
-            Wipe::Done | Wipe::Failed => return Err(Refusal(format!("{name} has answered the wipe already"))),
         },
     }
     Ok(device)
@@ -182,7 +184,8 @@ fn shown(office: &Office, login: String, user: &User, device: Device) -> Result<
             Wipe::AccountPending => "account pending".to_owned(),
             Wipe::DevicePending => "whole device pending".to_owned(),
             Wipe::Done => "done".to_owned(),
-            Wipe::Failed => "failed".to_owned(),
+            Wipe::AccountFailed => "account failed, tried again when the device comes".to_owned(),
+            Wipe::DeviceFailed => "whole device failed, tried again when the device comes".to_owned(),
         },
         versions_told: device.versions_told,
         information: device.facts.information,

@@ -12,8 +12,8 @@ use super::{confirm, open};
 use crate::admin::{DeviceOrder, DeviceShown, LoginName, Request, WithheldShown};
 
 const WIPE_HELP: &str = "\
-The device does it when it next connects; `easel device show` tells whether it has. Until then `easel device unwipe`
-takes it back.
+The device does it when it next connects; `easel device show` tells whether it has, or that it failed. One that failed is
+told again whenever it comes. Until it is done `easel device unwipe` takes it back.
 
 Examples:
   easel device wipe anna SEC1D2C6E5D3A7F1                     removes the account from it (from 16.1)
@@ -89,7 +89,7 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DEVICE")]
         confirm: Option<String>,
     },
-    /// Takes back a wipe that the device has not answered yet.
+    /// Takes back a wipe that the device has not carried out yet.
     Unwipe {
         /// Whose.
         login: LoginName,

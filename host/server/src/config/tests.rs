@@ -208,6 +208,7 @@ fn a_bad_value_is_named_with_its_line_and_the_cure() {
         ("[limits]\nmessage_mib_max = 99999999999999999999", 2, "99999999999999999999", "whole number"),
         ("[heartbeat]\nsecs_min = 900\nsecs_max = 60", 2, "the shortest (900) is above the longest (60)", "swap"),
         ("[policy]\nrequired = 'yes'", 2, "policy.required cannot be \"yes\"", "true or false"),
+        ("[policy]\nallow_partial = 1", 2, "policy.allow_partial cannot be 1", "true or false"),
         ("[policy.settings]\nAllowCamera = 2", 2, "policy.settings.AllowCamera cannot be 2", "0 to 1"),
         ("[policy.settings]\nMaxCalendarAgeFilter = 2", 2, "MaxCalendarAgeFilter cannot be 2", "0 to 7"),
         ("[policy.settings]\nMinDevicePasswordLength = 17", 2, "cannot be 17", "\"\" for no limit"),

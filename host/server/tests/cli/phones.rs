@@ -3,8 +3,10 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use easel_protocol::FolderType;
+use easel_protocol::{Command, FolderType};
 use easel_test_support::{Identity, Phone, Sent, Socket};
+use easel_wbxml::Element;
+use easel_wbxml::pages::provision as p;
 
 use crate::support::{House, Serving, fixture};
 
@@ -84,6 +86,34 @@ fn a_device_is_listed_blocked_allowed_wiped_and_forgotten() {
 
     house.run(&["device", "forget", "anna", &id]).ok();
     assert_eq!(house.run(&["device", "list"]).ok(), "no devices\n");
+}
+
+#[test]
+fn a_wipe_that_failed_is_shown_and_told_again_until_it_is_done_or_taken_back() {
+    let house = House::with_tls();
+    let serving = house.serve();
+    let mut phone = phone(&serving, Identity::iphone_today());
+    let id = phone.identity.device_id.to_string();
+    let shown = || house.json(&["device", "show", "anna", &id])["wipe"].as_str().unwrap().to_owned();
+    let answer = |phone: &mut Phone<Socket>, status: u8| {
+        let said = Element::of(p::ACCOUNT_ONLY_REMOTE_WIPE, [Element::number(p::STATUS, status)]);
+        phone.ask(Command::Provision, Some(&Element::of(p::PROVISION, [said]))).unwrap().unwrap()
+    };
+    house.run(&["device", "wipe", "anna", &id]).ok();
+    assert!(answer(&mut phone, 2).child(p::ACCOUNT_ONLY_REMOTE_WIPE).is_some(), "it is told again at once");
+    assert_eq!(shown(), "account failed, tried again when the device comes");
+    assert!(house.run(&["device", "list"]).ok().contains("wipe account failed"));
+    assert!(phone.folder_sync().is_err(), "it gets nothing else");
+    let told = phone.ask(Command::Provision, Some(&Element::new(p::PROVISION))).unwrap().unwrap();
+    assert!(told.child(p::ACCOUNT_ONLY_REMOTE_WIPE).is_some(), "and at its next contact");
+    house.run(&["device", "unwipe", "anna", &id]).ok();
+    phone.folder_sync().unwrap();
+    house.run(&["device", "wipe", "anna", &id]).ok();
+    answer(&mut phone, 2);
+    answer(&mut phone, 1);
+    assert_eq!(shown(), "done");
+    let said = house.run(&["device", "unwipe", "anna", &id]).refused();
+    assert!(said.contains("already"), "{said}");
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Both {
         for uid in ["uid0", "uid3"] {
             assert_eq!(look.by_uid(uid).unwrap(), other.by_uid(uid).unwrap(), "{when}");
         }
-        for words in [vec![], vec!["number1".to_owned()]] {
+        for words in [vec![], vec!["number1".into()]] {
             let query = Query { words, limit: 999, ..Query::default() };
             assert_eq!(look.search(&query).unwrap(), other.search(&query).unwrap(), "{when}");
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use easel_protocol::{CollectionId, DeviceFacts, Facts, MailRecord, ServerId, WindowKey};
 use easel_store::{
     ChangeSet, Content, Device, DeviceKey, LocalBus, Modseq, NewContent, NewUser, Order, POSITION_START, PolicyState,
-    Query, Snapshot, Store, StoreError, UserId, Write,
+    Query, Snapshot, Store, StoreError, Term, UserId, Write,
 };
 use easel_store_sqlite::SqliteStore;
 
@@ -97,7 +97,7 @@ pub(crate) fn all(snapshot: &dyn Snapshot, folder: CollectionId) -> Vec<ServerId
 }
 
 pub(crate) fn search(snapshot: &dyn Snapshot, words: &[&str]) -> Vec<ServerId> {
-    let words = words.iter().map(|word| (*word).to_owned()).collect();
+    let words = words.iter().copied().map(Term::from).collect();
     snapshot.search(&Query { words, limit: usize::MAX, ..Query::default() }).unwrap()
 }
 

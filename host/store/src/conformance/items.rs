@@ -49,6 +49,8 @@ pub fn a_mail_is_read_back_as_it_was_added(subject: &Subject<'_>) {
         window: WindowKey(1_700_000_000_123),
         subject: "Grüße".into(),
         people: "anna@x berta@y".into(),
+        from: "anna@x".into(),
+        to: "berta@y".into(),
         conversation: Some([9; 16]),
         uid: Some("<1@x>".into()),
         search_text: "only to be found".into(),
@@ -61,10 +63,34 @@ pub fn a_mail_is_read_back_as_it_was_added(subject: &Subject<'_>) {
         entered: modseq,
         changed: modseq,
         content: Content::Mail(Mail { blob, size: 15, index: vec![0, 255, 7], record }),
-        facts: Facts { search_text: String::new(), ..known },
+        facts: Facts { from: String::new(), to: String::new(), search_text: String::new(), ..known },
     };
     assert_eq!(subject.item(user, id), Some(expected));
     assert_eq!(subject.snapshot(user).folder_of(id).unwrap(), Some(INBOX));
+}
+
+pub fn a_delivered_mail_is_nobodys(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let author = subject.device(user, "phone");
+    let blob = subject.store.put_blob(b"x").unwrap();
+    let first = subject.store.reserve_items(user, 2).unwrap();
+    let second = ServerId::new(first.number() + 1);
+    let content = || NewContent::Mail { blob, size: 1, index: Vec::new(), record: MailRecord::arrived(1) };
+    let write = [
+        Write::DeliverItem { id: first, folder: INBOX, content: content(), facts: facts(1, "given") },
+        Write::AddItem { id: second, folder: INBOX, content: content(), facts: facts(1, "written") },
+    ];
+    subject.commit_by(user, author, write.into());
+    let authors: Vec<_> = subject.log(user, INBOX).iter().map(|row| (row.item, row.author)).collect();
+    assert_eq!(authors, [(first, None), (second, Some(author))]);
+    assert_eq!(subject.item(user, first).unwrap().facts.subject, "given");
+    let lost = Write::DeliverItem {
+        id: subject.store.reserve_items(user, 1).unwrap(),
+        folder: INBOX,
+        content: NewContent::Mail { blob: BlobId(999), size: 1, index: Vec::new(), record: MailRecord::arrived(1) },
+        facts: facts(1, "x"),
+    };
+    assert_missing(subject.try_commit(user, vec![lost]), Missing::Blob);
 }
 
 pub fn an_object_is_read_back_as_it_was_added(subject: &Subject<'_>) {

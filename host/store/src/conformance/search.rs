@@ -4,10 +4,10 @@ use easel_protocol::{Class, Facts, ServerId};
 
 use super::Subject;
 use super::subject::{CALENDAR, CONTACTS, INBOX, TRASH, facts};
-use crate::{Query, Snapshot, UserId, Write};
+use crate::{Place, Query, Snapshot, Term, UserId, Write};
 
 fn words(words: &[&str]) -> Query {
-    Query { words: words.iter().map(|word| (*word).to_owned()).collect(), limit: 99, ..Query::default() }
+    Query { words: words.iter().copied().map(Term::from).collect(), limit: 99, ..Query::default() }
 }
 
 fn find(subject: &Subject<'_>, user: UserId, query: &Query) -> Vec<ServerId> {
@@ -48,6 +48,88 @@ pub fn a_word_with_marks_inside_is_found_where_its_parts_follow_one_another(subj
         assert!(find(subject, user, &words(&[asked])).is_empty(), "{asked}");
     }
     assert_eq!(find(subject, user, &words(&["", "berg"])), [id], "an empty word asks for nothing");
+}
+
+fn term(place: Place, whole: bool, text: &str) -> Query {
+    Query { words: vec![Term { text: text.into(), place, whole }], limit: 99, ..Query::default() }
+}
+
+pub fn a_whole_phrase_does_not_end_within_a_word(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let add =
+        |text: &str| subject.add_mail(user, INBOX, b"x", Facts { search_text: text.into(), ..facts(1, "Minutes") });
+    let (plan, planet) = (add("We like the big, BIG plan."), add("A big planet"));
+    let other = add("The plan is big; 会議室で会議");
+    let cases: [(bool, &str, &[ServerId]); 9] = [
+        (true, "big plan", &[plan]),
+        (false, "big plan", &[planet, plan]),
+        (true, "Big-Planet", &[planet]),
+        (true, "plan big", &[]),
+        (true, "plan", &[other, plan]),
+        (true, "minute", &[]),
+        (true, "会議", &[other]),
+        (true, "big 会議", &[other]),
+        (true, "?!", &[]),
+    ];
+    for (whole, asked, expected) in cases {
+        assert_eq!(find(subject, user, &term(Place::Anywhere, whole, asked)), expected, "{asked} {whole}");
+    }
+}
+
+pub fn words_are_found_where_they_must_stand(subject: &Subject<'_>) {
+    let user = subject.anna();
+    let mail = |from: &str, to: &str, subject_line: &str| {
+        let people = format!("{from} {to}");
+        let known =
+            Facts { people, from: from.into(), to: to.into(), search_text: "anna".into(), ..facts(1, subject_line) };
+        subject.add_mail(user, INBOX, b"x", known)
+    };
+    let received = mail("Bob Berg bob@two.example", "Anna anna@one.example", "Großer Plan");
+    let sent = mail("Anna anna@one.example", "Bob Berg bob@two.example 東京支店", "Re: Plan of Bob");
+    let event = subject.add_object(user, CALENDAR, "x", Facts { people: "Bob".into(), ..facts(9, "bob") });
+    let cases: [(Place, &str, &[ServerId]); 12] = [
+        (Place::From, "bob", &[received]),
+        (Place::From, "BOB@two.ex", &[received]),
+        (Place::From, "berg bob", &[received]),
+        (Place::From, "anna", &[sent]),
+        (Place::From, "plan", &[]),
+        (Place::To, "bob", &[sent]),
+        (Place::To, "京支", &[sent]),
+        (Place::To, "anna", &[received]),
+        (Place::Subject, "plan", &[sent, received]),
+        (Place::Subject, "bob", &[event, sent]),
+        (Place::Subject, "anna", &[]),
+        (Place::Anywhere, "bob", &[event, sent, received]),
+    ];
+    let check = |when: &str| {
+        for (place, asked, expected) in cases {
+            assert_eq!(find(subject, user, &term(place, false, asked)), expected, "{when}: {place:?} {asked}");
+        }
+    };
+    check("new");
+    // What one word is asked to be does not move another one's place.
+    let both = |from: &str, to: &str| Query {
+        words: [(Place::From, from), (Place::To, to)]
+            .map(|(place, text)| Term { text: text.into(), place, whole: true })
+            .into(),
+        limit: 99,
+        ..Query::default()
+    };
+    assert_eq!(find(subject, user, &both("bob", "anna")), [received]);
+    assert!(find(subject, user, &both("bob", "bob")).is_empty());
+    for hostile in ["\" OR words:anna", "bob\" *", "bob NOT anna", "{words}: anna", "\u{1e}bob\u{1e}anna"] {
+        let found = find(subject, user, &term(Place::From, false, hostile));
+        assert!(found.is_empty() || hostile.starts_with("bob\""), "{hostile}: {found:?}");
+    }
+    subject.add_mail(
+        user,
+        INBOX,
+        b"x",
+        Facts { from: "a\u{1e}eve\u{1e}mallory".into(), ..facts(0, "\u{1e}\u{1e}\u{1e}x") },
+    );
+    for asked in ["eve", "mallory"] {
+        assert!(find(subject, user, &term(Place::To, false, asked)).is_empty(), "{asked}");
+    }
 }
 
 pub fn words_are_found_inside_a_run_of_a_script_without_spaces(subject: &Subject<'_>) {
