@@ -310,6 +310,7 @@ impl Service {
             marks,
             served,
             attempt: Cell::default(),
+            skips_items: Cell::default(),
             pack_state: RefCell::default(),
             version,
             command: request.line.command,
