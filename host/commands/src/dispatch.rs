@@ -98,9 +98,11 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], out: &mut Outflow<'_>
             Ok(Before::Go) => {}
             Ok(Before::Instead(reply)) => return reply,
             Ok(Before::Skip) => context.skips_items.set(true),
-            Err(failure) => return told(context, Err(failure), |_| {
-                refuse(context.command, context.version, CommonStatus::ServerError)
-            }),
+            Err(failure) => {
+                return told(context, Err(failure), |_| {
+                    refuse(context.command, context.version, CommonStatus::ServerError)
+                });
+            }
         }
     }
     if let Some(status) = refusal {

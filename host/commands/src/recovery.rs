@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, PoisonError};
 
-use easel_plugin::hooks::{History, HookContext, Recovery, Symptom};
 use easel_plugin::Hook;
+use easel_plugin::hooks::{History, HookContext, Recovery, Symptom};
 use easel_protocol::{Command, CommonStatus};
 use easel_store::{ChangeSet, DeviceKey, Modseq, StoreError, Write, change_device};
 use serde::{Deserialize, Serialize};

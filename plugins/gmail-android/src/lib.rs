@@ -28,9 +28,7 @@ impl Describe for Gmail {
                 settings::policy::SEND.is(PolicySend::None),
             ])
             .wants(Class::Email, Direction::FromDevice, RECIPIENTS.map(|property| property.text(LONGEST)))
-            .answers([
-                "A07", "A25", "A31", "A32", "A38", "A39", "A40", "A41", "A43", "A47", "G16", "G28", "G31", "G34",
-            ])
+            .answers(["A07", "A25", "A31", "A32", "A38", "A39", "A40", "A41", "A43", "A47", "G16", "G28", "G31", "G34"])
     }
 }
 

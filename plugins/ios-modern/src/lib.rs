@@ -79,13 +79,8 @@ const CORRESPONDENTS: [Property; 5] = [email::FROM, email::TO, email::CC, email:
 const PEOPLE: [Property; 2] = [calendar::ORGANIZER_EMAIL, calendar::EMAIL];
 
 fn event_wanted() -> impl Iterator<Item = easel_pack::Wanted> {
-    let texts = [
-        calendar::UID,
-        calendar::CLIENT_UID,
-        calendar::ORGANIZER_EMAIL,
-        calendar::ORGANIZER_NAME,
-        calendar::EMAIL,
-    ];
+    let texts =
+        [calendar::UID, calendar::CLIENT_UID, calendar::ORGANIZER_EMAIL, calendar::ORGANIZER_NAME, calendar::EMAIL];
     let attachments = [airsyncbase::ATTACHMENTS, airsyncbase::ADD, airsyncbase::CONTENT, airsyncbase::DELETE];
     let dates = WHEN.into_iter().chain(PATTERN).chain([calendar::MEETING_STATUS, calendar::EXCEPTION_START_TIME]);
     let texts = texts.map(|property| property.text(1024)).into_iter();

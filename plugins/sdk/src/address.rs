@@ -204,7 +204,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_not_plain_goes_out_encoded_and_comes_back_as_it_was() {
-        for address in ["John Doe/City/Company", "jürgen@exämple.org", "\"John Doe\"@example.org", "a..b@example.org"] {
+        for address in ["John Doe/City/Company", "jürgen@exämple.org", "\"John Doe\"@example.org", "a..b@example.org"]
+        {
             let (told, back) = there_and_back(address);
             assert!(told.is_ascii() && is_plain(&told) && told.ends_with(DOMAIN), "{told}");
             assert_eq!(back, address);

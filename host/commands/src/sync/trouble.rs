@@ -32,12 +32,7 @@ impl Trouble {
 
     /// The last answer is asked for once more: it holds `entries` entries of a folder. What the pack advises goes before
     /// the host's own way; `Err` is advice that concerns more than this answer.
-    pub(crate) fn again(
-        &mut self,
-        context: &Context<'_>,
-        entries: usize,
-        view: &FolderView,
-    ) -> Result<Way, Recovery> {
+    pub(crate) fn again(&mut self, context: &Context<'_>, entries: usize, view: &FolderView) -> Result<Way, Recovery> {
         if self.times == 0 {
             self.since_ms = context.now_ms();
         }

@@ -6,11 +6,9 @@ use mail_builder::headers::Header as _;
 use mail_builder::headers::text::Text;
 
 use super::envelope::people;
-use crate::email::addresses::addresses;
-use crate::email::fields;
 use crate::email::mime::write_field;
 use crate::email::structure::{Tree, walk};
-use crate::email::{Decoder, field_end, header_text};
+use crate::email::{Decoder, addresses, field_end, fields, header_text};
 
 /// Bytes of a header's value that are shown.
 const VALUE_MAX: usize = 8 * 1024;
