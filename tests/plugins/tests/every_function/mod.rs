@@ -7,7 +7,7 @@ use easel_plugin::hooks::{
     FolderChange, FolderEdit, FolderOperation, FolderVerdict, History, Hook, MailEdit, MailVerdict, MeetingRequest,
     Message, Part, Recovery, Reference, Symptom,
 };
-use easel_plugin::{Asked, DevicePlugin as _, DevicePlugins as _, Outcome};
+use easel_plugin::{Asked, DevicePlugins as _, Outcome};
 use easel_plugin_wasm::Overrides;
 use easel_plugins_tests::{Bench, contact, context, facts, send};
 use easel_protocol::{Class, Command};
