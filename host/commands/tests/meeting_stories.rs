@@ -73,7 +73,7 @@ fn g43_tc46_from_16_0_the_server_mails_one_answer_when_it_is_asked_to() {
         let id = invitation(&desk);
         let result = answer(&mut phone, &accepted("f1", &id), send);
         assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
-        let stored = easel_protocol::ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
+        let stored = ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
         let event = desk.stored(stored).unwrap().replace("\r\n ", "");
         assert!(event.contains("PARTSTAT=ACCEPTED") && !event.contains("METHOD"), "{event}");
         let mailed = mailed(&desk);

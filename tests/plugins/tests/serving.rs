@@ -4,7 +4,7 @@
 
 mod every_function;
 
-use easel_plugin::{Asked, DevicePlugins, Direction, Outcome, Profile, StoredState, Value};
+use easel_plugin::{Asked, DevicePlugins, Direction, Profile, StoredState, Value};
 use easel_plugin_wasm::{Limits, Overrides, Reservation, Sandbox};
 use easel_plugins_tests::{Bench, contact, context, facts, logged, odd, odd_as, send, send_with};
 use easel_protocol::{Class, Command};
