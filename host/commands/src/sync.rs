@@ -111,7 +111,7 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Ou
     let outcome = attempt(context, &step, out)?;
     match outcome {
         Outcome::Flown(reply) => {
-            recovery::well(context, &[Symptom::BusyLoop], 0);
+            recovery::well(context, &[Symptom::BusyLoop], None);
             Ok(reply)
         }
         Outcome::Advised(recovery) => advised(context, &step.collections, recovery),
