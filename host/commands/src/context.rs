@@ -34,6 +34,8 @@ pub(crate) struct Context<'a> {
     pub(crate) settings: Arc<Settings>,
     /// How often the work was begun again because the mailbox changed under it.
     pub(crate) attempt: Cell<u32>,
+    /// Whether the pack advised to go on without the items that the request fetches.
+    pub(crate) skips_items: Cell<bool>,
     /// What the pack left for the collection at work; commands without a sync key begin and end with nothing.
     pub(crate) pack_state: RefCell<Option<StoredState>>,
     pub(crate) ids: Ids,

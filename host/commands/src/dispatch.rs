@@ -9,6 +9,7 @@ use easel_wbxml::pages::{
 use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
+use crate::recovery::{self, Before};
 use crate::sync::outflow::Outflow;
 use crate::{
     Answer, Reply, folder_change, folder_create, folder_delete, folder_sync, folder_update, gate, get_attachment,
@@ -90,7 +91,21 @@ pub(crate) fn dispatch(context: &Context<'_>, body: &[u8], out: &mut Outflow<'_>
     if !context.command.exists_in(context.version) {
         return refuse(context.command, context.version, CommonStatus::VersionNotSupported);
     }
-    if let Some(status) = gate::refusal(context) {
+    let refusal = gate::refusal(context);
+    // Nothing comes before a wipe.
+    if refusal != Some(CommonStatus::RemoteWipeRequested) {
+        match recovery::before(context, body) {
+            Ok(Before::Go) => {}
+            Ok(Before::Instead(reply)) => return reply,
+            Ok(Before::Skip) => context.skips_items.set(true),
+            Err(failure) => {
+                return told(context, Err(failure), |_| {
+                    refuse(context.command, context.version, CommonStatus::ServerError)
+                });
+            }
+        }
+    }
+    if let Some(status) = refusal {
         return refuse_at_gate(context, status);
     }
     if let Some(reply) = run_own_body(context, body) {

@@ -74,8 +74,8 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
         (_, _) => Some(Symptom::UnknownKey),
     };
     match symptom {
-        None => recovery::well(context, &[Symptom::RepeatedKey, Symptom::UnknownKey], 0),
-        Some(symptom) => match recovery::seen(context, symptom, 0) {
+        None => recovery::well(context, &[Symptom::RepeatedKey, Symptom::UnknownKey], None),
+        Some(symptom) => match recovery::seen(context, symptom, None) {
             advised @ (Recovery::Block | Recovery::ResyncAll | Recovery::ResyncHierarchy | Recovery::Throttle) => {
                 let reply = recovery::carry_out(context, advised)?;
                 return Ok(reply.map_or(Response::Refused(Status::InvalidSyncKey), Response::Advised));

@@ -3,12 +3,13 @@
 //! MS-ASCMD 2.2.1.9 "GetItemEstimate"; tags on code page 6. It changes no state. The order of elements differs between
 //! versions and is not looked at (K: W02).
 
+use easel_plugin::hooks::{Recovery, Symptom};
 use easel_protocol::{Class, CommonStatus, SyncKey, Version};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, get_item_estimate as gie};
 
 use crate::context::{Context, Failure, RequestError, number};
-use crate::{Answer, Reply, hierarchy, sync};
+use crate::{Answer, Reply, hierarchy, recovery, sync};
 
 /// Collections in one request.
 const COLLECTIONS_MAX: usize = 1000;
@@ -87,7 +88,16 @@ pub(crate) fn handle(context: &Context<'_>, collections: &[Collection]) -> Resul
             root.push(Element::of(gie::RESPONSE, [Element::number(gie::STATUS, Status::InvalidCollection as u8)]));
             continue;
         };
-        let (status, estimate) = match sync::waiting(context, &*snapshot, folder, asked.filter, ESTIMATE_MAX)? {
+        let waiting = sync::waiting(context, &*snapshot, folder, asked.filter, ESTIMATE_MAX)?;
+        let mut lenient = lenient;
+        if waiting.as_ref().is_some_and(|(state, _)| asked.key != Some(state.key())) {
+            let advised = recovery::seen(context, Symptom::UnknownKey, Some(folder));
+            if let Some(reply) = recovery::carry_out(context, advised)? {
+                return Ok(reply);
+            }
+            lenient &= advised != Recovery::ResyncFolder;
+        }
+        let (status, estimate) = match waiting {
             Some((state, count)) if asked.key == Some(state.key()) => (Status::Success, count),
             // Devices never synchronise what is estimated at 0 and ignore the status: they get 1, and Sync tells them
             // (K: W01, A15).

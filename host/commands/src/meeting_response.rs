@@ -215,6 +215,7 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
     if instance.is_some() && meeting.invitation.is_some() {
         return invalid;
     }
+    let instance = instance.map(|at| original_start(context, &meeting.content, at));
     if instance.is_some() && !submit::recurs(&meeting.content) {
         return Ok(Err(CommonStatus::NoRecurrenceInCalendar.number()));
     }
@@ -255,6 +256,15 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
         }
     }
     Ok(Ok(work))
+}
+
+/// The occurrence a device means: by its original start, or by when it is now (A32).
+fn original_start(context: &Context<'_>, content: &str, at: Timestamp) -> Timestamp {
+    if context.profile().text("calendar.instance_id") == "original" {
+        return at;
+    }
+    let body = BodyPreferences::default();
+    calendar::moved_to(content, at, &context.own_view(&body)).ok().flatten().unwrap_or(at)
 }
 
 /// Whether this server mails the answer: `calendar.meeting_reply_by`.

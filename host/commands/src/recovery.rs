@@ -4,15 +4,17 @@
 //! which are kept with their collection ([`crate::sync::trouble::Trouble`]).
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, PoisonError};
 
 use easel_plugin::Hook;
-use easel_plugin::hooks::{History, Recovery, Symptom};
-use easel_protocol::CommonStatus;
-use easel_store::{ChangeSet, DeviceKey, StoreError, Write, change_device};
+use easel_plugin::hooks::{History, HookContext, Recovery, Symptom};
+use easel_protocol::{Command, CommonStatus};
+use easel_store::{ChangeSet, DeviceKey, Modseq, StoreError, Write, change_device};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Context, Failure, pack, unpack};
+use crate::context::{Context, Failure, hook_folder, pack, unpack};
+use crate::hierarchy::FolderView;
 use crate::{Answer, Reply, device, dispatch, hierarchy, hierarchy_state};
 
 const NAME: &str = "recovery";
@@ -27,6 +29,8 @@ const FORGOTTEN_AFTER_MS: i64 = 3_600_000;
 const BUSY_REQUESTS: u32 = 30;
 /// within this time.
 const BUSY_WITHIN_MS: i64 = 60_000;
+/// The place of what is seen of the tree of folders, or of no folder: none has this number.
+const TREE: u64 = 0;
 /// Things remembered; above it all are forgotten.
 const REMEMBERED_MAX: usize = 20_000;
 
@@ -40,10 +44,12 @@ struct Remembered {
 /// Where a symptom is seen: a device, and a collection or the tree.
 type Place = (DeviceKey, Symptom, u64);
 
-/// How often each symptom was seen in a row, and since when; and who is slowed down until when.
+/// How often each symptom was seen in a row, and since when; the last request of each command, with the mailbox as it
+/// was; and who is slowed down until when.
 #[derive(Debug, Default)]
 pub(crate) struct Symptoms {
     seen: Mutex<HashMap<Place, (u32, i64)>>,
+    last: Mutex<HashMap<(DeviceKey, Command), (u64, Modseq)>>,
     slowed: Mutex<HashMap<DeviceKey, i64>>,
 }
 
@@ -62,6 +68,15 @@ impl Symptoms {
 
     fn forget(&self, place: &Place) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
+    }
+
+    /// Whether a request is the same as the last one of its command, and nothing changed since.
+    fn is_same(&self, device: DeviceKey, command: Command, request: (u64, Modseq)) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() >= REMEMBERED_MAX {
+            last.clear();
+        }
+        last.insert((device, command), request) == Some(request)
     }
 
     /// For how many seconds a device is still to get 503.
@@ -84,18 +99,25 @@ pub(crate) fn slowed(secs: i64) -> Answer {
     Answer { headers: vec![("retry-after".into(), secs.to_string())], ..Answer::code(503) }
 }
 
-/// What the pack advises about a symptom that was seen; `place` is the collection, 0 for the tree.
-pub(crate) fn seen(context: &Context<'_>, symptom: Symptom, place: u64) -> Recovery {
-    if !context.asked.plugin().answers(Hook::Recover) || device::is_probe(&context.device) {
-        return Recovery::Usual;
-    }
-    let (times, since) = context.service.symptoms().again((context.device.key, symptom, place), context.now_ms());
-    advice(context, symptom, times, since)
+/// Whether anybody looks at what is seen of the device.
+fn is_watched(context: &Context<'_>) -> bool {
+    context.asked.plugin().answers(Hook::Recover) && !device::is_probe(&context.device)
 }
 
-/// A symptom was not seen this time.
-pub(crate) fn well(context: &Context<'_>, symptoms: &[Symptom], place: u64) {
+/// What the pack advises about a symptom that was seen, in a collection or in the tree.
+pub(crate) fn seen(context: &Context<'_>, symptom: Symptom, view: Option<&FolderView>) -> Recovery {
+    if !is_watched(context) {
+        return Recovery::Usual;
+    }
+    let place = view.map_or(TREE, |view| view.id.number());
+    let (times, since) = context.service.symptoms().again((context.device.key, symptom, place), context.now_ms());
+    advice(context, symptom, view, (times, since))
+}
+
+/// Symptoms were not seen this time.
+pub(crate) fn well(context: &Context<'_>, symptoms: &[Symptom], view: Option<&FolderView>) {
     if context.asked.plugin().answers(Hook::Recover) {
+        let place = view.map_or(TREE, |view| view.id.number());
         symptoms.iter().for_each(|symptom| {
             context.service.symptoms().forget(&(context.device.key, *symptom, place));
         });
@@ -104,25 +126,73 @@ pub(crate) fn well(context: &Context<'_>, symptoms: &[Symptom], place: u64) {
 
 /// A Sync that brought nothing: many of them in a short time are a busy loop.
 pub(crate) fn nothing_new(context: &Context<'_>) -> Recovery {
-    if !context.asked.plugin().answers(Hook::Recover) || device::is_probe(&context.device) {
-        return Recovery::Usual;
-    }
-    let place = (context.device.key, Symptom::BusyLoop, 0);
+    if is_watched(context) { busy(context, TREE) } else { Recovery::Usual }
+}
+
+fn busy(context: &Context<'_>, number: u64) -> Recovery {
+    let place = (context.device.key, Symptom::BusyLoop, number);
     let (times, since) = context.service.symptoms().again(place, context.now_ms());
     if context.now_ms() - since > BUSY_WITHIN_MS {
         context.service.symptoms().forget(&place);
         return Recovery::Usual;
     }
-    if times < BUSY_REQUESTS { Recovery::Usual } else { advice(context, Symptom::BusyLoop, times, since) }
+    if times < BUSY_REQUESTS { Recovery::Usual } else { advice(context, Symptom::BusyLoop, None, (times, since)) }
+}
+
+/// What is done about a request before it is carried out.
+pub(crate) enum Before {
+    /// Nothing.
+    Go,
+    /// It is answered so.
+    Instead(Reply),
+    /// It is carried out without the items that it fetches.
+    Skip,
+}
+
+/// A request of any command but Sync, which has keys to tell by. The same request again, with nothing changed since, may
+/// mean that its answer did not arrive or could not be digested, and many of them in a short time are a busy loop.
+pub(crate) fn before(context: &Context<'_>, body: &[u8]) -> Result<Before, Failure> {
+    if context.command == Command::Sync || !is_watched(context) {
+        return Ok(Before::Go);
+    }
+    let mut hash = DefaultHasher::new();
+    (body, format!("{:?}", context.line)).hash(&mut hash);
+    let request = (hash.finish(), context.store().snapshot(context.user.id)?.modseq());
+    let (symptoms, device) = (context.service.symptoms(), context.device.key);
+    let number = u64::MAX - Command::ALL.iter().position(|command| *command == context.command).unwrap_or(0) as u64;
+    let symptoms_of = [(Command::ItemOperations, Symptom::RepeatedItem), (Command::MoveItems, Symptom::RepeatedKey)];
+    let symptom = symptoms_of.into_iter().find(|(command, _)| *command == context.command).map(|(_, symptom)| symptom);
+    if !symptoms.is_same(device, context.command, request) {
+        for symptom in symptom.into_iter().chain([Symptom::BusyLoop]) {
+            symptoms.forget(&(device, symptom, number));
+        }
+        return Ok(Before::Go);
+    }
+    let mut advised = busy(context, number);
+    if let (Recovery::Usual, Some(symptom)) = (advised, symptom) {
+        advised = advice(context, symptom, None, symptoms.again((device, symptom, number), context.now_ms()));
+    }
+    Ok(match carry_out(context, advised)? {
+        Some(reply) => Before::Instead(reply),
+        // What starts over is told by the next FolderSync, Ping or Sync, in its own words.
+        None if advised == Recovery::SkipItem && context.command == Command::ItemOperations => Before::Skip,
+        None => Before::Go,
+    })
 }
 
 /// What the pack advises; everything is started over at most once an hour.
-pub(crate) fn advice(context: &Context<'_>, symptom: Symptom, times: u32, since_ms: i64) -> Recovery {
+pub(crate) fn advice(
+    context: &Context<'_>,
+    symptom: Symptom,
+    view: Option<&FolderView>,
+    (times, since_ms): (u32, i64),
+) -> Recovery {
     let within_secs = u32::try_from((context.now_ms() - since_ms) / 1000).unwrap_or(0);
-    let advised = context.asked.recover(&context.hook(None), &History { symptom, times: times.max(1), within_secs });
+    let around = HookContext { folder: view.map(|view| hook_folder(view.kind)), ..context.hook(None) };
+    let advised = context.asked.recover(&around, &History { symptom, times: times.max(1), within_secs });
     if advised != Recovery::Usual {
-        let (user, device) = (context.user.id.0, context.device.key.0);
-        tracing::warn!(user, device, ?symptom, times, ?advised, "a device seems stuck");
+        let (user, device, command) = (context.user.id.0, context.device.key.0, context.command);
+        tracing::warn!(user, device, %command, ?symptom, times, ?advised, "a device seems stuck");
     }
     if advised == Recovery::ResyncAll && !may_resync(context).unwrap_or(false) {
         return Recovery::Usual;

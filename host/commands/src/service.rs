@@ -334,6 +334,7 @@ impl Service {
             served,
             settings,
             attempt: Cell::default(),
+            skips_items: Cell::default(),
             pack_state: RefCell::default(),
             version,
             command: request.line.command,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use easel_protocol::{CommonStatus, Version};
 use easel_store::{ChangeSet, Write, change_device};
-use easel_wbxml::pages::settings as s;
+use easel_wbxml::pages::{rights_management as rm, settings as s};
 use easel_wbxml::{Element, Tag};
 
 use crate::context::{Context, Failure, RequestError};
@@ -193,8 +193,12 @@ fn user_information(context: &Context<'_>) -> Element {
     Element::of(s::GET, [Element::of(s::ACCOUNTS, [account])])
 }
 
-/// Protected mail came with 14.1 and is not offered.
+/// Protected mail came with 14.1 and is not offered: refused, or a list of templates with none in it (I53).
 fn no_rights_management(context: &Context<'_>) -> Element {
+    if context.version >= Version::V14_1 && context.profile().text("settings.rights_management") == "empty" {
+        let none = Element::of(s::GET, [Element::new(rm::RIGHTS_MANAGEMENT_TEMPLATES)]);
+        return said(s::RIGHTS_MANAGEMENT_INFORMATION, Ok(Some(none)));
+    }
     let status = if context.version >= Version::V14_1 {
         CommonStatus::IrmFeatureDisabled.number()
     } else {

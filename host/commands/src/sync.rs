@@ -12,6 +12,7 @@
 mod anew;
 mod answer;
 pub(crate) mod client;
+mod known;
 pub(crate) mod options;
 pub(crate) mod outflow;
 pub(crate) mod request;
@@ -28,6 +29,7 @@ use easel_wbxml::pages::airsync;
 
 use self::answer::{CollectionAnswer, Head, failed, nothing, written};
 use self::client::{Client, Edits};
+use self::known::Known;
 use self::options::{OptionsError, Sticky};
 use self::outflow::Outflow;
 use self::request::{Collection, Command, Request};
@@ -109,13 +111,13 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Ou
     let outcome = attempt(context, &step, out)?;
     match outcome {
         Outcome::Flown(reply) => {
-            recovery::well(context, &[Symptom::BusyLoop], 0);
+            recovery::well(context, &[Symptom::BusyLoop], None);
             Ok(reply)
         }
         Outcome::Advised(recovery) => advised(context, &step.collections, recovery),
         Outcome::Refused(reply) => Ok(reply),
         Outcome::News(answers) => {
-            recovery::well(context, &[Symptom::BusyLoop], 0);
+            recovery::well(context, &[Symptom::BusyLoop], None);
             Ok(written(context, &answers))
         }
         Outcome::Nothing(answers) => match step.wait_secs {
@@ -272,12 +274,14 @@ struct Work<'a> {
     folders: Vec<FolderView>,
     edits: Edits,
     states: Vec<Write>,
+    known: Known,
 }
 
 impl<'a> Work<'a> {
     fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
         let folders = hierarchy::view(snapshot, context)?;
-        Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new() })
+        let known = Known::read(context, snapshot)?;
+        Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new(), known })
     }
 
     fn writes(&mut self) -> Vec<Write> {
@@ -392,7 +396,8 @@ impl<'a> Work<'a> {
     }
 
     fn server<'s>(&'s self, view: &'s FolderView, sticky: &'s Sticky, deadline: Option<i64>) -> Server<'s> {
-        Server { context: self.context, snapshot: self.snapshot, view, sticky, edits: &self.edits, deadline }
+        let (context, snapshot, edits, known) = (self.context, self.snapshot, &self.edits, &self.known);
+        Server { context, snapshot, view, sticky, edits, known, deadline }
     }
 
     /// The folder a collection names; in 2.5 the class alone names its default folder.
@@ -423,9 +428,11 @@ impl<'a> Work<'a> {
         let class = view.class().expect("only folders with a class are in the view");
         match (collection.key, state) {
             (Some(SyncKey::Initial), state) => {
-                match state.as_ref().and_then(|_| self.advises(Symptom::ZeroKey, view)) {
+                let advised = state.as_ref().and_then(|_| self.advises(Symptom::ZeroKey, view));
+                match advised {
+                    Some(Recovery::ShrinkWindow) => self.start(collection, view, class, state.as_ref(), true),
                     Some(advised) => Ok(Err(Refusal::Advised(advised))),
-                    None => self.start(collection, view, class, state.as_ref()),
+                    None => self.start(collection, view, class, state.as_ref(), false),
                 }
             }
             (Some(key), Some(state)) if key == state.key() || state.is_previous(key) => {
@@ -435,7 +442,7 @@ impl<'a> Work<'a> {
                 }
                 self.go_on(collection, (view, class), state.clone(), room, later, out)
             }
-            (_, _) => match self.advises(Symptom::UnknownKey, view) {
+            (_, _) => match self.advises(Symptom::UnknownKey, view).filter(|way| *way != Recovery::ShrinkWindow) {
                 Some(advised) => Ok(Err(Refusal::Advised(advised))),
                 None => Ok(Ok((failed(collection, Status::InvalidSyncKey), 0))),
             },
@@ -444,8 +451,14 @@ impl<'a> Work<'a> {
 
     /// What is to be done in place of the usual about a key that is not the one it should be.
     fn advises(&self, symptom: Symptom, view: &FolderView) -> Option<Recovery> {
-        let advised = recovery::seen(self.context, symptom, view.id.number());
-        let other = [Recovery::Block, Recovery::ResyncAll, Recovery::ResyncHierarchy, Recovery::Throttle];
+        let advised = recovery::seen(self.context, symptom, Some(view));
+        let other = [
+            Recovery::Block,
+            Recovery::ResyncAll,
+            Recovery::ResyncHierarchy,
+            Recovery::ShrinkWindow,
+            Recovery::Throttle,
+        ];
         other.contains(&advised).then_some(advised)
     }
 
@@ -457,6 +470,7 @@ impl<'a> Work<'a> {
         view: &FolderView,
         class: Class,
         old: Option<&CollectionState>,
+        one_by_one: bool,
     ) -> Result<Result<(CollectionAnswer, usize), Refusal>, Failure> {
         if collection.get_changes == Some(true) {
             return Ok(Err(OptionsError::Malformed.into()));
@@ -472,6 +486,11 @@ impl<'a> Work<'a> {
             (Class::Calendar | Class::Contacts | Class::Email | Class::Notes | Class::Sms | Class::Tasks, _) => {}
         }
         anew::begin(&mut sticky, self.context, class);
+        // Of the first answer, which has none, and of the next.
+        sticky.trouble.single = if one_by_one { 2 } else { 0 };
+        let mut known = self.known.clone();
+        known.forget(self.snapshot, view)?;
+        self.keep_known(known);
         let present = self.snapshot.modseq();
         let state = CollectionState {
             generation: self.context.service.random(),
@@ -506,12 +525,12 @@ impl<'a> Work<'a> {
         }
         let way = if repeated {
             let entries = self.server(view, &sticky, None).repeats(&old.before, &old.after)?;
-            match sticky.trouble.again(self.context, entries, view.id.number()) {
+            match sticky.trouble.again(self.context, entries, view) {
                 Ok(way) => way,
                 Err(advised) => return Ok(Err(Refusal::Advised(advised))),
             }
         } else {
-            recovery::well(self.context, &[Symptom::UnknownKey], view.id.number());
+            recovery::well(self.context, &[Symptom::UnknownKey], Some(view));
             sticky.trouble = sticky.trouble.arrived();
             Way::Again
         };
@@ -532,12 +551,14 @@ impl<'a> Work<'a> {
             outcomes: if repeated { old.outcomes.clone() } else { Vec::new() },
             responses: Vec::new(),
             send: Vec::new(),
+            known: self.known.clone(),
         };
         for command in &collection.commands {
             client.run(command, &mut edits)?;
         }
-        let Client { outcomes, responses, send, .. } = client;
+        let Client { outcomes, responses, send, known, .. } = client;
         self.edits = edits;
+        self.keep_known(known);
         let mut before = if repeated { old.before.clone() } else { old.after.clone() };
         let next = SyncKey::Issued { generation: old.generation, step: old.step + u64::from(!repeated) };
         let head = self.head(view, next);
@@ -655,6 +676,13 @@ impl<'a> Work<'a> {
         Ok(sent)
     }
 
+    fn keep_known(&mut self, known: Known) {
+        if known != self.known {
+            self.states.push(known.write(self.context.device.key));
+            self.known = known;
+        }
+    }
+
     fn keep(&mut self, collection: CollectionId, old: Option<&CollectionState>, state: CollectionState) {
         self.states.push(Write::PutCollection {
             device: self.context.device.key,
@@ -683,8 +711,8 @@ pub(crate) fn waiting(
         return Ok(Some((state, 1)));
     }
     sticky.filter = filter.unwrap_or(sticky.filter);
-    let edits = Edits::default();
-    let server = Server { context, snapshot, view, sticky: &sticky, edits: &edits, deadline: None };
+    let (edits, known) = (Edits::default(), Known::default());
+    let server = Server { context, snapshot, view, sticky: &sticky, edits: &edits, known: &known, deadline: None };
     let count = server.waiting(&state.after, most)?;
     Ok(Some((state, count)))
 }

@@ -9,8 +9,8 @@ use easel_commands::Settings;
 use easel_plugin::Value;
 use easel_plugin::hooks::MeetingRequest;
 use easel_plugin::scripted::ScriptedPlugin;
-use easel_protocol::{Command, Version};
-use easel_store::Store as _;
+use easel_protocol::{CollectionId, Command, Facts, ServerId, Version, WindowKey};
+use easel_store::{NewContent, Store as _, Write};
 use easel_test_support::{Identity, Phone, Sent, item_text};
 use easel_wbxml::pages::{airsync, calendar, meeting_response as mr};
 use easel_wbxml::{Element, Tag};
@@ -73,7 +73,7 @@ fn g43_tc46_from_16_0_the_server_mails_one_answer_when_it_is_asked_to() {
         let id = invitation(&desk);
         let result = answer(&mut phone, &accepted("f1", &id), send);
         assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
-        let stored = easel_protocol::ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
+        let stored = ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
         let event = desk.stored(stored).unwrap().replace("\r\n ", "");
         assert!(event.contains("PARTSTAT=ACCEPTED") && !event.contains("METHOD"), "{event}");
         let mailed = mailed(&desk);
@@ -133,6 +133,149 @@ fn i32_tc47_a_pack_reads_the_occurrence_out_of_a_request_id() {
     assert_eq!(stored.matches("PARTSTAT=ACCEPTED").count(), 1, "{stored}");
     let (_, object) = mailed(&desk).remove(0);
     assert!(object.contains("RECURRENCE-ID:20260312T140000Z"), "{object}");
+}
+
+/// A weekly meeting of Bob's whose second occurrence was moved by a day.
+const MOVED: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nBEGIN:VEVENT\r\nUID:s@example.org\r\n\
+    DTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\nDTEND:20260305T150000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\n\
+    SUMMARY:Rounds\r\nORGANIZER:mailto:bob@example.org\r\n\
+    ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:s@example.org\r\n\
+    DTSTAMP:20260301T090000Z\r\nRECURRENCE-ID:20260312T140000Z\r\nDTSTART:20260313T160000Z\r\n\
+    DTEND:20260313T170000Z\r\nSUMMARY:Rounds\r\nORGANIZER:mailto:bob@example.org\r\n\
+    ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+#[test]
+fn a32_calendar_instance_id_shown_finds_an_occurrence_by_the_time_to_which_it_was_moved() {
+    let of = |word: &str, at: &str| {
+        let plugin = ScriptedPlugin::new().set("calendar.instance_id", Value::Text(word.to_owned()));
+        let desk = Desk::with(std::sync::Arc::new(plugin), Settings::default());
+        let mut phone = phone(&desk, Version::V14_1);
+        let id = desk.add(CALENDAR, MOVED);
+        let asked = id.to_string();
+        let fields = accepted("f6", &asked).into_iter().chain([(mr::INSTANCE_ID, at)]).collect::<Vec<_>>();
+        let result = answer(&mut phone, &fields, false);
+        let stored = desk.stored(id).unwrap().replace("\r\n ", "");
+        let accepted = |event: &&str| event.contains("PARTSTAT=ACCEPTED");
+        let starts = stored.split("BEGIN:VEVENT").filter(accepted).map(|event| {
+            event.lines().find_map(|line| line.strip_prefix("RECURRENCE-ID:")).unwrap_or("series").to_owned()
+        });
+        (item_text(&result, mr::STATUS), starts.collect::<Vec<_>>())
+    };
+    let second = ("1".to_owned(), vec!["20260312T140000Z".to_owned()]);
+    assert_eq!(of("shown", "2026-03-13T16:00:00.000Z"), second);
+    assert_eq!(of("shown", "2026-03-12T14:00:00.000Z"), second);
+    assert_eq!(of("shown", "2026-03-19T14:00:00.000Z"), ("1".to_owned(), vec!["20260319T140000Z".to_owned()]));
+    assert_eq!(of("original", "2026-03-12T14:00:00.000Z"), second);
+    assert_ne!(of("original", "2026-03-13T16:00:00.000Z").0, "1");
+}
+
+/// A calendar with one meeting of Bob's, and a phone that may be told that it is there already.
+fn with_meeting(finds: bool, version: Version) -> (Desk, Phone<Wire>, ServerId) {
+    let plugin = ScriptedPlugin::new().set("calendar.add_finds_uid", Value::Flag(finds));
+    let desk = Desk::with(std::sync::Arc::new(plugin), Settings::default());
+    let id = desk.store.reserve_items(desk.user.id, 1).unwrap();
+    let facts = Facts { uid: Some("s@example.org".to_owned()), ..Facts::of(WindowKey::FOREVER) };
+    let content = NewContent::Object(MOVED.to_owned());
+    desk.commit(vec![Write::AddItem { id, folder: CollectionId::new(CALENDAR), content, facts }]);
+    let phone = phone(&desk, version);
+    (desk, phone, id)
+}
+
+fn add_by_uid(uid: &str) -> Element {
+    let data = [
+        Element::text(calendar::START_TIME, "20260305T140000Z"),
+        Element::text(calendar::SUBJECT, "Rounds, as I understood them"),
+        Element::text(calendar::UID, uid),
+        Element::text(calendar::END_TIME, "20260305T150000Z"),
+    ];
+    let data = Element::of(airsync::APPLICATION_DATA, data);
+    Element::of(airsync::ADD, [Element::text(airsync::CLIENT_ID, "1"), data])
+}
+
+#[test]
+fn i33_tc48_calendar_add_finds_uid_answers_an_event_that_is_there_with_its_id_and_makes_no_other() {
+    for (finds, uid, same) in
+        [(true, "s@example.org", true), (true, "other@example.org", false), (false, "s@example.org", false)]
+    {
+        let (desk, mut phone, id) = with_meeting(finds, Version::V14_1);
+        // Before the first calendar sync: the phone has a key and nothing of the calendar.
+        phone.sync(&[Sent::ask("f6")]).unwrap();
+        let sent = Sent::commands("f6", vec![add_by_uid(uid)]);
+        let request = phone.sync_request(std::slice::from_ref(&sent));
+        let lost = phone.ask(Command::Sync, Some(&request)).unwrap();
+        let again = phone.ask(Command::Sync, Some(&request)).unwrap();
+        for answer in [lost, again] {
+            let all = answer.unwrap();
+            let collection = all.at(&[airsync::COLLECTIONS, airsync::COLLECTION]).unwrap();
+            let told = collection.at(&[airsync::RESPONSES, airsync::ADD]).unwrap();
+            assert_eq!(item_text(told, airsync::STATUS), "1");
+            assert_eq!(item_text(told, airsync::SERVER_ID) == id.to_string(), same, "{finds} {uid}");
+            let entries = collection.child(airsync::COMMANDS).unwrap();
+            let tags: Vec<_> = entries.children().map(|entry| entry.tag).collect();
+            assert_eq!(tags, [if same { airsync::CHANGE } else { airsync::ADD }], "the phone has it, or has not");
+            let data = entries.children().next().unwrap().child(airsync::APPLICATION_DATA).unwrap();
+            assert_eq!(item_text(data, calendar::SUBJECT), "Rounds", "what is stored stays");
+        }
+        assert_eq!(desk.count(CALENDAR), if same { 1 } else { 2 });
+        assert_eq!(desk.stored(id).unwrap(), MOVED);
+    }
+}
+
+#[test]
+fn i33_an_event_added_before_its_page_came_is_a_change_there_and_an_add_again_after_a_fresh_start() {
+    let (desk, mut phone, id) = with_meeting(true, Version::V14_1);
+    for number in 0..3 {
+        desk.add(CALENDAR, &MOVED.replace("s@example.org", &format!("newer{number}@example.org")));
+    }
+    phone.sync(&[Sent::ask("f6")]).unwrap();
+    let kinds = |phone: &mut Phone<Wire>, sent: Sent| {
+        let request = phone.sync_request(&[Sent { window: Some(1), ..sent }]);
+        let answer = phone.ask(Command::Sync, Some(&request)).unwrap();
+        let entries = |answer: &Element| {
+            let commands = answer.at(&[airsync::COLLECTIONS, airsync::COLLECTION, airsync::COMMANDS])?;
+            let of = |entry: &Element| (entry.tag == airsync::ADD, item_text(entry, airsync::SERVER_ID));
+            Some(commands.children().map(of).collect::<Vec<_>>())
+        };
+        let seen = answer.as_ref().and_then(entries).unwrap_or_default();
+        phone.take_sync(answer).unwrap();
+        seen
+    };
+    let mut seen = kinds(&mut phone, Sent::commands("f6", vec![add_by_uid("s@example.org")]));
+    for _ in 0..5 {
+        seen.extend(kinds(&mut phone, Sent::ask("f6")));
+    }
+    let told = |id: ServerId| seen.iter().filter(|(_, item)| *item == id.to_string()).map(|(add, _)| *add).collect();
+    let of_it: Vec<bool> = told(id);
+    assert!(!of_it.is_empty() && of_it.iter().all(|add| !add), "{seen:?}");
+    assert_eq!(seen.iter().filter(|(add, _)| *add).count(), 3, "{seen:?}");
+    phone.collections.remove("f6");
+    phone.sync(&[Sent::ask("f6")]).unwrap();
+    let again: Vec<_> = (0..4).flat_map(|_| kinds(&mut phone, Sent::ask("f6"))).collect();
+    assert!(again.contains(&(true, id.to_string())) && again.iter().all(|(add, _)| *add), "{again:?}");
+}
+
+#[test]
+fn i33_from_16_0_an_event_added_again_by_its_client_uid_is_told_its_uid() {
+    let (desk, mut phone, _) = with_meeting(true, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let add = |client_id: &str| {
+        let data = [
+            Element::text(calendar::START_TIME, "20260405T140000Z"),
+            Element::text(calendar::SUBJECT, "Tea"),
+            Element::text(calendar::CLIENT_UID, "7D51A9F83C0E4B52A1C6E0F2B4D69788"),
+            Element::text(calendar::END_TIME, "20260405T150000Z"),
+        ];
+        let data = Element::of(airsync::APPLICATION_DATA, data);
+        Element::of(airsync::ADD, [Element::text(airsync::CLIENT_ID, client_id), data])
+    };
+    let mut added = |client_id: &str| {
+        let synced = phone.sync(&[Sent::commands("f6", vec![add(client_id)])]).unwrap();
+        let told = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+        let uid = told.at(&[airsync::APPLICATION_DATA, calendar::UID]).unwrap().value().into_owned();
+        (item_text(&told, airsync::SERVER_ID), uid)
+    };
+    assert_eq!(added("one"), added("two"));
+    assert_eq!(desk.count(CALENDAR), 2);
 }
 
 /// A meeting of the owner as a phone writes it.

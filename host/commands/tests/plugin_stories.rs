@@ -277,6 +277,47 @@ fn i24_i25_a_plugin_is_shown_what_this_phone_last_saw_of_an_item_it_changes() {
     assert_eq!(*seen.lock().unwrap(), [vec![], vec!["Yale".to_owned()]]);
 }
 
+#[test]
+fn a_plugin_is_asked_about_what_a_phone_leaves_out_if_the_stored_item_has_it() {
+    // A phone that drops the company whenever it changes anything else.
+    let plugin = Arc::new(ScriptedPlugin::new().answer_with_state(
+        Direction::Incoming,
+        Class::Contacts,
+        &[contacts::COMPANY_NAME],
+        |_, _, sent, base| {
+            let lost = base.iter().find(|_| sent.is_empty()).and_then(|was| was.text.clone());
+            let put_back = |company| Edit::Insert {
+                node: easel_plugin::item::INSERTED,
+                parent: 0,
+                before: None,
+                tag: contacts::COMPANY_NAME,
+                content: NewContent::Text(company),
+            };
+            Verdict::Edit(lost.map(put_back).into_iter().collect()).into()
+        },
+    ));
+    let desk = Desk::with(plugin.clone(), Settings::default());
+    let mut phone = desk.phone(Identity::android());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f7", 10).unwrap();
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "1", "Yale")])]).unwrap();
+    assert_eq!(plugin.asked(), 1);
+    let change = |first: &str| {
+        let names = [Element::text(contacts::FIRST_NAME, first), Element::text(contacts::LAST_NAME, "Hopper")];
+        let data = Element::of(airsync::APPLICATION_DATA, names);
+        Element::of(airsync::CHANGE, [Element::text(airsync::SERVER_ID, "a1"), data])
+    };
+    phone.sync(&[Sent::commands("f7", vec![change("Grace")])]).unwrap();
+    let stored = desk.stored(easel_protocol::ServerId::new(1)).unwrap();
+    assert!(stored.contains("ORG:Yale") && stored.contains("Grace"), "{stored}");
+    assert_eq!(plugin.asked(), 2);
+    // Neither what is sent nor what is stored has it: nobody is asked.
+    desk.edit(easel_protocol::ServerId::new(1), "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Hopper;;;;\r\nFN:x\r\nEND:VCARD\r\n");
+    phone.sync_folder("f7", 10).unwrap();
+    phone.sync(&[Sent::commands("f7", vec![change("G.")])]).unwrap();
+    assert_eq!(plugin.asked(), 2);
+}
+
 /// A plugin that counts in its state the mails it has shown to a device, and writes the count into the subject.
 fn counting(id: &str, version: &str) -> ScriptedPlugin {
     let count = |state: &easel_plugin::hooks::State| String::from_utf8(state.bytes.clone()).unwrap().len();

@@ -233,6 +233,33 @@ fn i01_n17_a51_a_plugin_mends_what_is_sent_and_marks_what_it_answers() {
 }
 
 #[test]
+fn g19_tc84_an_answer_to_a_directory_name_goes_to_whom_the_plugin_says() {
+    let plugin = ScriptedPlugin::new().on_mail(|_, message| {
+        let to = message.headers.iter().find(|(name, _)| name == "To").unwrap().1.clone();
+        let to = to.replace("John_20Doe_2fCity@encoded.invalid", "\"John Doe/City\"@example.org");
+        MailVerdict::Edit(vec![MailEdit::SetHeader("To".into(), to)])
+    });
+    let desk = Desk::with(std::sync::Arc::new(plugin), easel_commands::Settings::default());
+    let from = ["John Doe <John Doe/City/Company>", "John Doe/City/Company", "\"John Doe/City\"@example.org"];
+    let ids = from.map(|from| desk.deliver(1, &format!("From: {from}\r\nSubject: q\r\n\r\n?\r\n")).to_string());
+    let mut phone = desk.phone(Identity::iphone_today());
+    phone.folder_sync().unwrap();
+    phone.sync_folder("f1", 10).unwrap();
+    let items = phone.items("f1");
+    let told = ids.map(|id| easel_test_support::item_text(&items[&id], easel_wbxml::pages::email::FROM));
+    let expected =
+        ["\"John Doe\" <John Doe/City/Company>", "\"John Doe/City/Company\"", "\"John Doe/City\"@example.org"];
+    assert_eq!(told, expected, "what a pack has to go by");
+    phone.version = easel_protocol::Version::V12_1;
+    let message = "From: a@b\r\nTo: =?utf-8?Q?J=C3=BCrgen?= <John_20Doe_2fCity@encoded.invalid>, bob@example.org\r\n\
+        Subject: a\r\n\r\nYes.\r\n";
+    assert_eq!(send(&mut phone, Command::SendMail, "", message).code, 200);
+    let (recipients, submitted) = queue(&desk).remove(0);
+    assert_eq!(recipients, ["\"John Doe/City\"@example.org", "bob@example.org"]);
+    assert!(submitted.contains("<\"John Doe/City\"@example.org>") && submitted.is_ascii(), "{submitted}");
+}
+
+#[test]
 fn i48_a_message_the_plugin_withholds_is_answered_as_sent_and_is_not() {
     let plugin = ScriptedPlugin::new().on_mail(|_, _| MailVerdict::Withhold("again".into()));
     let desk = Desk::with(std::sync::Arc::new(plugin), easel_commands::Settings::default());

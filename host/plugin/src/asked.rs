@@ -111,7 +111,13 @@ impl Asked {
         rules::apply(self.plugin.rules(), direction, class, &mut properties);
         let wanted = self.plugin.subscription(direction, class).filter(|_| self.plugin.answers(Hook::Items));
         let (Some(wanted), Some(pack)) = (wanted, self.plugin.pack()) else { return Outcome::As(properties) };
-        if !properties.iter().any(|property| wanted.touches(property)) {
+        let touched = |properties: &[Element]| properties.iter().any(|property| wanted.touches(property));
+        // What the device leaves out may be what code is there for: the stored form counts as well.
+        let base = match direction {
+            Direction::Incoming => base(),
+            Direction::Outgoing => Vec::new(),
+        };
+        if !touched(&properties) && !touched(&base) {
             return Outcome::As(properties);
         }
         let item = Item::new(properties);
@@ -126,7 +132,7 @@ impl Asked {
             let answer = match direction {
                 Direction::Outgoing => session.outgoing(context, class, &state, &entries),
                 Direction::Incoming => {
-                    let base = Item::new(base()).entries(wanted);
+                    let base = Item::new(base).entries(wanted);
                     session.incoming(context, class, &state, &entries, &base)
                 }
             };

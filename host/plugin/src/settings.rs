@@ -486,6 +486,18 @@ pub const TABLE: &[Setting] = &[
         effect: Effect::None,
     },
     Setting {
+        name: "calendar.add_finds_uid",
+        default: Default::Flag(false),
+        expected: "whether a new event whose UID is in the calendar already is that event, which stays as it is",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "calendar.instance_id",
+        default: Default::Text("original", &["original", "shown"]),
+        expected: "original or shown: by which start an answer to an invitation names an occurrence that was moved",
+        effect: Effect::None,
+    },
+    Setting {
         name: "contact.birthday",
         default: Default::Text("utc00", &["utc00", "utc08", "utc11", "utc12", "userzone00", "as_is", "date_only"]),
         expected: "utc00, utc08, utc11, utc12, userzone00, as_is or date_only: the moment that stands for the day",
@@ -562,6 +574,12 @@ pub const TABLE: &[Setting] = &[
         name: "settings.oof_dates",
         default: Default::Text("auto", &["auto", "dashed", "compact"]),
         expected: "auto, dashed or compact: how the times of out-of-office are written; auto is as published, with dashes",
+        effect: Effect::None,
+    },
+    Setting {
+        name: "settings.rights_management",
+        default: Default::Text("refused", &["refused", "empty"]),
+        expected: "refused or empty: what is said of the templates of protected mail, of which there are none",
         effect: Effect::None,
     },
     Setting {

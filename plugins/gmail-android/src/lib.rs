@@ -3,7 +3,7 @@
 use easel_pack::prelude::*;
 use easel_pack::property::{email, email2};
 use easel_pack::recover::{History, Recovery, Symptom};
-use easel_pack::settings::{Birthday, Merge, Multi, PolicySend, Protocol};
+use easel_pack::settings::{Birthday, InstanceId, Merge, Multi, PolicySend, Protocol};
 
 /// The pack.
 #[derive(Debug)]
@@ -21,13 +21,14 @@ impl Describe for Gmail {
                 settings::sync::ANSWER_WITHIN_S.is(28),
                 settings::mail::TEXT_AS_HTML.is(true),
                 settings::calendar::ORGANIZER_ALWAYS.is(true),
+                settings::calendar::INSTANCE_ID.is(InstanceId::Shown),
                 settings::contact::BIRTHDAY.is(Birthday::Utc00),
                 // Gmail gives the account up when a policy asks for less than it does by itself. A wish: whether a
                 // policy holds, the operator decides.
                 settings::policy::SEND.is(PolicySend::None),
             ])
             .wants(Class::Email, Direction::FromDevice, RECIPIENTS.map(|property| property.text(LONGEST)))
-            .answers(["A07", "A25", "A31", "A38", "A39", "A40", "A41", "A43", "A47", "G16", "G28", "G31", "G34"])
+            .answers(["A07", "A25", "A31", "A32", "A38", "A39", "A40", "A41", "A43", "A47", "G16", "G28", "G31", "G34"])
     }
 }
 

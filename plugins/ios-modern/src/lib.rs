@@ -6,16 +6,16 @@
 mod meeting_id;
 
 use easel_pack::apple::{self, Build};
-use easel_pack::event;
+use easel_pack::mail::{self, Message};
 use easel_pack::meeting::Request;
 use easel_pack::prelude::*;
 use easel_pack::property::{airsync, airsyncbase, calendar, email, item_operations};
 use easel_pack::recover::{History, Recovery, Symptom};
 use easel_pack::settings::{
     Birthday, DraftForm, FolderGone, GalPhoto, MeetingLookup, MeetingReplyBy, Merge, Multi, Picture, Protocol,
-    TaskDates, UidForm,
+    RightsManagement, TaskDates, UidForm,
 };
-use easel_pack::wire;
+use easel_pack::{address, event, wire};
 
 /// The pack.
 #[derive(Debug)]
@@ -47,25 +47,40 @@ impl Describe for Ios {
                 settings::mail::DRAFT_FORM.is(DraftForm::Mime),
                 settings::calendar::UID_FORM.is(UidForm::HexUpper),
                 settings::calendar::MEETING_LOOKUP.is(MeetingLookup::CalendarFirst),
+                settings::calendar::ADD_FINDS_UID.is(true),
                 settings::contact::BIRTHDAY.is(Birthday::Utc00),
                 settings::contact::PICTURE.is(Picture::GhostIfEmpty),
                 settings::task::TASK_DATES.is(TaskDates::Local),
                 settings::search::GAL_PHOTO.is(GalPhoto::NoneStatus),
                 settings::settings::OOF_BODYTYPE.is(false),
+                settings::settings::RIGHTS_MANAGEMENT.is(RightsManagement::Empty),
                 settings::status::FOLDER_GONE.is(FolderGone::HierarchyChanged),
             ])
-            .wants(Class::Email, Direction::ToDevice, [calendar::UID.text(600), email::GLOBAL_OBJ_ID.presence()])
+            .wants(Class::Email, Direction::ToDevice, mail_wanted())
+            .wants(Class::Calendar, Direction::ToDevice, PEOPLE.map(|property| property.text(1024)))
             .wants(Class::Calendar, Direction::FromDevice, event_wanted())
             .wants_command("ItemOperations", [item_operations::FETCH.presence(), airsync::COLLECTION_ID.text(64)])
             .answers([
-                "G16", "G28", "G29", "I04", "I05", "I08", "I10", "I16", "I17", "I18", "I22", "I28", "I29", "I30",
-                "I31", "I32", "I36", "I38", "I39", "I40", "I41", "I44", "I49", "I51", "I52", "I55", "I58",
+                "G16", "G19", "G28", "G29", "I04", "I05", "I08", "I10", "I16", "I17", "I18", "I22", "I28", "I29",
+                "I30", "I31", "I32", "I33", "I36", "I38", "I39", "I40", "I41", "I44", "I49", "I51", "I52", "I53",
+                "I55", "I58",
             ])
     }
 }
 
+fn mail_wanted() -> impl Iterator<Item = easel_pack::Wanted> {
+    let ids = [calendar::UID.text(600), email::GLOBAL_OBJ_ID.presence()];
+    ids.into_iter().chain(CORRESPONDENTS.map(|property| property.text(32 * 1024)))
+}
+
+/// Where a mail names people.
+const CORRESPONDENTS: [Property; 5] = [email::FROM, email::TO, email::CC, email::REPLY_TO, email::ORGANIZER];
+/// Where an event names them.
+const PEOPLE: [Property; 2] = [calendar::ORGANIZER_EMAIL, calendar::EMAIL];
+
 fn event_wanted() -> impl Iterator<Item = easel_pack::Wanted> {
-    let texts = [calendar::UID, calendar::CLIENT_UID, calendar::ORGANIZER_EMAIL, calendar::ORGANIZER_NAME];
+    let texts =
+        [calendar::UID, calendar::CLIENT_UID, calendar::ORGANIZER_EMAIL, calendar::ORGANIZER_NAME, calendar::EMAIL];
     let attachments = [airsyncbase::ATTACHMENTS, airsyncbase::ADD, airsyncbase::CONTENT, airsyncbase::DELETE];
     let dates = WHEN.into_iter().chain(PATTERN).chain([calendar::MEETING_STATUS, calendar::EXCEPTION_START_TIME]);
     let texts = texts.map(|property| property.text(1024)).into_iter();
@@ -114,9 +129,14 @@ impl Profile for Ios {
 const SILENT: std::ops::RangeInclusive<(u16, char)> = (16, 'G')..=(17, 'G');
 
 impl Items for Ios {
-    /// I05: from 16.0 an invitation has a UID in place of its GlobalObjId. The phone looks for both.
-    fn outgoing(_: Class, context: &Context, _: &State, item: Item<'_>) -> Result<Answer, Fault> {
+    /// G19. I05: from 16.0 an invitation has a UID in place of its GlobalObjId. The phone looks for both.
+    fn outgoing(class: Class, context: &Context, _: &State, item: Item<'_>) -> Result<Answer, Fault> {
         let mut edits = Edits::new();
+        if class == Class::Calendar {
+            address::write_safe(item, &PEOPLE, &mut edits);
+            return Ok(edits.into());
+        }
+        address::write_safe(item, &CORRESPONDENTS, &mut edits);
         let told = item.all(email::GLOBAL_OBJ_ID).next().is_some();
         if let Some(uid) = item.all(calendar::UID).next().filter(|_| context.protocol >= 160 && !told) {
             edits.insert(Node(uid.parent), email::GLOBAL_OBJ_ID, meeting_id::of_uid(uid.text()));
@@ -131,6 +151,8 @@ impl Items for Ios {
         if base.is_empty() {
             plain_ids(item, &mut edits);
         }
+        // G19
+        address::restore(item, &PEOPLE, &mut edits);
         if is_received(base) {
             keep_what_is_the_organizers(context, item, base, &mut edits);
         } else {
@@ -216,6 +238,13 @@ fn keep_what_is_the_organizers(context: &Context, item: Item<'_>, base: Item<'_>
     }
 }
 
+impl Mail for Ios {
+    /// G19
+    fn incoming(_: &Context, message: &Message) -> Result<mail::Verdict, Fault> {
+        Ok(address::restored_headers(message).into())
+    }
+}
+
 impl Meeting for Ios {
     /// I32: one occurrence is named by the item and, behind a mark, its start.
     fn incoming(_: &Context, request: &Request) -> Result<Option<Request>, Fault> {
@@ -254,7 +283,7 @@ impl Wire for Ios {
     }
 }
 
-easel_pack::export!(Ios: profile, items, meeting, recover, wire);
+easel_pack::export!(Ios: profile, items, mail, meeting, recover, wire);
 
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,13 @@
 //!
 //! They cannot be told apart by hardware. The User-Agent has the build: `Apple-iPhone/704.11` is 7D11, iPhone OS 3.1.2.
 
-use easel_pack::apple;
-use easel_pack::event;
 use easel_pack::mail::{self, Message, Reference};
 use easel_pack::prelude::*;
-use easel_pack::property::calendar;
+use easel_pack::property::{calendar, email};
 use easel_pack::settings::{
     Birthday, BlankDomain, FolderGone, MeetingLookup, Merge, Multi, Protocol, PushFolders, Shown, UidForm,
 };
+use easel_pack::{address, apple, event};
 
 /// The pack.
 #[derive(Debug)]
@@ -35,11 +34,17 @@ impl Describe for IphoneOs {
                 settings::mail::PREVIEW_STRIP.is(true),
                 settings::calendar::UID_FORM.is(UidForm::HexUpper),
                 settings::calendar::MEETING_LOOKUP.is(MeetingLookup::CalendarFirst),
+                settings::calendar::ADD_FINDS_UID.is(true),
                 settings::contact::BIRTHDAY.is(Birthday::UserZone00),
                 settings::search::NAMES.is(true),
                 settings::status::FOLDER_GONE.is(FolderGone::HierarchyChanged),
             ])
-            .wants(Class::Calendar, Direction::ToDevice, [calendar::ATTENDEES.presence()])
+            .wants(Class::Email, Direction::ToDevice, CORRESPONDENTS.map(|property| property.text(32 * 1024)))
+            .wants(
+                Class::Calendar,
+                Direction::ToDevice,
+                [calendar::ATTENDEES.presence(), calendar::EMAIL.text(1024), calendar::ORGANIZER_EMAIL.text(1024)],
+            )
             .wants(
                 Class::Calendar,
                 Direction::FromDevice,
@@ -49,29 +54,26 @@ impl Describe for IphoneOs {
                     calendar::START_TIME.text(32),
                     calendar::EXCEPTION_START_TIME.text(32),
                     calendar::MEETING_STATUS.text(2),
-                    calendar::ORGANIZER_EMAIL.presence(),
+                    calendar::ORGANIZER_EMAIL.text(1024),
                     calendar::ATTENDEES.presence(),
                     calendar::ATTENDEE.presence(),
                     calendar::EMAIL.text(1024),
                     calendar::NAME.text(1024),
                     calendar::ATTENDEE_STATUS.text(2),
                     calendar::ATTENDEE_TYPE.text(2),
-                    // So that a change of anything else is seen too, which would lose the attendees.
-                    calendar::SUBJECT.presence(),
-                    calendar::LOCATION.presence(),
-                    calendar::END_TIME.presence(),
-                    calendar::DT_STAMP.presence(),
-                    calendar::REMINDER.presence(),
-                    calendar::BUSY_STATUS.presence(),
-                    calendar::SENSITIVITY.presence(),
                 ],
             )
             .answers([
-                "G16", "G28", "G29", "I01", "I02", "I04", "I09", "I13", "I16", "I17", "I24", "I28", "I29", "I30",
-                "I43", "I44", "I45",
+                "G16", "G19", "G28", "G29", "I01", "I02", "I04", "I09", "I13", "I16", "I17", "I24", "I28", "I29",
+                "I30", "I33", "I43", "I44", "I45",
             ])
     }
 }
+
+/// Where a mail names people.
+const CORRESPONDENTS: [Property; 5] = [email::FROM, email::TO, email::CC, email::REPLY_TO, email::ORGANIZER];
+/// Where an event names them.
+const PEOPLE: [Property; 2] = [calendar::ORGANIZER_EMAIL, calendar::EMAIL];
 
 impl Profile for IphoneOs {
     fn for_device(facts: &Facts, _: &Options) -> Result<DeviceProfile, Fault> {
@@ -81,18 +83,29 @@ impl Profile for IphoneOs {
 }
 
 impl Items for IphoneOs {
-    /// I24: attendees are of use in the default calendar only.
-    fn outgoing(_: Class, context: &Context, _: &State, item: Item<'_>) -> Result<Answer, Fault> {
+    /// G19. I24: attendees are of use in the default calendar only.
+    fn outgoing(class: Class, context: &Context, _: &State, item: Item<'_>) -> Result<Answer, Fault> {
         let mut edits = Edits::new();
-        if !in_default_calendar(context) {
-            item.all(calendar::ATTENDEES).for_each(|attendees| edits.remove(attendees));
+        match class {
+            Class::Calendar if in_default_calendar(context) => address::write_safe(item, &PEOPLE, &mut edits),
+            Class::Calendar => {
+                address::write_safe(item, &[calendar::ORGANIZER_EMAIL], &mut edits);
+                item.all(calendar::ATTENDEES).for_each(|attendees| edits.remove(attendees));
+            }
+            Class::Email | Class::Contacts | Class::Tasks | Class::Notes | Class::Sms => {
+                address::write_safe(item, &CORRESPONDENTS, &mut edits);
+            }
         }
         Ok(edits.into())
     }
 
     fn incoming(_: Class, context: &Context, _: &State, item: Item<'_>, base: Item<'_>) -> Result<Answer, Fault> {
         let mut edits = Edits::new();
-        if !in_default_calendar(context) {
+        // G19
+        if in_default_calendar(context) {
+            address::restore(item, &PEOPLE, &mut edits);
+        } else {
+            address::restore(item, &[calendar::ORGANIZER_EMAIL], &mut edits);
             keep_attendees(item, base, &mut edits);
         }
         // I28, I29
@@ -122,16 +135,18 @@ fn keep_attendees(item: Item<'_>, base: Item<'_>, edits: &mut Edits) {
 }
 
 impl Mail for IphoneOs {
-    /// I01: iPhone OS 2 answers and forwards with SendMail. What the message refers to is in its headers.
+    /// G19. I01: iPhone OS 2 answers and forwards with SendMail. What the message refers to is in its headers.
     fn incoming(context: &Context, message: &Message) -> Result<mail::Verdict, Fault> {
+        let mut edits = address::restored_headers(message);
         let id = |name| message.header(name).and_then(mail::last_message_id);
         let Some(id) = id("In-Reply-To").or_else(|| id("References")).filter(|_| context.command == "SendMail") else {
-            return Ok(mail::Verdict::Keep);
+            return Ok(edits.into());
         };
         let subject = message.header("Subject").unwrap_or_default().trim_start().to_lowercase();
         let forwarded = FORWARDED.iter().any(|mark| subject.starts_with(mark));
         let reference = if forwarded { Reference::Forwarded } else { Reference::Replied };
-        Ok(mail::Verdict::Edit(vec![mail::Edit::Mark((id.to_owned(), reference))]))
+        edits.push(mail::Edit::Mark((id.to_owned(), reference)));
+        Ok(edits.into())
     }
 }
 

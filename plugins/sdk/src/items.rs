@@ -14,7 +14,8 @@ pub trait Items {
     fn outgoing(class: Class, context: &Context, state: &State, item: Item<'_>) -> Result<Answer, Fault>;
 
     /// An item just received. `base` is the item as the server would show it, with the settings of the device and
-    /// without this pack; empty for a new item.
+    /// without this pack; empty for a new item. Asked as well when only `base` has what the pack wants: `item` is empty
+    /// then.
     ///
     /// # Errors
     ///

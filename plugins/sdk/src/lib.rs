@@ -39,6 +39,7 @@
 //! The traits are plain Rust over plain values, so that a pack's tests run without a component: see [`testing`]. What
 //! each call may cost and what it may not do is said in `wit/world.wit`.
 
+pub mod address;
 pub mod apple;
 #[doc(hidden)]
 pub mod bindings;

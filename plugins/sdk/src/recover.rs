@@ -6,7 +6,7 @@ use crate::{Adapter, Context, Fault};
 
 /// A pack that is asked what to do with a client that seems stuck.
 pub trait Recover {
-    /// What to do. `Usual` is the server's own way.
+    /// What to do. `Usual` is the server's own way, and so is whatever does not fit the command, which `context` names.
     ///
     /// # Errors
     ///

@@ -442,6 +442,16 @@ words! {
         Named = "named",
         CalendarFirst = "calendar-first",
     }
+    /// The start by which an occurrence is named.
+    InstanceId {
+        Original = "original",
+        Shown = "shown",
+    }
+    /// What is said of the templates of protected mail.
+    RightsManagement {
+        Refused = "refused",
+        Empty = "empty",
+    }
     /// The instant that stands for a birthday.
     Birthday {
         Utc00 = "utc00",
@@ -690,6 +700,10 @@ settings! {
         MEETING_LOOKUP "calendar.meeting_lookup": Choice<MeetingLookup>();
         /// Whether busy and free both mean that the user comes.
         BUSY_FREE_MEANS_ACCEPTED "calendar.busy_free_means_accepted": Flag();
+        /// Whether a new event whose UID is in the calendar already is that event, which stays as it is.
+        ADD_FINDS_UID "calendar.add_finds_uid": Flag();
+        /// By which start an answer to an invitation names an occurrence that was moved.
+        INSTANCE_ID "calendar.instance_id": Choice<InstanceId>();
     }
     /// Contacts.
     contact {
@@ -731,6 +745,8 @@ settings! {
         OOF_BODYTYPE "settings.oof_bodytype": Flag();
         /// Its dates.
         OOF_DATES "settings.oof_dates": Choice<OofDates>();
+        /// What is said of the templates of protected mail, of which there are none.
+        RIGHTS_MANAGEMENT "settings.rights_management": Choice<RightsManagement>();
         /// Whether the client is to say what it is.
         DEVICE_INFO_EXPECTED "settings.device_info_expected": Flag();
     }

@@ -2,21 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use easel_plugin::hooks::{
-    FolderChange, FolderEdit, FolderOperation, FolderVerdict, History, Hook, MailEdit, MailVerdict, MeetingRequest,
-    Message, Part, Recovery, Reference, Symptom,
-};
-use easel_plugin::{Asked, DevicePlugins, Direction, Outcome, Profile, StoredState, Value};
+mod every_function;
+
+use easel_plugin::{Asked, DevicePlugins, Direction, Profile, StoredState, Value};
 use easel_plugin_wasm::{Limits, Overrides, Reservation, Sandbox};
 use easel_plugins_tests::{Bench, contact, context, facts, logged, odd, odd_as, send, send_with};
 use easel_protocol::{Class, Command, Origin};
 use easel_wbxml::Element;
-use easel_wbxml::pages::{contacts, contacts2, search};
-
-fn texts(outcome: &Outcome) -> Vec<String> {
-    let Outcome::As(properties) = outcome else { panic!("withheld") };
-    properties.iter().map(|property| property.value().into_owned()).collect()
-}
+use easel_wbxml::pages::contacts2;
+use every_function::texts;
 
 #[test]
 fn an_item_is_shown_edited_and_sent() {
@@ -33,54 +27,7 @@ fn an_item_is_shown_edited_and_sent() {
 
 #[test]
 fn every_function_is_reached_and_its_answer_comes_back() {
-    let bench = Bench::default();
-    let packs = bench.packs(Overrides::default(), [bench.load(odd())]);
-    let asked = Asked::new(packs.serve(&facts("odd/edit")));
-    let addresses = ["anna@ox.io".to_owned()];
-    let context = |command| context(command, &addresses);
-    let hooks = [Hook::FolderChange, Hook::Items, Hook::Mail, Hook::Meeting, Hook::Recover, Hook::Wire];
-    assert!(hooks.iter().all(|hook| asked.plugin().answers(*hook)));
-
-    let part = Part { content_type: "text/plain".to_owned(), ..Part::default() };
-    let message = Message { parts: vec![part; 2], ..Message::default() };
-    let edits = vec![
-        MailEdit::SetHeader("X-Parts".to_owned(), "2".to_owned()),
-        MailEdit::Mark("a@b".to_owned(), Reference::Replied),
-    ];
-    assert_eq!(asked.mail(&context(Command::SendMail), || message), Some(MailVerdict::Edit(edits)));
-
-    let change = FolderChange {
-        operation: FolderOperation::Create,
-        current: None,
-        current_name: String::new(),
-        parent: None,
-        same_parent: false,
-        display_name: "New".to_owned(),
-        kind: 12,
-    };
-    let edits = vec![FolderEdit::DisplayName("New!".to_owned()), FolderEdit::Kind(13), FolderEdit::ToRoot];
-    let verdict = asked.folder_change(&context(Command::FolderCreate), &change);
-    assert_eq!(verdict, Some(FolderVerdict::Edit(edits)));
-
-    let request = MeetingRequest { request_id: "1".to_owned(), user_response: 2, ..MeetingRequest::default() };
-    let other = MeetingRequest { instance_id: "20261125T080000Z".to_owned(), ..request.clone() };
-    assert_eq!(asked.meeting(&context(Command::MeetingResponse), request), other);
-
-    let history = |symptom| History { symptom, times: 1, within_secs: 0 };
-    let advice = |symptom| asked.recover(&context(Command::Sync), &history(symptom));
-    assert_eq!((advice(Symptom::ZeroKey), advice(Symptom::BusyLoop)), (Recovery::Retry, Recovery::Usual));
-
-    let request = |text: &str| Element::of(search::SEARCH, [Element::text(search::NAME, text)]);
-    let wire = |text| asked.wire(&context(Command::Search), Command::Search, request(text));
-    assert_eq!((wire("typo"), wire("right")), (request("mended"), request("right")));
-
-    // What the device last saw, and what it sends.
-    let base = Asked::new(packs.serve(&facts("odd/base")));
-    let sent = vec![Element::text(contacts::FILE_AS, "new")];
-    let before = || vec![Element::text(contacts::FILE_AS, "old")];
-    let outcome = base.incoming(&context(Command::Sync), Class::Contacts, &mut None, sent, before);
-    assert_eq!(texts(&outcome), ["was old"]);
-    assert_eq!(packs.status()[0].stats.faults, 0);
+    every_function::check(&Bench::default(), odd());
 }
 
 #[test]

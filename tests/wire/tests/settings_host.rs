@@ -12,7 +12,9 @@ use easel_protocol::{Class, CollectionId, Command, FolderType, Version};
 use easel_store::{DeviceKey, NewContent, Store as _, Write};
 use easel_test_support::{HttpRequest, HttpResponse, Identity, Phone, Sent, Socket, Transport as _, item_text};
 use easel_wbxml::Element;
-use easel_wbxml::pages::{airsync, contacts, email, folder_hierarchy as fh, ping, provision as prov, settings as set};
+use easel_wbxml::pages::{
+    airsync, contacts, email, folder_hierarchy as fh, ping, provision as prov, rights_management as rm, settings as set,
+};
 use easel_wire::{House, PASSWORD, short_mail};
 
 const CONTACTS: u64 = 7;
@@ -459,6 +461,26 @@ fn i38_settings_oof_bodytype_is_said_or_not() {
         let messages: Vec<_> = replies.all(set::OOF_MESSAGE).collect();
         assert_eq!(messages.len(), 3);
         assert!(messages.iter().all(|message| message.child(set::BODY_TYPE).is_some() == said));
+    }
+}
+
+#[test]
+fn i53_settings_rights_management_is_refused_or_an_empty_list() {
+    for (word, version, status, lists) in [
+        ("refused", Version::V14_1, "168", false),
+        ("empty", Version::V14_1, "1", true),
+        ("empty", Version::V14_0, "2", false),
+    ] {
+        let house = house("settings.rights_management", text(word));
+        let mut phone = house.ready(Identity::iphone_today());
+        phone.version = version;
+        let get = Element::of(set::RIGHTS_MANAGEMENT_INFORMATION, [Element::new(set::GET)]);
+        let body = Element::of(set::SETTINGS, [get]);
+        let answer = phone.ask(Command::Settings, Some(&body)).unwrap().unwrap();
+        let told = answer.child(set::RIGHTS_MANAGEMENT_INFORMATION).unwrap();
+        assert_eq!(item_text(told, set::STATUS), status, "{word} {version}");
+        let templates = told.at(&[set::GET, rm::RIGHTS_MANAGEMENT_TEMPLATES]);
+        assert_eq!(templates.map(Element::is_empty), lists.then_some(true), "{word} {version}");
     }
 }
 

@@ -60,6 +60,10 @@ fn fetched(context: &Context<'_>, request: &Element, parts: &mut Parts) -> Resul
     match named(request) {
         Err(status) => Ok(Err(status.into())),
         Ok(Named::Document(link)) => Ok(Err(if link.is_empty() { Status::BadLink } else { Status::NotFound }.into())),
+        // A pack's advice: the device asks for it again and again.
+        Ok(Named::File(_) | Named::Found(_) | Named::Item(_)) if context.skips_items.get() => {
+            Ok(Err(Status::ConversionFailed.into()))
+        }
         Ok(Named::File(reference)) => file(context, &reference, range, parts),
         Ok(Named::Item(id)) => {
             let id = context.ids.parse_item(&id).ok();

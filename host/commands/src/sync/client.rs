@@ -17,6 +17,7 @@ use easel_wbxml::{Element, encode};
 use sha2::{Digest as _, Sha256};
 
 use super::anew;
+use super::known::Known;
 use super::options::Sticky;
 use super::request::Command;
 use crate::context::{Context, Failure, pack};
@@ -112,6 +113,8 @@ pub(crate) struct Client<'a> {
     pub(crate) responses: Vec<Element>,
     /// Items whose server state is to be sent because it won.
     pub(crate) send: Vec<ServerId>,
+    /// Items that the device added though they are there.
+    pub(crate) known: Known,
 }
 
 impl Client<'_> {
@@ -158,6 +161,7 @@ impl Client<'_> {
                 outcome
             }
         };
+        self.send.extend(outcome.item.filter(|item| self.known.has(*item)));
         let mut response = Element::new(airsync::ADD);
         response.push(Element::text(airsync::CLIENT_ID, client_id));
         if let Some(item) = outcome.item {
@@ -180,6 +184,11 @@ impl Client<'_> {
         // Mail comes by sending, drafts are read-only, and text messages are not kept (K: G46, V17).
         if self.class == Class::Email || class.is_some_and(|class| class != self.class) {
             return Ok(Err(ItemStatus::Conversion));
+        }
+        if let Some((item, answer)) = self.same_event(data, edits)? {
+            // What is stored stays as it is, and is what the device gets.
+            self.known.push(item);
+            return Ok(Ok((item, answer)));
         }
         let folder = self.view.folders[0];
         let data = match self.incoming(folder, data, None)? {
@@ -213,6 +222,24 @@ impl Client<'_> {
         self.tell_guests(None, Some(&content), edits)?;
         edits.writes.push(Write::AddItem { id, folder, content: NewContent::Object(content), facts });
         Ok(Ok((id, answer)))
+    }
+
+    /// The event of the collection that has the UID of a new one, where the profile asks for that (I33); and what the
+    /// device is told of it.
+    fn same_event(&self, data: &Element, edits: &Edits) -> Result<Option<(ServerId, Vec<Element>)>, Failure> {
+        if self.class != Class::Calendar || !self.context.profile().flag("calendar.add_finds_uid") {
+            return Ok(None);
+        }
+        let view = self.context.view(self.snapshot, self.view.folders[0], &self.sticky.body)?;
+        for uid in calendar::uids_of_new(data, &view) {
+            for id in self.snapshot.by_uid(&uid)? {
+                let folder = self.snapshot.folder_of(id)?;
+                if folder.is_some_and(|folder| self.view.folders.contains(&folder)) && !edits.removes(id) {
+                    return Ok(Some((id, calendar::answer_to_new(&uid, &view))));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// A Change or Delete: done once, answered only when it failed or has something to tell.

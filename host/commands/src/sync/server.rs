@@ -10,6 +10,7 @@ use easel_wbxml::{Element, Fragment};
 
 use super::answer::Head;
 use super::client::Edits;
+use super::known::Known;
 use super::options::Sticky;
 use super::outflow::Outflow;
 use crate::context::{Context, Failure};
@@ -51,6 +52,7 @@ pub(crate) struct Server<'a> {
     pub(crate) view: &'a FolderView,
     pub(crate) sticky: &'a Sticky,
     pub(crate) edits: &'a Edits,
+    pub(crate) known: &'a Known,
     /// When the answer must be on its way, milliseconds since 1970.
     pub(crate) deadline: Option<i64>,
 }
@@ -280,6 +282,7 @@ impl Server<'_> {
 
     fn entry(&self, folder: Option<&Folder>, op: Op) -> Result<Entry, Failure> {
         let (tag, groups) = match op.kind {
+            OpKind::Add if self.known.has(op.item) => (airsync::CHANGE, None),
             OpKind::Add => (airsync::ADD, None),
             OpKind::Change(groups) => (airsync::CHANGE, Some(groups)),
             OpKind::Delete => return Ok(Entry::Is(self.gone(airsync::DELETE, op.item))),

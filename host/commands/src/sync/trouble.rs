@@ -5,6 +5,7 @@ use easel_plugin::hooks::{Recovery, Symptom};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::hierarchy::FolderView;
 use crate::recovery;
 
 /// Answers that are asked for again and again (K: G18).
@@ -29,9 +30,9 @@ impl Trouble {
         Self { times: 0, since_ms: 0, single: self.single.saturating_sub(1) }
     }
 
-    /// The last answer is asked for once more: it holds `entries` entries of `folder`. What the pack advises goes before
+    /// The last answer is asked for once more: it holds `entries` entries of a folder. What the pack advises goes before
     /// the host's own way; `Err` is advice that concerns more than this answer.
-    pub(crate) fn again(&mut self, context: &Context<'_>, entries: usize, folder: u64) -> Result<Way, Recovery> {
+    pub(crate) fn again(&mut self, context: &Context<'_>, entries: usize, view: &FolderView) -> Result<Way, Recovery> {
         if self.times == 0 {
             self.since_ms = context.now_ms();
         }
@@ -42,7 +43,7 @@ impl Trouble {
         let one = self.single > 0;
         let advised = if context.asked.plugin().answers(Hook::Recover) {
             let symptom = if one { Symptom::RepeatedItem } else { Symptom::RepeatedKey };
-            recovery::advice(context, symptom, self.times, self.since_ms)
+            recovery::advice(context, symptom, Some(view), (self.times, self.since_ms))
         } else {
             Recovery::Usual
         };
@@ -66,7 +67,7 @@ impl Trouble {
                 let entries = u32::try_from(entries).unwrap_or(u32::MAX);
                 let single = if advised == Recovery::ShrinkWindow { 1 } else { entries };
                 *self = Self { single, ..Self::default() };
-                let (user, device) = (context.user.id.0, context.device.key.0);
+                let (user, device, folder) = (context.user.id.0, context.device.key.0, view.id.number());
                 tracing::warn!(user, device, folder, "an answer does not arrive: one item at a time from now on");
             }
             Way::Skip => *self = Self { single: self.single, ..Self::default() },

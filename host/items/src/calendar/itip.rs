@@ -186,6 +186,19 @@ pub fn check_occurrence(content: &str, at: Timestamp, view: &View<'_>) -> Result
     named(&Stored::parse(content)?, at, view).map(|_| ())
 }
 
+/// The original start of the occurrence that was moved to `at`, if one was: what a device means that names occurrences by
+/// when they are (A32).
+pub fn moved_to(content: &str, at: Timestamp, view: &View<'_>) -> Result<Option<Timestamp>, ItemError> {
+    let stored = Stored::parse(content)?;
+    let Some(series) = Series::of(&stored, view)? else { return Ok(None) };
+    let begins_then = |event: &&Component| {
+        let start = event.line("DTSTART").and_then(|line| stored.when(line));
+        start.is_some_and(|start| start.instant(&view.owner.zone) == at)
+    };
+    let moved = stored.overrides().find(begins_then);
+    Ok(moved.and_then(|event| series.original(&stored, event)).map(|original| series.clock.say(original)))
+}
+
 /// An event on its way to somebody who need not be invited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forwarded {

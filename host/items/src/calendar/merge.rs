@@ -59,14 +59,15 @@ pub(super) fn create(edit: &Edit<'_>, view: &View<'_>) -> Result<Applied, ItemEr
     let known = exceptions::Known { shown: &shown, sent: data };
     exceptions::merge(&mut stored, &known, edit, view)?;
     let uid = stored.main().plain("UID").unwrap_or_default();
-    let answer =
-        // K: N11
-        if view.version >= Version::V16_0 || view.manner.calendar.always_uid {
-            vec![Element::text(c::UID, show::uid_for(&uid, view))]
-        } else {
-            Vec::new()
-        };
+    let answer = answer_to_new(&uid, view);
     Ok(Applied { facts: facts::of(&stored, view), content: Some(stored.root.to_string()), changed: true, answer })
+}
+
+/// What a device is told of an event that it added: from 16.0 its UID.
+pub fn answer_to_new(uid: &str, view: &View<'_>) -> Vec<Element> {
+    // K: N11
+    let tells = view.version >= Version::V16_0 || view.manner.calendar.always_uid;
+    tells.then(|| Element::text(c::UID, show::uid_for(uid, view))).into_iter().collect()
 }
 
 /// The first occurrence of a rule that a device made. Devices begin with it, whatever the start; RFC 5545 3.8.5.3 would
@@ -109,6 +110,32 @@ fn blank(edit: &Edit<'_>, view: &View<'_>) -> Result<Stored, ItemError> {
     }
     root.entries.push(Entry::Component(event));
     Ok(Stored { root })
+}
+
+/// The UIDs under which the event that a device adds may be there already (I33), the likeliest first; none where the
+/// device names none. Devices write hexadecimal ids in letters of either size, and without their hyphens (I04, I52).
+pub fn uids_of_new(data: &Element, view: &View<'_>) -> Vec<String> {
+    let text = |tag: Tag| {
+        let text = data.text_of(tag).map(|text| text.trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned());
+        text.filter(|text| !text.is_empty() && text.chars().count() <= CLIENT_UID_MAX)
+    };
+    let client_uid = text(c::CLIENT_UID).filter(|_| view.version >= Version::V16_0);
+    let mut all: Vec<String> = client_uid.iter().map(|uid| server_uid(uid, view)).collect();
+    let Some(said) = client_uid.or_else(|| text(c::UID)) else { return all };
+    let mut forms = vec![said.clone()];
+    if said.len() == 32 && said.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        forms.push([&said[..8], &said[8..12], &said[12..16], &said[16..20], &said[20..]].join("-"));
+    }
+    for form in forms {
+        let is_hex = form.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let sizes = is_hex.then(|| [form.to_ascii_lowercase(), form.to_ascii_uppercase()]);
+        for uid in std::iter::once(form).chain(sizes.into_iter().flatten()) {
+            if !all.contains(&uid) {
+                all.push(uid);
+            }
+        }
+    }
+    all
 }
 
 /// The same for the same ClientUid of the same owner, so that a repeated Add is recognised by its UID.

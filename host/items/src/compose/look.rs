@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use mail_builder::headers::Header as _;
 use mail_builder::headers::text::Text;
 
-use crate::email::fields;
+use super::envelope::people;
 use crate::email::mime::write_field;
 use crate::email::structure::{Tree, walk};
-use crate::email::{Decoder, field_end, header_text};
+use crate::email::{Decoder, addresses, field_end, fields, header_text};
 
 /// Bytes of a header's value that are shown.
 const VALUE_MAX: usize = 8 * 1024;
@@ -16,6 +16,9 @@ const VALUE_MAX: usize = 8 * 1024;
 const HEADERS_MAX: usize = 200;
 /// Bytes of a text that are shown.
 const SAMPLE_MAX: usize = 4 * 1024;
+
+/// Headers that hold addresses.
+const ADDRESSES: [&str; 6] = ["Bcc", "Cc", "From", "Reply-To", "Sender", "To"];
 
 /// What a message says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,8 +98,15 @@ pub fn mended(mime: &[u8], mends: &[Mend]) -> Vec<u8> {
         match mend {
             Mend::RemoveHeader(name) => with_header(&mime, &tree, 0, name, None),
             Mend::SetHeader(name, value) => {
-                let mut field = format!("{name}: ").into_bytes();
-                Text::new(value.as_str()).write_header(&mut field, name.len() + 2);
+                let mut field = Vec::new();
+                // Of addresses only the names may be encoded.
+                if ADDRESSES.iter().any(|of| of.eq_ignore_ascii_case(name)) {
+                    people(name, &addresses(value.as_bytes()), &mut field);
+                }
+                if field.is_empty() {
+                    field.extend_from_slice(format!("{name}: ").as_bytes());
+                    Text::new(value.as_str()).write_header(&mut field, name.len() + 2);
+                }
                 with_header(&mime, &tree, 0, name, Some(&field))
             }
             Mend::ContentType(part, kind) => with_content_type(&mime, &tree, *part, Some(kind), None),
@@ -195,13 +205,18 @@ mod tests {
     #[test]
     fn headers_are_set_and_removed_folded_ones_whole() {
         let mends = [
-            Mend::SetHeader("to".into(), "Jürgen <j@example.org>".into()),
+            Mend::SetHeader("to".into(), "Jürgen <j@example.org>, <\"J D/X\"@example.org>".into()),
             Mend::RemoveHeader("Subject".into()),
             Mend::SetHeader("X-New".into(), "one".into()),
         ];
         let text = String::from_utf8(mended(MIXED.as_bytes(), &mends)).unwrap();
         let header = text.split("\r\n\r\n").next().unwrap();
         assert!(!header.contains("Subject") && !header.contains("and more") && !header.contains("bob"), "{header}");
+        let to = look(text.as_bytes()).headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("to"));
+        let to = addresses(to.unwrap().1.as_bytes());
+        let told: Vec<_> = to.iter().map(|one| (one.name.as_str(), one.address.as_str())).collect();
+        assert_eq!(told, [("Jürgen", "j@example.org"), ("", "\"J D/X\"@example.org")], "{header}");
+        assert!(header.is_ascii() && header.contains("<j@example.org>"), "{header}");
         assert!(header.contains("X-New: one") && header.contains("Content-Type: multipart/mixed"), "{header}");
         assert_eq!(look(text.as_bytes()).parts.len(), 3);
         let bare = String::from_utf8(mended(b"Subject: x\r\n", &[Mend::SetHeader("To".into(), "a@b".into())])).unwrap();

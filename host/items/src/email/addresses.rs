@@ -19,6 +19,11 @@ pub(crate) fn addresses(value: &[u8]) -> Vec<Mailbox> {
             if name.contains('@') && address.is_empty() {
                 return Mailbox { name: String::new(), address: name };
             }
+            // A local part in quotes, without brackets around the address, is read as a name before the rest.
+            if address.starts_with('@') && !name.is_empty() {
+                let local = name.replace('\\', "\\\\").replace('"', "\\\"");
+                return Mailbox { name: String::new(), address: format!("\"{local}\"{address}") };
+            }
             Mailbox { name: if name == address { String::new() } else { name }, address }
         })
         .filter(|mailbox| !(mailbox.name.is_empty() && mailbox.address.is_empty()))
