@@ -1,7 +1,8 @@
 //! `easel pack`: for administrators, and for authors.
 
+mod author;
+
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -13,17 +14,6 @@ use super::{open, terminal};
 use crate::admin::{PackOrder, PackShown, Request};
 use crate::config::Config;
 use crate::packs;
-
-const TEMPLATE: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../../../../plugins/sdk/template/Cargo.toml.template")),
-    ("src/lib.rs", include_str!("../../../../plugins/sdk/template/lib.rs.template")),
-    ("fixtures/q1-short-answers.toml", include_str!("../../../../plugins/sdk/template/q1-short-answers.toml.template")),
-    (
-        "fixtures/q2-a-task-without-a-blank-in-front.toml",
-        include_str!("../../../../plugins/sdk/template/q2-a-task-without-a-blank-in-front.toml.template"),
-    ),
-    ("guides/en/{{name}}.md", include_str!("../../../../plugins/sdk/template/guide.md.template")),
-];
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -130,17 +120,11 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
         }
         Verb::Log { id } => log(file, id, terminal),
         Verb::Inspect { file: pack } => inspect(file, &pack, terminal),
-        Verb::New { name, sdk } => new(&name, &sdk, terminal),
-        Verb::Build { dir, output } => {
-            let bytes = built(&dir)?;
-            let output = output.map_or_else(|| named(&dir).map(|name| dir.join(format!("{name}.wasm"))), Ok)?;
-            fs::write(&output, &bytes).map_err(CliError::file("write", &output))?;
-            let said = format!("{}: {}", output.display(), terminal::bytes(bytes.len() as u64));
-            terminal.say(&said, &json!({ "file": output, "bytes": bytes.len() }))
-        }
-        Verb::Test { dir } => test(&dir, terminal),
-        Verb::Keygen { name } => keygen(&name, terminal),
-        Verb::Sign { file: pack, key } => sign(&pack, &key, terminal),
+        Verb::New { name, sdk } => author::new(&name, &sdk, terminal),
+        Verb::Build { dir, output } => author::build(&dir, output, terminal),
+        Verb::Test { dir } => author::test(&dir, terminal),
+        Verb::Keygen { name } => author::keygen(&name, terminal),
+        Verb::Sign { file: pack, key } => author::sign(&pack, &key, terminal),
     }
 }
 
@@ -217,79 +201,4 @@ fn inspect(config: &Path, pack: &Path, terminal: &mut Terminal) -> Result<(), Cl
     let (lines, good) = packs::inspected(pack, &configured.packs).map_err(CliError::Said)?;
     terminal.lines(&lines, &json!({ "file": pack, "good": good, "lines": lines }))?;
     if good { Ok(()) } else { Err(CliError::Found) }
-}
-
-fn new(name: &str, sdk: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !(1..=40).contains(&name.len()) || !name.bytes().all(good) || name.starts_with(['-', '0', '1', '2', '3', '4']) {
-        return Err(CliError::Said(format!("{name:?} is no id of a pack: a-z, 0-9 and hyphens, a letter first")));
-    }
-    let sdk = sdk.canonicalize().map_err(CliError::file("find the SDK in", sdk))?;
-    let dir = Path::new(name);
-    if dir.exists() {
-        return Err(CliError::Said(format!("{name} is there already: choose another name, or remove it")));
-    }
-    for (path, text) in TEMPLATE {
-        let fill = |text: &str| text.replace("{{name}}", name).replace("{{sdk}}", &sdk.display().to_string());
-        let path = dir.join(fill(path));
-        let parent = path.parent().expect("every file of a pack is in its folder");
-        fs::create_dir_all(parent).map_err(CliError::file("make", parent))?;
-        fs::write(&path, fill(text)).map_err(CliError::file("write", &path))?;
-    }
-    terminal.say(&format!("{name} is made: `easel pack test {name}` builds and tests it"), &json!({ "dir": name }))
-}
-
-fn built(dir: &Path) -> Result<Vec<u8>, CliError> {
-    easel_pack_build::build(dir).map_err(|error| CliError::Said(crate::admin::chain(&error)))
-}
-
-/// The name of the crate in a folder.
-fn named(dir: &Path) -> Result<String, CliError> {
-    let manifest = dir.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).map_err(CliError::file("read", &manifest))?;
-    let read: Option<String> = text
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|table| Some(table.get("package")?.get("name")?.as_str()?.to_owned()));
-    read.ok_or_else(|| CliError::Said(format!("{} names no package", manifest.display())))
-}
-
-fn test(dir: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let bytes = built(dir)?;
-    let file = std::env::temp_dir().join(format!("easel-pack-{}.wasm", std::process::id()));
-    fs::write(&file, bytes).map_err(CliError::file("write", &file))?;
-    let inspected = packs::inspected(&file, &Config::default().packs);
-    drop(fs::remove_file(&file));
-    let (lines, good) = inspected.map_err(CliError::Said)?;
-    terminal.lines(&lines, &json!({ "dir": dir, "good": good, "lines": lines }))?;
-    if good { Ok(()) } else { Err(CliError::Found) }
-}
-
-fn keygen(name: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let pair = easel_plugin_wasm::key_pair(None).map_err(|error| CliError::Said(error.to_string()))?;
-    let (secret, public) = (name.with_extension("key"), name.with_extension("pub"));
-    let write = |path: &Path, mode: u32, text: &str| {
-        use std::io::Write as _;
-        let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(CliError::file("write", path))
-    };
-    write(&secret, 0o600, &pair.secret)?;
-    write(&public, 0o644, &format!("untrusted comment: Easel pack key\n{}\n", pair.public))?;
-    let said = format!(
-        "{} signs; whoever trusts it writes packs.trusted_keys = [\"{} NAME-OF-PACK\"]",
-        secret.display(),
-        pair.public
-    );
-    terminal.say(&said, &json!({ "key": secret, "pub": public, "public": pair.public }))
-}
-
-fn sign(pack: &Path, key: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let bytes = fs::read(pack).map_err(CliError::file("read", pack))?;
-    let secret = fs::read_to_string(key).map_err(CliError::file("read", key))?;
-    let says = pack.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let signed = easel_plugin_wasm::sign(&bytes, &secret, None, &says);
-    let signed = signed.map_err(|error| CliError::Said(error.to_string()))?;
-    let beside = signature_beside(pack);
-    fs::write(&beside, signed).map_err(CliError::file("write", &beside))?;
-    terminal.say(&format!("{} is written", beside.display()), &json!({ "signature": beside }))
 }
