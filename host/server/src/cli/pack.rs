@@ -5,7 +5,7 @@ mod author;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::error::CliError;
@@ -74,18 +74,16 @@ pub(super) enum Verb {
     },
     /// Builds the pack in a folder into NAME.wasm, guides and fixtures inside.
     Build {
-        /// The pack's folder.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-        /// The file to write; NAME.wasm in the folder without it.
+        #[command(flatten)]
+        source: Source,
+        /// The file to write; NAME.wasm in the folder without it, by the name of the crate or else of the folder.
         #[arg(long, short)]
         output: Option<PathBuf>,
     },
     /// Builds the pack in a folder and runs its fixtures in the sandbox, with the pack and without.
     Test {
-        /// The pack's folder.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
+        #[command(flatten)]
+        source: Source,
     },
     /// Makes a pair of keys: NAME.key, which signs, and NAME.pub, which servers trust.
     Keygen {
@@ -100,6 +98,17 @@ pub(super) enum Verb {
         #[arg(long, short)]
         key: PathBuf,
     },
+}
+
+/// What a pack is built of.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    /// The pack's folder, with `guides`, `fixtures` and the crate.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// A module, or a component, that another compiler made; in place of a crate.
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
 }
 
 pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
@@ -121,8 +130,8 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
         Verb::Log { id } => log(file, id, terminal),
         Verb::Inspect { file: pack } => inspect(file, &pack, terminal),
         Verb::New { name, sdk } => author::new(&name, &sdk, terminal),
-        Verb::Build { dir, output } => author::build(&dir, output, terminal),
-        Verb::Test { dir } => author::test(&dir, terminal),
+        Verb::Build { source, output } => author::build(&source, output, terminal),
+        Verb::Test { source } => author::test(&source, terminal),
         Verb::Keygen { name } => author::keygen(&name, terminal),
         Verb::Sign { file: pack, key } => author::sign(&pack, &key, terminal),
     }

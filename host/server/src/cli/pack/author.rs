@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::Source;
 use crate::cli::error::CliError;
 use crate::cli::terminal::{self, Terminal};
 use crate::config::Config;
@@ -45,21 +46,38 @@ pub(super) fn new(name: &str, sdk: &Path, terminal: &mut Terminal) -> Result<(),
     terminal.say(&format!("{name} is made: `easel pack test {name}` builds and tests it"), &json!({ "dir": name }))
 }
 
-pub(super) fn build(dir: &Path, output: Option<PathBuf>, terminal: &mut Terminal) -> Result<(), CliError> {
-    let bytes = built(dir)?;
-    let output = output.map_or_else(|| named(dir).map(|name| dir.join(format!("{name}.wasm"))), Ok)?;
+pub(super) fn build(source: &Source, output: Option<PathBuf>, terminal: &mut Terminal) -> Result<(), CliError> {
+    let bytes = built(source)?;
+    let output = output.map_or_else(|| named(source).map(|name| source.dir.join(format!("{name}.wasm"))), Ok)?;
+    if source.module.as_ref().is_some_and(|module| same_file(module, &output)) {
+        let module = output.display();
+        return Err(CliError::Said(format!("{module} is the module itself: name another file with --output")));
+    }
     fs::write(&output, &bytes).map_err(CliError::file("write", &output))?;
     let said = format!("{}: {}", output.display(), terminal::bytes(bytes.len() as u64));
     terminal.say(&said, &json!({ "file": output, "bytes": bytes.len() }))
 }
 
-fn built(dir: &Path) -> Result<Vec<u8>, CliError> {
-    easel_pack_build::build(dir).map_err(|error| CliError::Said(crate::admin::chain(&error)))
+fn built(source: &Source) -> Result<Vec<u8>, CliError> {
+    let built = match &source.module {
+        Some(module) => easel_pack_build::from_module(module, &source.dir),
+        None => easel_pack_build::build(&source.dir),
+    };
+    built.map_err(|error| CliError::Said(crate::admin::chain(&error)))
 }
 
-/// The name of the crate in a folder.
-fn named(dir: &Path) -> Result<String, CliError> {
-    let manifest = dir.join("Cargo.toml");
+fn same_file(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+}
+
+/// The name of the crate in a folder; of the folder where a module is given instead.
+fn named(source: &Source) -> Result<String, CliError> {
+    if source.module.is_some() {
+        let dir = source.dir.canonicalize().map_err(CliError::file("find", &source.dir))?;
+        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned());
+        return name.ok_or_else(|| CliError::Said("a folder without a name: name the file with --output".to_owned()));
+    }
+    let manifest = source.dir.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).map_err(CliError::file("read", &manifest))?;
     let read: Option<String> = text
         .parse::<toml::Table>()
@@ -68,14 +86,14 @@ fn named(dir: &Path) -> Result<String, CliError> {
     read.ok_or_else(|| CliError::Said(format!("{} names no package", manifest.display())))
 }
 
-pub(super) fn test(dir: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let bytes = built(dir)?;
+pub(super) fn test(source: &Source, terminal: &mut Terminal) -> Result<(), CliError> {
+    let bytes = built(source)?;
     let file = std::env::temp_dir().join(format!("easel-pack-{}.wasm", std::process::id()));
     fs::write(&file, bytes).map_err(CliError::file("write", &file))?;
     let inspected = packs::inspected(&file, &Config::default().packs);
     drop(fs::remove_file(&file));
     let (lines, good) = inspected.map_err(CliError::Said)?;
-    terminal.lines(&lines, &json!({ "dir": dir, "good": good, "lines": lines }))?;
+    terminal.lines(&lines, &json!({ "dir": source.dir, "good": good, "lines": lines }))?;
     if good { Ok(()) } else { Err(CliError::Found) }
 }
 
