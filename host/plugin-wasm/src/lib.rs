@@ -13,6 +13,7 @@ mod faults;
 mod folder;
 mod guest;
 mod inspect;
+mod kept;
 mod ledger;
 mod load;
 mod log;
