@@ -1,6 +1,7 @@
 //! `easel pack`: for administrators, and for authors.
 
 mod author;
+mod log;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,11 +55,8 @@ pub(super) enum Verb {
         /// The pack; without one the device is served by the pack that fits best again.
         pack: Option<String>,
     },
-    /// Shows what packs wrote lately.
-    Log {
-        /// Only this pack.
-        id: Option<String>,
-    },
+    /// Shows what packs write. It is kept only while somebody follows, or for as long as `--minutes` says.
+    Log(log::Arguments),
     /// Looks at a file through all the stages of loading, without a server.
     Inspect {
         /// The pack.
@@ -127,7 +125,7 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             open(file, "pack pin")?.ask(Request::PackPin { device: device.clone(), pack: pack.clone() })?;
             terminal.say(&said, &json!({ "device": device, "pack": pack }))
         }
-        Verb::Log { id } => log(file, id, terminal),
+        Verb::Log(arguments) => log::run(&arguments, file, terminal),
         Verb::Inspect { file: pack } => inspect(file, &pack, terminal),
         Verb::New { name, sdk } => author::new(&name, &sdk, terminal),
         Verb::Build { source, output } => author::build(&source, output, terminal),
@@ -191,17 +189,6 @@ fn list(config: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
         terminal.note(&format!("{device} is pinned to {pack}"));
     }
     Ok(())
-}
-
-fn log(config: &Path, id: Option<String>, terminal: &mut Terminal) -> Result<(), CliError> {
-    let lines = open(config, "pack log")?.pack_lines(id)?;
-    let text: Vec<String> = lines
-        .iter()
-        .map(|line| {
-            format!("{} {} {} {} {} {}", line.at, line.level, line.pack, line.version, line.device, line.message)
-        })
-        .collect();
-    terminal.lines(&text, &lines)
 }
 
 fn inspect(config: &Path, pack: &Path, terminal: &mut Terminal) -> Result<(), CliError> {

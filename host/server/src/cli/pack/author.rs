@@ -28,7 +28,10 @@ const TEMPLATE: [(&str, &str); 5] = [
 
 pub(super) fn new(name: &str, sdk: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !(1..=40).contains(&name.len()) || !name.bytes().all(good) || name.starts_with(['-', '0', '1', '2', '3', '4']) {
+    if !(1..=40).contains(&name.len())
+        || !name.bytes().all(good)
+        || !name.starts_with(|first: char| first.is_ascii_lowercase())
+    {
         return Err(CliError::Said(format!("{name:?} is no id of a pack: a-z, 0-9 and hyphens, a letter first")));
     }
     let sdk = sdk.canonicalize().map_err(CliError::file("find the SDK in", sdk))?;
