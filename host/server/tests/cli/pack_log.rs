@@ -51,8 +51,8 @@ impl Follower {
     }
 
     fn signal(&self, signal: &str) {
-        let told = std::process::Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]);
-        assert!({ told }.status().unwrap().success());
+        let arguments = [format!("-{signal}"), self.child.id().to_string()];
+        assert!(std::process::Command::new("kill").args(arguments).status().unwrap().success());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cli::terminal::Terminal;
 const MINUTES_MAX: i64 = 1_440;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// Only this pack.
     id: Option<String>,
     /// Goes on showing what comes, until Ctrl-C or the end of the server; with --json one value a line.
