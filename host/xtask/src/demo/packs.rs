@@ -14,6 +14,8 @@ use crate::say;
 pub(super) const REPLACED: &str = "default";
 /// What the newer version says otherwise: how many changes an answer brings.
 const SETTING: (&str, &str) = ("settings::sync::WINDOW_MAX.is(100)", "settings::sync::WINDOW_MAX.is(2)");
+/// The same in the fixtures, which hold it to that.
+const HELD: (&str, &str) = ("\"sync.window_max\" = 100", "\"sync.window_max\" = 2");
 /// The setting as the pack is installed, and as its newer version has it.
 pub(super) const WINDOWS: (usize, usize) = (100, 2);
 
@@ -65,16 +67,17 @@ impl<'a> Workshop<'a> {
         }
         fs::write(work.join("Cargo.toml"), toml::to_string(&workspace)?)?;
         let mut manifest = read(&pack.join("Cargo.toml"))?;
-        let version =
-            manifest.get_mut("package").and_then(|package| package.get_mut("version")).context("no version")?;
-        let next =
-            next_patch(version.as_str().context("a version is a text")?).context("a version has three numbers")?;
-        *version = next.into();
+        let package = manifest.get_mut("package").and_then(toml::Value::as_table_mut).context("no [package]")?;
+        let version = package.get("version").and_then(toml::Value::as_str).context("no version")?;
+        let next = next_patch(version).context("a version has three numbers")?;
+        package.insert("version".to_owned(), next.into());
+        // The crate, not the pack: both are built into one folder.
+        package.insert("name".to_owned(), format!("{REPLACED}-newer").into());
         fs::write(pack.join("Cargo.toml"), toml::to_string(&manifest)?)?;
-        let library = pack.join("src/lib.rs");
-        let source = fs::read_to_string(&library)?;
-        ensure!(source.matches(SETTING.0).count() == 1, "plugins/{REPLACED} does not say {}", SETTING.0);
-        fs::write(&library, source.replace(SETTING.0, SETTING.1))?;
+        ensure!(replace(&pack.join("src/lib.rs"), SETTING)?, "plugins/{REPLACED} does not say {}", SETTING.0);
+        for fixture in fs::read_dir(pack.join("fixtures"))? {
+            replace(&fixture?.path(), HELD)?;
+        }
         let built = work.join(format!("{REPLACED}.wasm"));
         self.build(&pack, &built)?;
         Ok(built)
@@ -127,6 +130,13 @@ fn read(path: &Path) -> anyhow::Result<toml::Table> {
     Ok(text.parse()?)
 }
 
+/// Writes one text in place of another; whether it was there.
+fn replace(file: &Path, (old, new): (&str, &str)) -> anyhow::Result<bool> {
+    let text = fs::read_to_string(file)?;
+    fs::write(file, text.replace(old, new))?;
+    Ok(text.contains(old))
+}
+
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -159,8 +169,10 @@ mod tests {
 
     #[test]
     fn the_setting_that_changes_stands_in_the_pack_and_means_what_is_printed() {
-        let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(REPLACED).join("src/lib.rs");
-        assert_eq!(fs::read_to_string(pack).unwrap().matches(SETTING.0).count(), 1);
-        assert!(SETTING.0.contains(&format!("({})", WINDOWS.0)) && SETTING.1.contains(&format!("({})", WINDOWS.1)));
+        let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(REPLACED);
+        assert_eq!(fs::read_to_string(pack.join("src/lib.rs")).unwrap().matches(SETTING.0).count(), 1);
+        for (old, new) in [SETTING, HELD] {
+            assert!(old.contains(&WINDOWS.0.to_string()) && new.contains(&WINDOWS.1.to_string()), "{old} {new}");
+        }
     }
 }
