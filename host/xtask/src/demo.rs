@@ -370,10 +370,13 @@ fn synchronise(socket: Socket, identity: Identity) -> anyhow::Result<(Row, Phone
     Ok((Row { name, device, version, folders, items, bytes: phone.transport.bytes, took }, phone))
 }
 
+/// When a Ping was answered, the phone, and the status and folders it was told.
+type Answered = (Instant, Phone<Socket>, anyhow::Result<(String, Vec<String>)>);
+
 /// A Ping that waits.
 struct Waiting {
     folder: String,
-    answers: mpsc::Receiver<(Instant, Phone<Socket>, anyhow::Result<(String, Vec<String>)>)>,
+    answers: mpsc::Receiver<Answered>,
 }
 
 impl Waiting {
