@@ -1,12 +1,11 @@
 //! A pack's crate, built.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use crate::section::{Sections, embed};
-use crate::{ComponentError, componentize};
+use crate::beside::beside;
+use crate::{ComponentError, SectionsError, componentize, embed};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// A small stack keeps a fresh instance cheap: the server clears what it covers.
@@ -50,6 +49,20 @@ pub enum BuildError {
     /// What was built is no component.
     #[error(transparent)]
     Component(#[from] ComponentError),
+    /// A component that another tool made cannot be read through.
+    #[error("{}: {reason}", path.display())]
+    Sections {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: SectionsError,
+    },
+    /// A pack was given for what it is made of.
+    #[error("{} carries guides or fixtures already: give the module or component it was made of", path.display())]
+    Whole {
+        /// Which.
+        path: PathBuf,
+    },
 }
 
 /// Builds the pack in this folder: its component, with the guides of `guides/<lang>/<device>.md` and the fixtures of
@@ -59,7 +72,8 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, BuildError> {
     let folder = &folder.canonicalize().map_err(read)?;
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
-        return Err(BuildError::NotAPack { folder: folder.clone(), why: "there is no Cargo.toml in it".to_owned() });
+        let why = "there is no Cargo.toml in it; what another compiler made is given with --module FILE".to_owned();
+        return Err(BuildError::NotAPack { folder: folder.clone(), why });
     }
     have_target(folder)?;
     let mut cargo = tool("cargo", folder);
@@ -133,47 +147,6 @@ fn module_path(messages: &str) -> Option<PathBuf> {
     Some(PathBuf::from(artifact[start..end].replace("\\\\", "\\")))
 }
 
-/// The guides and fixtures beside the code.
-fn beside(folder: &Path) -> Result<Sections, BuildError> {
-    let mut found = Sections::default();
-    for (name, text) in texts(&folder.join("fixtures"), "toml")? {
-        found.fixtures.insert(name, text);
-    }
-    for (lang, path) in entries(&folder.join("guides"))? {
-        for (device, text) in texts(&path, "md")? {
-            found.guides.insert((device, lang.clone()), text);
-        }
-    }
-    Ok(found)
-}
-
-/// The files of a folder with this extension, by name without it; none where there is no folder.
-fn texts(folder: &Path, extension: &str) -> Result<BTreeMap<String, String>, BuildError> {
-    let mut texts = BTreeMap::new();
-    for (name, path) in entries(folder)? {
-        if let Some(name) = name.strip_suffix(&format!(".{extension}")) {
-            let text = fs::read_to_string(&path).map_err(|source| BuildError::Read { path, source })?;
-            texts.insert(name.to_owned(), text);
-        }
-    }
-    Ok(texts)
-}
-
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildError> {
-    let read = |source| BuildError::Read { path: folder.to_owned(), source };
-    let listed = match fs::read_dir(folder) {
-        Ok(listed) => listed,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(read(error)),
-    };
-    let named = |entry: io::Result<fs::DirEntry>| {
-        entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
-    };
-    listed.map(named).collect::<io::Result<_>>().map_err(read)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,24 +169,5 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(build(folder.path()), Err(BuildError::NotAPack { .. })));
         assert!(matches!(build(&folder.path().join("absent")), Err(BuildError::Read { .. })));
-    }
-
-    #[test]
-    fn guides_and_fixtures_are_found_by_their_places() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        assert_eq!(beside(folder.path()).unwrap(), Sections::default());
-        write("guides/en/n97.md", "# N97");
-        write("guides/en/picture.png", "no guide");
-        write("guides/README.md", "no language");
-        write("fixtures/n03-more.toml", "quirks = []");
-        let found = beside(folder.path()).unwrap();
-        assert_eq!(found.guides.len(), 1);
-        assert_eq!(found.guides[&("n97".to_owned(), "en".to_owned())], "# N97");
-        assert_eq!(found.fixtures["n03-more"], "quirks = []");
     }
 }

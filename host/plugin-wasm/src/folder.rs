@@ -11,14 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use easel_plugin::hooks::PackVersion;
 
 use crate::component::FILE_BYTES_MAX;
+use crate::kept::Kept;
 use crate::load::{hex, read, signature_of};
 use crate::manifest::is_id;
 use crate::{LedgerError, LoadError, Loader, Pack, PackSet, Packs, Signed, Trust, sha256};
-
-/// Where files that ran are kept, for `rollback`.
-const PREVIOUS: &str = ".previous";
-/// Versions kept of a pack.
-const PREVIOUS_MAX: usize = 4;
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +98,8 @@ pub enum FolderEvent {
         file: PathBuf,
         /// Why, and what cures it.
         reason: String,
+        /// What serves on in its place, after a start from what is kept; `None` where nothing did.
+        serves: Option<PackVersion>,
     },
     /// A pack is no longer in service.
     Gone {
@@ -160,6 +158,7 @@ pub enum InstallError {
 #[derive(Debug)]
 pub struct PackFolder {
     pub(crate) folder: PathBuf,
+    kept: Kept,
     loader: Loader,
     packs: Arc<Packs>,
     files: Mutex<BTreeMap<PathBuf, Seen>>,
@@ -172,6 +171,18 @@ struct Seen {
     content: Option<[u8; 32]>,
     /// The last good pack of this file.
     pack: Option<Arc<Pack>>,
+    /// Whether that comes from what is kept, since the file was not good from the start.
+    kept: bool,
+    /// The hash that the ledger has of this file.
+    noted: Option<[u8; 32]>,
+}
+
+/// The notes of what files were.
+const NOTES: &str = "file/";
+
+/// The key of the note of a file.
+fn note_of(file: &Path) -> String {
+    format!("{NOTES}{}", file.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// What changes when a file or its signature does.
@@ -187,11 +198,10 @@ impl PackFolder {
     /// In a folder that belongs to us and that nobody else may write to; made if it is not there. Nothing is loaded yet.
     pub fn open(folder: impl Into<PathBuf>, loader: Loader, packs: Arc<Packs>) -> Result<Arc<Self>, FolderError> {
         let folder = folder.into();
-        for path in [&folder, &folder.join(PREVIOUS)] {
-            make(path)?;
-            owned_by_us(path)?;
-        }
-        Ok(Arc::new(Self { folder, loader, packs, files: Mutex::default() }))
+        make(&folder)?;
+        owned_by_us(&folder)?;
+        let kept = Kept::open(&folder)?;
+        Ok(Arc::new(Self { folder, kept, loader, packs, files: Mutex::default() }))
     }
 
     /// Trusts others from now on: the next look takes every file for a new one, and a pack whose signature does not count
@@ -207,7 +217,7 @@ impl PackFolder {
     pub fn load_all(&self) -> Vec<FolderEvent> {
         let mut events = Vec::new();
         if let Err(error) = self.look(&mut events) {
-            events.push(FolderEvent::Refused { file: self.folder.clone(), reason: whole(&error) });
+            events.push(FolderEvent::Refused { file: self.folder.clone(), reason: whole(&error), serves: None });
         }
         for event in &events {
             match event {
@@ -215,8 +225,12 @@ impl PackFolder {
                     let (plugin, version, file) = (&pack.id, &pack.version, file.display());
                     tracing::info!(plugin, version, %file, instead_of, "a pack serves");
                 }
-                FolderEvent::Refused { file, reason } => {
-                    tracing::error!(file = %file.display(), reason, "a pack is not taken; what served before serves on");
+                FolderEvent::Refused { file, reason, serves: Some(pack) } => {
+                    let (plugin, version, file) = (&pack.id, &pack.version, file.display());
+                    tracing::error!(plugin, version, %file, reason, "a pack is not taken; what served before serves on");
+                }
+                FolderEvent::Refused { file, reason, serves: None } => {
+                    tracing::error!(file = %file.display(), reason, "a pack is not taken");
                 }
                 FolderEvent::Gone { pack } => {
                     tracing::info!(plugin = pack.id, version = pack.version, "a pack no longer serves");
@@ -230,6 +244,7 @@ impl PackFolder {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let there = self.there().map_err(|source| InstallError::Write { path: self.folder.clone(), source })?;
         files.retain(|file, _| there.contains(file));
+        self.forget_all_but(&there)?;
         let mut fresh = Vec::new();
         for file in &there {
             let seen = files.entry(file.clone()).or_default();
@@ -250,11 +265,23 @@ impl PackFolder {
                     if passing {
                         (seen.stamp, seen.content) = (Stamp::default(), None);
                     }
-                    events.push(FolderEvent::Refused { file: file.clone(), reason: whole(&error) });
+                    if seen.pack.is_none() {
+                        seen.pack = self.as_it_was(file);
+                        seen.kept = seen.pack.is_some();
+                    }
+                    let serves = seen.pack.as_ref().map(|pack| pack.version.clone());
+                    events.push(FolderEvent::Refused { file: file.clone(), reason: whole(&error), serves });
                 }
             }
         }
         let set = self.choose(&mut files, &fresh, events)?;
+        for event in events.iter_mut() {
+            // A pack that is not to serve has nothing in its place.
+            if let FolderEvent::Refused { serves, .. } = event {
+                *serves = serves.take().and_then(|pack| set.get(&pack.id).map(|pack| pack.version.clone()));
+            }
+        }
+        self.note(&mut files, &set)?;
         let old = self.packs.set();
         let same = |pack: &Arc<Pack>| old.get(&pack.version.id).is_some_and(|other| other.hash == pack.hash);
         if set.iter().all(same) && set.iter().count() == old.iter().count() {
@@ -263,8 +290,9 @@ impl PackFolder {
         for pack in set.iter().filter(|pack| !same(pack)) {
             let file = files.iter().find(|(_, seen)| seen.pack.as_ref().is_some_and(|of| of.hash == pack.hash));
             if let Some((file, _)) = file {
-                self.keep(file, pack);
+                self.kept.keep(file, pack);
             }
+            let is_kept = file.is_some_and(|(_, seen)| seen.kept);
             self.raise(pack)?;
             if pack.signed == Signed::Allowed {
                 let (plugin, version) = (&pack.version.id, &pack.version.version);
@@ -275,8 +303,12 @@ impl PackFolder {
                     "an unsigned pack serves, as the operator allowed"
                 );
             }
+            if is_kept {
+                // The event of its file says so.
+                continue;
+            }
             events.push(FolderEvent::Loaded {
-                file: file.map_or_else(|| self.folder.join(PREVIOUS), |(file, _)| file.clone()),
+                file: file.map_or_else(|| self.folder.clone(), |(file, _)| file.clone()),
                 pack: pack.version.clone(),
                 instead_of: old.get(&pack.version.id).map(|old| old.version.version.clone()),
             });
@@ -315,8 +347,43 @@ impl PackFolder {
         let signature = signature.map(|text| String::from_utf8_lossy(&text).into_owned());
         let pack = self.loader.load_bytes(file, &bytes, signature.as_deref())?;
         self.not_older(&pack)?;
-        seen.pack = Some(Arc::new(pack));
+        (seen.pack, seen.kept) = (Some(Arc::new(pack)), false);
         Ok(true)
+    }
+
+    /// Remembers what each file in service is.
+    fn note(&self, files: &mut BTreeMap<PathBuf, Seen>, set: &PackSet) -> Result<(), LedgerError> {
+        for (file, seen) in files.iter_mut() {
+            let Some(pack) = &seen.pack else { continue };
+            let serves = set.get(&pack.version.id).is_some_and(|serving| serving.hash == pack.hash);
+            if serves && seen.noted != Some(pack.hash) {
+                let PackVersion { id, version } = &pack.version;
+                self.loader.ledger().put(&note_of(file), &format!("{id} {version} {}", hex(&pack.hash)))?;
+                seen.noted = Some(pack.hash);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what files were that are no longer there.
+    fn forget_all_but(&self, there: &[PathBuf]) -> Result<(), LedgerError> {
+        let keys: Vec<String> = there.iter().map(|file| note_of(file)).collect();
+        for (key, _) in self.loader.ledger().under(NOTES)? {
+            if !keys.contains(&key) {
+                self.loader.ledger().remove(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a file was when it last served, from what is kept; verified and tested as any other.
+    fn as_it_was(&self, file: &Path) -> Option<Arc<Pack>> {
+        let note = self.loader.ledger().get(&note_of(file)).ok()??;
+        let [id, version, hash] = note.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        let kept = self.kept.place(&PackVersion { id: id.to_owned(), version: version.to_owned() });
+        let loaded = self.loader.load(&kept);
+        let loaded = loaded.inspect_err(|error| tracing::warn!(error = whole(error), "what is kept is not taken"));
+        loaded.ok().filter(|pack| hex(&pack.hash) == hash).map(Arc::new)
     }
 
     fn not_older(&self, pack: &Pack) -> Result<(), InstallError> {
@@ -360,11 +427,13 @@ impl PackFolder {
                 // One that served before goes on; of those that are new none is taken.
                 let refused: Vec<PathBuf> = of_id.iter().filter(|file| fresh.contains(file)).cloned().collect();
                 of_id.retain(|file| !refused.contains(file));
+                let serves = of_id.first().and_then(|file| files.get(file)?.pack.as_ref());
+                let serves = serves.map(|pack| pack.version.clone());
                 for file in refused {
                     if let Some(seen) = files.get_mut(&file) {
                         *seen = Seen { stamp: seen.stamp, ..Seen::default() };
                     }
-                    events.push(FolderEvent::Refused { file, reason: conflict.clone() });
+                    events.push(FolderEvent::Refused { file, reason: conflict.clone(), serves: serves.clone() });
                 }
             }
             let pack = of_id.first().and_then(|file| files.get(file)).and_then(|seen| seen.pack.clone());
@@ -384,24 +453,10 @@ impl PackFolder {
         Ok(PackSet::new(chosen))
     }
 
-    /// Versions kept of a pack, the highest first.
-    fn previous(&self, id: &str) -> Vec<(semver::Version, PathBuf)> {
-        let folder = fs::read_dir(self.folder.join(PREVIOUS));
-        let of = |entry: fs::DirEntry| {
-            let name = entry.file_name().into_string().ok()?;
-            let version = name.strip_suffix(".wasm")?.strip_prefix(id)?.strip_prefix('@')?;
-            Some((semver::Version::parse(version).ok()?, entry.path()))
-        };
-        let mut found: Vec<_> = folder.into_iter().flatten().flatten().filter_map(of).collect();
-        found.sort();
-        found.reverse();
-        found
-    }
-
     /// The highest version before this one that is good.
     fn before(&self, pack: &PackVersion) -> Option<Pack> {
         let version = semver::Version::parse(&pack.version).ok()?;
-        let earlier = self.previous(&pack.id).into_iter().filter(|(other, _)| *other < version);
+        let earlier = self.kept.all(&pack.id).into_iter().filter(|(other, _)| *other < version);
         let load = |(_, file): (_, PathBuf)| {
             let loaded = self.loader.load(&file);
             loaded.inspect_err(|error| tracing::warn!(error = whole(error), "an earlier version is not taken")).ok()
@@ -410,32 +465,6 @@ impl PackFolder {
             self.loader.ledger().get(&format!("refused/{}", hex(&pack.hash))).is_ok_and(|of| of.is_some())
         };
         earlier.filter_map(load).find(|pack| !is_refused(pack))
-    }
-
-    /// Keeps the file of a pack that is about to serve.
-    fn keep(&self, file: &Path, pack: &Pack) {
-        let kept = self.folder.join(PREVIOUS).join(format!("{}@{}.wasm", pack.version.id, pack.version.version));
-        let keep = || {
-            let bytes = read(file, FILE_BYTES_MAX)?;
-            let signature = read(&signature_of(file), 64 << 10).ok();
-            // Another file by now: its own turn comes.
-            if sha256(&bytes) != pack.hash {
-                return Ok(());
-            }
-            if let Some(signature) = signature {
-                write(&signature_of(&kept), &signature)?;
-            }
-            write(&kept, &bytes)
-        };
-        let written: std::io::Result<()> = keep();
-        if let Err(error) = written {
-            tracing::warn!(file = %kept.display(), %error, "a pack is not kept for rollback");
-        }
-        for (_, old) in self.previous(&pack.version.id).into_iter().skip(PREVIOUS_MAX) {
-            // Too many only cost room.
-            let _ = fs::remove_file(signature_of(&old));
-            let _ = fs::remove_file(old);
-        }
     }
 
     /// The file of an installed pack.
@@ -535,7 +564,7 @@ impl PackFolder {
         let serving = self.packs.set().get(id).map(|pack| pack.version.clone());
         let present = serving.ok_or_else(|| InstallError::NoPack(id.to_owned()))?;
         let before = self.before(&present).ok_or_else(|| InstallError::NoPrevious(id.to_owned()))?;
-        let kept = self.folder.join(PREVIOUS).join(format!("{id}@{}.wasm", before.version.version));
+        let kept = self.kept.place(&before.version);
         let bytes = read(&kept, FILE_BYTES_MAX).map_err(|source| LoadError::Read { file: kept.clone(), source })?;
         let signature = read(&signature_of(&kept), 64 << 10).ok();
         self.loader.ledger().put(&format!("highest/{id}"), &before.version.version)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 
-use crate::log::{LINES_PER_CALL, LogLevel, PackLog, clean};
+use crate::log::{LINES_PER_CALL, LogLevel, PackLog};
 use crate::{Limits, Sandbox};
 
 /// The data of a Store.
@@ -138,6 +138,6 @@ impl crate::v0_1::bindings::easel::plugin::log::Host for Guest {
             Level::Error => LogLevel::Error,
         };
         let Teller { log, pack, version, device } = &self.told_by;
-        log.write(pack, version, device, level, clean(&message));
+        log.write(pack, version, device, level, &message);
     }
 }

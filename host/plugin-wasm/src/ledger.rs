@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// ```text
 /// cwasm/FILE          SHA-256 of a compiled file of the cache, hexadecimal
+/// file/NAME           what this file of the folder was when it last served: PACK VERSION SHA-256
 /// highest/PACK        the highest version that ever ran
 /// disabled/PACK       empty: the pack is not to serve
 /// refused/SHA-256     a file that failed in service and gave way to the one before; the value is PACK VERSION

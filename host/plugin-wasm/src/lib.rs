@@ -13,6 +13,7 @@ mod faults;
 mod folder;
 mod guest;
 mod inspect;
+mod kept;
 mod ledger;
 mod load;
 mod log;
@@ -37,7 +38,7 @@ pub use folder::{FolderError, FolderEvent, InstallError, PackFolder, owned_by_us
 pub use inspect::{Inspection, inspect};
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
 pub use load::{LoadError, Loader, sha256};
-pub use log::{LogLevel, LogLine, PackLog};
+pub use log::{Listening, LogLevel, LogLine, LogPage, PackLog};
 pub use manifest::{Manifest, ManifestError};
 pub use matcher::Matcher;
 pub use pack::{Guide, Pack};

@@ -39,7 +39,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,8 +83,12 @@ pub(crate) enum Request {
     PackDo { id: String, order: PackOrder },
     /// Lets a pack serve a device, or the scores decide again.
     PackPin { device: String, pack: Option<String> },
-    /// What packs said lately.
-    PackLog { pack: Option<String> },
+    /// Has what packs write kept for so many minutes from now; 0 ends that.
+    PackLogKeep { minutes: u32 },
+    /// Has it kept until this conversation ends.
+    PackLogListen,
+    /// What packs wrote after the line of that number; with `wait`, a moment later where there is nothing yet.
+    PackLogRead { pack: Option<String>, after: u64, wait: bool },
     /// The guides of all packs.
     Guides,
     /// Puts an entry into the address list of a tenant; the body is the photo.
@@ -133,8 +137,8 @@ pub(crate) enum Reply {
     Packs { packs: Vec<PackShown>, pins: Vec<(String, String)> },
     /// To [`Request::PackInstall`] and [`Request::PackDo`]: the version that serves then.
     Pack { id: String, version: Option<String> },
-    /// To [`Request::PackLog`].
-    PackLines { lines: Vec<PackLineShown> },
+    /// To [`Request::PackLogRead`].
+    PackLines { page: PackPageShown },
     /// To [`Request::Guides`].
     Guides { guides: Vec<GuideShown> },
     /// To [`Request::FolderOpen`].
@@ -268,6 +272,18 @@ pub(crate) struct PackLineShown {
     pub(crate) device: String,
     pub(crate) level: String,
     pub(crate) message: String,
+}
+
+/// Some lines that packs wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PackPageShown {
+    pub(crate) lines: Vec<PackLineShown>,
+    /// After which the next page begins.
+    pub(crate) last: u64,
+    /// Lines that were not read in time and are no longer kept.
+    pub(crate) missed: u64,
+    /// For how long lines are kept though nobody listens; `None` when they are not.
+    pub(crate) kept_for_secs: Option<u64>,
 }
 
 /// A guide, with what is to be filled in.

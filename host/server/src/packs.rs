@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use easel_plugin::{DevicePlugins, Profile};
 use easel_plugin_wasm as wasm;
@@ -15,7 +16,7 @@ use easel_plugin_wasm::Clock as _;
 use easel_store::Store;
 use jiff::Timestamp;
 
-use crate::admin::{GuideShown, PackLineShown, PackOrder, PackShown};
+use crate::admin::{GuideShown, PackLineShown, PackOrder, PackPageShown, PackShown};
 use crate::config::{Config, Packs as Configured, Values};
 
 /// Why packs cannot be served.
@@ -42,6 +43,9 @@ pub(crate) struct PackRoom {
     incoming: PathBuf,
     watch: Mutex<Option<wasm::Watch>>,
 }
+
+/// What packs write is kept as long as this lives.
+pub(crate) type PackListening = wasm::Listening;
 
 /// What is remembered of packs, in the server's database.
 struct Notes(Arc<dyn Store>);
@@ -234,9 +238,26 @@ impl PackRoom {
         self.packs.pin(device, pack).map_err(|error| error.to_string())
     }
 
-    /// What packs said lately, oldest first.
-    pub(crate) fn lines(&self, pack: Option<&str>, now: Timestamp) -> Vec<PackLineShown> {
-        let at = self.clock.now();
+    /// Has what packs write kept for so long; zero ends that.
+    pub(crate) fn keep_lines(&self, time: Duration) {
+        self.log.keep_for(time);
+    }
+
+    /// Has it kept as long as the answer lives; `None` when too many listen already.
+    pub(crate) fn listen(&self) -> Option<PackListening> {
+        self.log.listen()
+    }
+
+    /// What packs wrote after a line, oldest first; waits that long for it where there is nothing yet.
+    pub(crate) fn lines(
+        &self,
+        pack: Option<&str>,
+        after: u64,
+        patience: Duration,
+        now: impl FnOnce() -> Timestamp,
+    ) -> PackPageShown {
+        let wasm::LogPage { lines, last, missed } = self.log.page(pack, after, patience);
+        let (at, now) = (self.clock.now(), now());
         let shown = |line: wasm::LogLine| {
             let ago = jiff::SignedDuration::try_from(at.saturating_sub(line.at)).unwrap_or_default();
             PackLineShown {
@@ -248,7 +269,8 @@ impl PackRoom {
                 message: line.message,
             }
         };
-        self.log.lines(pack).into_iter().map(shown).collect()
+        let kept_for_secs = self.log.keeps_for().map(|time| time.as_secs());
+        PackPageShown { lines: lines.into_iter().map(shown).collect(), last, missed, kept_for_secs }
     }
 
     /// The guides of all packs in service.

@@ -1,6 +1,10 @@
-//! The demo: a server with sample data, phones that synchronise with it, and a mail that arrives while one waits.
+//! The demo: a server with sample data and packs, phones that synchronise with it, mail that arrives while one waits, and
+//! a pack that is replaced meanwhile.
+
+mod packs;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
@@ -13,10 +17,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use easel_protocol::{Class, FolderType};
-use easel_test_support::{Identity, Phone, Socket};
+use easel_test_support::{Identity, Phone, Sent, Socket, Synced};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{run, say};
+use packs::{REPLACED, WINDOWS, Workshop};
 
 /// Starts a server with sample data and lets simulated phones synchronise with it.
 #[derive(Debug, Args)]
@@ -39,6 +44,10 @@ const USERS: [(&str, &str, &str, &str); 4] = [
 /// Whose phones synchronise.
 const FIRST: &str = "anna";
 const PUSH_WITHIN: Duration = Duration::from_secs(30);
+/// How long a phone that waits is watched, to see that it does.
+const WATCHED: Duration = Duration::from_millis(500);
+/// Mails that come while it waits: more than the newer pack lets into one answer.
+const MAILS: usize = 3;
 
 impl Demo {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
@@ -61,20 +70,21 @@ impl Demo {
     fn show(&self, house: &House, served: &Served) -> anyhow::Result<()> {
         say("four phones synchronise over TLS, each for the first time:");
         let password = &house.passwords[FIRST];
-        let mut lines = vec![Row::titles()];
-        let mut last = None;
+        let (mut rows, mut phones) = (Vec::new(), Vec::new());
         for identity in [Identity::nokia_n97(), Identity::iphone_3gs(), Identity::android(), Identity::iphone_today()] {
             let name = identity.name;
             let socket = Socket::new(served.address, FIRST, password);
             let (row, phone) = synchronise(socket, identity).with_context(|| format!("the {name}"))?;
-            lines.push(row.cells());
-            last = Some(phone);
+            rows.push(row);
+            phones.push(phone);
         }
-        table(&lines);
+        let packs = rows.iter().map(|row| house.pack_of(&row.device)).collect::<anyhow::Result<Vec<_>>>()?;
+        let lines = rows.iter().zip(&packs).map(|(row, pack)| row.cells(pack));
+        table(&std::iter::once(Row::titles()).chain(lines).collect::<Vec<_>>());
         say("  \"-\" is what a phone does not synchronise; bytes are those of all bodies, there and back");
-        let phone = last.context("there are phones")?;
-        let latency = push(phone, &served.lmtp)?;
-        say(&format!("a mail came by LMTP while the phone waited in Ping: it was told after {:.1} ms", ms(latency)));
+        let replaced = packs.iter().position(|pack| pack.starts_with(REPLACED)).context("nobody is served by it")?;
+        let phone = push(house, served, phones.swap_remove(replaced))?;
+        replace(house, served, phone)?;
         let host = reached_at(served.bound, network_address());
         say("");
         say("To connect a phone of your own:");
@@ -100,6 +110,8 @@ struct House {
     easel: PathBuf,
     dir: PathBuf,
     passwords: BTreeMap<&'static str, String>,
+    /// The newer version of a pack, to be installed while a phone waits.
+    newer: PathBuf,
 }
 
 impl House {
@@ -115,7 +127,7 @@ impl House {
             std::fs::remove_dir_all(&dir).with_context(|| format!("removing the last demo in {}", dir.display()))?;
         }
         let easel = target.join("debug/easel");
-        let mut house = Self { easel, dir, passwords: BTreeMap::new() };
+        let mut house = Self { easel, dir, passwords: BTreeMap::new(), newer: PathBuf::new() };
         let listen = demo.listen.unwrap_or_else(free_address).to_string();
         say(&format!("a data directory in {}, a certificate, two tenants, four users", house.dir.display()));
         let place = house.dir.display().to_string();
@@ -148,6 +160,9 @@ impl House {
             "address list of ox.io: {}",
             house.easel(&["import", "--gal", &list, "--tenant", "ox.io"])?.trim()
         ));
+        let workshop = Workshop::new(&house, &root);
+        workshop.furnish()?;
+        house.newer = workshop.newer()?;
         Ok(house)
     }
 
@@ -157,7 +172,13 @@ impl House {
 
     /// Runs a verb of the binary; what it printed.
     fn easel(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.easel_with(arguments, &[])
+    }
+
+    /// The same with something in the environment.
+    fn easel_with(&self, arguments: &[&str], environment: &[(&str, &OsStr)]) -> anyhow::Result<String> {
         let mut command = Command::new(&self.easel);
+        command.envs(environment.iter().copied());
         if arguments[0] != "init" {
             command.args(["--config", &self.config()]);
         }
@@ -165,6 +186,22 @@ impl House {
         let output = output.with_context(|| format!("starting {}", self.easel.display()))?;
         ensure!(output.status.success(), "easel {} ended with {}", arguments.join(" "), output.status);
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The pack that serves a device, with its version; `-` when none does.
+    fn pack_of(&self, device: &str) -> anyhow::Result<String> {
+        let devices: serde_json::Value = serde_json::from_str(&self.easel(&["device", "list", "--json"])?)?;
+        let is_it = |shown: &&serde_json::Value| shown["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(device));
+        let shown = devices.as_array().and_then(|all| all.iter().find(is_it));
+        let shown = shown.with_context(|| format!("the server does not know {device}"))?;
+        let of = |at: usize| shown["pack"][at].as_str();
+        Ok(of(0).zip(of(1)).map_or_else(|| "-".to_owned(), |(pack, version)| format!("{pack} {version}")))
+    }
+
+    /// How many requests wait in the server.
+    fn waiting(&self) -> anyhow::Result<u64> {
+        let checked: serde_json::Value = serde_json::from_str(&self.easel(&["check", "--json"])?)?;
+        checked["server"]["waiting"].as_u64().context("the server does not say how many requests wait")
     }
 
     fn serve(&self) -> anyhow::Result<Served> {
@@ -280,6 +317,7 @@ impl Drop for Served {
 /// What one phone did.
 struct Row {
     name: &'static str,
+    device: String,
     version: String,
     folders: usize,
     items: BTreeMap<Class, usize>,
@@ -289,14 +327,16 @@ struct Row {
 
 impl Row {
     fn titles() -> Vec<String> {
-        let titles = ["device", "version", "folders", "mail", "events", "contacts", "tasks", "notes", "bytes", "ms"];
+        let titles =
+            ["device", "pack", "version", "folders", "mail", "events", "contacts", "tasks", "notes", "bytes", "ms"];
         titles.map(str::to_owned).to_vec()
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, pack: &str) -> Vec<String> {
         let count = |class: Class| self.items.get(&class).map_or_else(|| "-".to_owned(), ToString::to_string);
         vec![
             self.name.to_owned(),
+            pack.to_owned(),
             self.version.clone(),
             self.folders.to_string(),
             count(Class::Email),
@@ -313,7 +353,7 @@ impl Row {
 /// The first synchronisation of a phone: all its owner switched on.
 fn synchronise(socket: Socket, identity: Identity) -> anyhow::Result<(Row, Phone<Socket>)> {
     let start = now();
-    let name = identity.name;
+    let (name, device) = (identity.name, identity.device_id.clone());
     let mut phone = Phone::new(socket, identity, FIRST);
     phone.options().context("OPTIONS")?;
     phone.provision().context("Provision")?;
@@ -327,26 +367,94 @@ fn synchronise(socket: Socket, identity: Identity) -> anyhow::Result<(Row, Phone
     }
     let took = now() - start;
     let (version, folders) = (phone.version.to_string(), phone.folders.len());
-    Ok((Row { name, version, folders, items, bytes: phone.transport.bytes, took }, phone))
+    Ok((Row { name, device, version, folders, items, bytes: phone.transport.bytes, took }, phone))
 }
 
-/// A mail comes while the phone waits; how long after its acceptance the phone knew.
-fn push(mut phone: Phone<Socket>, lmtp: &Path) -> anyhow::Result<Duration> {
-    let inbox = phone.folder(FolderType::Inbox)?;
-    let (told, tells) = mpsc::channel();
-    thread::spawn(move || {
-        let answer = phone.ping(&[inbox], 600);
-        let _gone = told.send((now(), answer));
-    });
-    // The phone is left alone for a moment, so that it waits when the mail comes.
-    if tells.recv_timeout(Duration::from_millis(500)).is_ok() {
-        bail!("Ping was answered before anything happened");
+/// When a Ping was answered, the phone, and the status and folders it was told.
+type Answered = (Instant, Phone<Socket>, anyhow::Result<(String, Vec<String>)>);
+
+/// A Ping that waits.
+struct Waiting {
+    folder: String,
+    answers: mpsc::Receiver<Answered>,
+}
+
+impl Waiting {
+    /// Has a phone wait for news of its Inbox, and sees that it does.
+    fn begin(mut phone: Phone<Socket>) -> anyhow::Result<Self> {
+        let folder = phone.folder(FolderType::Inbox)?;
+        let (told, answers) = mpsc::channel();
+        let inbox = folder.clone();
+        thread::spawn(move || {
+            let answer = phone.ping(&[inbox], 600);
+            let _gone = told.send((now(), phone, answer));
+        });
+        let waiting = Self { folder, answers };
+        waiting.still()?;
+        Ok(waiting)
     }
-    let accepted = deliver(lmtp)?;
-    let (at, answer) = tells.recv_timeout(PUSH_WITHIN).context("nobody told the phone")?;
-    let (status, _) = answer?;
-    ensure!(status == "2", "Ping status {status}");
-    Ok(at.saturating_duration_since(accepted))
+
+    /// Nothing comes for a moment.
+    fn still(&self) -> anyhow::Result<()> {
+        match self.answers.recv_timeout(WATCHED) {
+            Err(mpsc::RecvTimeoutError::Timeout) => Ok(()),
+            _ => bail!("Ping was answered before anything happened"),
+        }
+    }
+
+    /// Some mails come; how long after the first was accepted the phone knew, and what its next Sync brought.
+    fn end(self, lmtp: &Path) -> anyhow::Result<(Duration, Phone<Socket>, Synced)> {
+        let accepted = deliver(lmtp)?;
+        for _ in 1..MAILS {
+            deliver(lmtp)?;
+        }
+        let (at, mut phone, answer) = self.answers.recv_timeout(PUSH_WITHIN).context("nobody told the phone")?;
+        let (status, _) = answer?;
+        ensure!(status == "2", "Ping status {status}");
+        let synced = phone.sync(&[Sent { window: Some(512), ..Sent::ask(&self.folder) }])?;
+        Ok((at.saturating_duration_since(accepted), phone, synced))
+    }
+}
+
+/// Mails come while the phone waits.
+fn push(house: &House, served: &Served, phone: Phone<Socket>) -> anyhow::Result<Phone<Socket>> {
+    let (name, pack) = (phone.identity.name, house.pack_of(&phone.identity.device_id)?);
+    let (latency, phone, synced) = Waiting::begin(phone)?.end(&served.lmtp)?;
+    say(&format!(
+        "{MAILS} mails came by LMTP while the {name} waited in Ping: it was told after {:.1} ms",
+        ms(latency)
+    ));
+    ensure!(synced.entries == MAILS && !synced.more, "{} of {MAILS} mails came", synced.entries);
+    let most = WINDOWS.0;
+    say(&format!("  {pack} lets {most} changes into an answer: its next Sync brought all {MAILS}"));
+    Ok(phone)
+}
+
+/// A pack is replaced while the phone waits: the Ping stays, the next answer is another.
+fn replace(house: &House, served: &Served, phone: Phone<Socket>) -> anyhow::Result<()> {
+    let (name, device) = (phone.identity.name, phone.identity.device_id.clone());
+    let inbox = phone.folder(FolderType::Inbox)?;
+    let held = phone.items(&inbox).len();
+    let waiting = Waiting::begin(phone)?;
+    let before = house.waiting()?;
+    let start = now();
+    house.easel(&["pack", "install", &house.newer.display().to_string()])?;
+    let took = now() - start;
+    waiting.still()?;
+    let after = house.waiting()?;
+    ensure!(before == 1 && after == 1, "{before} requests waited before the pack was replaced, {after} after");
+    let (_, mut phone, synced) = waiting.end(&served.lmtp)?;
+    let pack = house.pack_of(&device)?;
+    say(&format!("{pack} came in {:.0} ms while the {name} waited in Ping again, and the Ping stayed", ms(took)));
+    ensure!(synced.entries == WINDOWS.1 && synced.more, "{} of {MAILS} mails came", synced.entries);
+    say(&format!(
+        "  it lets {0} changes into an answer: of {MAILS} mails the next Sync brought {0}, and said that there are more",
+        WINDOWS.1
+    ));
+    phone.sync_folder(&inbox, 512)?;
+    let came = phone.items(&inbox).len() - held;
+    ensure!(came == MAILS, "{came} of {MAILS} mails came in the end");
+    Ok(())
 }
 
 /// Delivers a mail by LMTP; the moment before its last line was sent.

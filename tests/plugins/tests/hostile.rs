@@ -119,6 +119,9 @@ fn a_state_over_its_limit_is_not_kept_and_its_edits_are_not_either() {
 fn a_flood_of_lines_leaves_twenty_of_a_call_and_the_server_s_log_none() {
     let bench = Bench::default();
     let packs = odd_packs(&bench);
+    send(&packs, "odd/flood", contact("while nobody listens"));
+    assert_eq!(bench.log.lines(None), []);
+    let _listening = bench.log.listen().unwrap();
     let (outcome, log) = logged(|| send(&packs, "odd/flood", contact("as it was")));
     assert_eq!(outcome, Outcome::As(contact("as it was")));
     assert!(!log.contains("line 0"), "{log}");

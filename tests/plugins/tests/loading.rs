@@ -223,6 +223,86 @@ fn what_is_kept_for_rollback_stays_whole_when_a_pack_rests_for_a_while() {
 }
 
 #[test]
+fn a_file_that_is_no_longer_good_at_a_start_brings_back_what_it_was() {
+    let place = Place::new();
+    let (packs, folder) = place.start();
+    for version in ["1.0.0", "1.1.0"] {
+        place.drop_in("mine.wasm", &odd_as("odd", version));
+        folder.load_all();
+    }
+    assert_eq!(version(&packs), "1.1.0");
+    // While it runs.
+    let file = place.path("packs/mine.wasm");
+    fs::write(&file, b"rubbish").unwrap();
+    let serves_on = |events: &[FolderEvent], serves: &str| {
+        let [FolderEvent::Refused { serves: Some(pack), .. }] = events else { panic!("{events:?}") };
+        assert_eq!((pack.id.as_str(), pack.version.as_str()), ("odd", serves));
+    };
+    serves_on(&folder.load_all(), "1.1.0");
+    // At every start, with one line; not by what lies there for rollback, but by what this very file was.
+    for _ in 0..2 {
+        let (packs, folder) = place.start();
+        let (events, log) = logged(|| folder.load_all());
+        serves_on(&events, "1.1.0");
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("mine.wasm")).collect();
+        assert!(lines.len() == 1 && lines[0].contains("what served before serves on"), "{log}");
+        assert!(lines[0].contains("version=\"1.1.0\"") && !log.contains("a pack serves"), "{log}");
+        assert_eq!(version(&packs), "1.1.0");
+        assert!(folder.load_all().is_empty(), "and nothing more until something changes");
+    }
+    // Mended, it is the file again; worse, and it is still what it was.
+    let (packs, folder) = place.start();
+    folder.load_all();
+    place.drop_in("mine.wasm", &odd_as("odd", "1.1.0"));
+    assert!(folder.load_all().is_empty());
+    fs::remove_file(file.with_extension("wasm.minisig")).unwrap();
+    serves_on(&folder.load_all(), "1.1.0");
+    // A pack that is not to serve does not come back by it.
+    folder.disable("odd").unwrap();
+    assert_eq!(version(&packs), "");
+    let (packs, folder) = place.start();
+    let events = folder.load_all();
+    assert!(matches!(&events[..], [FolderEvent::Refused { serves: None, .. }]), "{events:?}");
+    assert_eq!(version(&packs), "");
+    folder.enable("odd").unwrap();
+    assert_eq!(version(&packs), "1.1.0");
+    // Nor one whose file was taken away: another file of that name is another file.
+    fs::remove_file(&file).unwrap();
+    folder.load_all();
+    fs::write(&file, b"rubbish").unwrap();
+    let (packs, folder) = place.start();
+    let events = folder.load_all();
+    assert!(matches!(&events[..], [FolderEvent::Refused { serves: None, .. }]), "{events:?}");
+    assert_eq!(version(&packs), "");
+}
+
+#[test]
+fn what_is_kept_comes_back_only_as_it_served_and_under_a_key_that_is_trusted() {
+    let place = Place::new();
+    let (_, folder) = place.start();
+    place.drop_in("odd.wasm", odd());
+    folder.load_all();
+    fs::write(place.path("packs/odd.wasm"), b"rubbish").unwrap();
+    let kept = place.path("packs/.previous/odd@1.0.0.wasm");
+    // Another content under the same name, well signed.
+    place.put(&kept, &with_section(odd(), "note", b"x"));
+    let (packs, folder) = place.start();
+    folder.load_all();
+    assert_eq!(version(&packs), "");
+    place.put(&kept, odd());
+    let stranger = key_pair(None).unwrap();
+    fs::write(kept.with_extension("wasm.minisig"), sign(odd(), &stranger.secret, None, "odd").unwrap()).unwrap();
+    let (packs, folder) = place.start();
+    let (_, log) = logged(|| folder.load_all());
+    assert!(log.contains("what is kept is not taken"), "{log}");
+    assert_eq!(version(&packs), "");
+    place.put(&kept, odd());
+    let (packs, folder) = place.start();
+    folder.load_all();
+    assert_eq!(version(&packs), "1.0.0");
+}
+
+#[test]
 fn two_files_with_one_id_are_refused_with_both_names() {
     let place = Place::new();
     let (packs, folder) = place.start();

@@ -3,8 +3,8 @@
 use easel_protocol::Class;
 
 use super::{
-    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackLineShown,
-    PackOrder, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown, WithheldShown,
+    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackOrder,
+    PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown, WithheldShown,
 };
 use crate::import::MailState;
 
@@ -90,11 +90,16 @@ impl Channel {
         Ok(version)
     }
 
-    /// What packs said lately.
-    pub(crate) fn pack_lines(&mut self, pack: Option<String>) -> Result<Vec<PackLineShown>, ChannelError> {
-        let reply = self.ask(Request::PackLog { pack })?;
-        let Reply::PackLines { lines } = reply else { return Err(unexpected(&reply)) };
-        Ok(lines)
+    /// What packs wrote after a line; with `wait`, a moment later where there is nothing yet.
+    pub(crate) fn pack_lines(
+        &mut self,
+        pack: Option<&str>,
+        after: u64,
+        wait: bool,
+    ) -> Result<PackPageShown, ChannelError> {
+        let reply = self.ask(Request::PackLogRead { pack: pack.map(str::to_owned), after, wait })?;
+        let Reply::PackLines { page } = reply else { return Err(unexpected(&reply)) };
+        Ok(page)
     }
 
     /// The guides of all packs.

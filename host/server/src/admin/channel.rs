@@ -57,6 +57,14 @@ pub(crate) enum ChannelError {
     Refused(String),
 }
 
+impl ChannelError {
+    /// Whether the server has ended, or closed the conversation.
+    pub(crate) fn is_end(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        matches!(self, Self::Broken(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof))
+    }
+}
+
 impl Channel {
     /// Finds out who owns the data directory; `what` is the verb, told to others who want it meanwhile.
     pub(crate) fn open(config: &Config, what: &str) -> Result<Self, ChannelError> {

@@ -8,6 +8,7 @@ use super::{
     queue, users,
 };
 use crate::import::{Intake, Taken};
+use crate::packs::PackListening;
 
 /// Carries out requests, in whichever process owns the data directory.
 #[derive(Debug)]
@@ -18,11 +19,13 @@ pub(crate) struct Session {
     /// Whether the thing whose pieces come is over the bound; its pieces are dropped.
     over: bool,
     intake: Option<Intake>,
+    /// Held by a conversation that follows what packs write.
+    listening: Option<PackListening>,
 }
 
 impl Session {
     pub(crate) fn new(office: Arc<Office>) -> Self {
-        Self { office, pieces: Vec::new(), over: false, intake: None }
+        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None }
     }
 
     /// Carries out a request.
@@ -63,7 +66,14 @@ impl Session {
             }
             Request::PackDo { id, order } => packs::order(office, &id, order)?,
             Request::PackPin { device, pack } => packs::pin(office, &device, pack.as_deref())?,
-            Request::PackLog { pack } => packs::log(office, pack.as_deref())?,
+            Request::PackLogKeep { minutes } => packs::keep_lines(office, minutes)?,
+            Request::PackLogListen => {
+                if self.listening.is_none() {
+                    self.listening = Some(packs::listen(office)?);
+                }
+                Reply::Done
+            }
+            Request::PackLogRead { pack, after, wait } => packs::lines(office, pack.as_deref(), after, wait)?,
             Request::Guides => packs::guides(office)?,
             Request::AddressListPut { tenant, entry } => address_list::put(office, &tenant, *entry, body)?,
             Request::FolderOpen { login, path, class } => mailbox::open(office, &login, &path, class)?,
@@ -143,9 +153,11 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
             PackOrder::Rollback => ("pack rolled back", id.clone()),
         }),
         Request::PackPin { device, .. } => Some(("pack pinned", device.clone())),
+        Request::PackLogKeep { minutes } => Some(("pack log kept for minutes", minutes.to_string())),
         Request::Hello { .. }
         | Request::PackList
-        | Request::PackLog { .. }
+        | Request::PackLogListen
+        | Request::PackLogRead { .. }
         | Request::Guides
         | Request::QueueList { .. }
         | Request::Status

@@ -1,10 +1,12 @@
 //! `easel pack`: for administrators, and for authors.
 
+mod author;
+mod log;
+
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::error::CliError;
@@ -13,17 +15,6 @@ use super::{open, terminal};
 use crate::admin::{PackOrder, PackShown, Request};
 use crate::config::Config;
 use crate::packs;
-
-const TEMPLATE: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("../../../../plugins/sdk/template/Cargo.toml.template")),
-    ("src/lib.rs", include_str!("../../../../plugins/sdk/template/lib.rs.template")),
-    ("fixtures/q1-short-answers.toml", include_str!("../../../../plugins/sdk/template/q1-short-answers.toml.template")),
-    (
-        "fixtures/q2-a-task-without-a-blank-in-front.toml",
-        include_str!("../../../../plugins/sdk/template/q2-a-task-without-a-blank-in-front.toml.template"),
-    ),
-    ("guides/en/{{name}}.md", include_str!("../../../../plugins/sdk/template/guide.md.template")),
-];
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -64,11 +55,8 @@ pub(super) enum Verb {
         /// The pack; without one the device is served by the pack that fits best again.
         pack: Option<String>,
     },
-    /// Shows what packs wrote lately.
-    Log {
-        /// Only this pack.
-        id: Option<String>,
-    },
+    /// Shows what packs write. It is kept only while somebody follows, or for as long as `--minutes` says.
+    Log(log::Arguments),
     /// Looks at a file through all the stages of loading, without a server.
     Inspect {
         /// The pack.
@@ -84,18 +72,16 @@ pub(super) enum Verb {
     },
     /// Builds the pack in a folder into NAME.wasm, guides and fixtures inside.
     Build {
-        /// The pack's folder.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-        /// The file to write; NAME.wasm in the folder without it.
+        #[command(flatten)]
+        source: Source,
+        /// The file to write; NAME.wasm in the folder without it, by the name of the crate or else of the folder.
         #[arg(long, short)]
         output: Option<PathBuf>,
     },
     /// Builds the pack in a folder and runs its fixtures in the sandbox, with the pack and without.
     Test {
-        /// The pack's folder.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
+        #[command(flatten)]
+        source: Source,
     },
     /// Makes a pair of keys: NAME.key, which signs, and NAME.pub, which servers trust.
     Keygen {
@@ -110,6 +96,17 @@ pub(super) enum Verb {
         #[arg(long, short)]
         key: PathBuf,
     },
+}
+
+/// What a pack is built of.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    /// The pack's folder, with `guides`, `fixtures` and the crate.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// A module, or a component, that another compiler made; in place of a crate.
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
 }
 
 pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
@@ -128,19 +125,13 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             open(file, "pack pin")?.ask(Request::PackPin { device: device.clone(), pack: pack.clone() })?;
             terminal.say(&said, &json!({ "device": device, "pack": pack }))
         }
-        Verb::Log { id } => log(file, id, terminal),
+        Verb::Log(arguments) => log::run(&arguments, file, terminal),
         Verb::Inspect { file: pack } => inspect(file, &pack, terminal),
-        Verb::New { name, sdk } => new(&name, &sdk, terminal),
-        Verb::Build { dir, output } => {
-            let bytes = built(&dir)?;
-            let output = output.map_or_else(|| named(&dir).map(|name| dir.join(format!("{name}.wasm"))), Ok)?;
-            fs::write(&output, &bytes).map_err(CliError::file("write", &output))?;
-            let said = format!("{}: {}", output.display(), terminal::bytes(bytes.len() as u64));
-            terminal.say(&said, &json!({ "file": output, "bytes": bytes.len() }))
-        }
-        Verb::Test { dir } => test(&dir, terminal),
-        Verb::Keygen { name } => keygen(&name, terminal),
-        Verb::Sign { file: pack, key } => sign(&pack, &key, terminal),
+        Verb::New { name, sdk } => author::new(&name, &sdk, terminal),
+        Verb::Build { source, output } => author::build(&source, output, terminal),
+        Verb::Test { source } => author::test(&source, terminal),
+        Verb::Keygen { name } => author::keygen(&name, terminal),
+        Verb::Sign { file: pack, key } => author::sign(&pack, &key, terminal),
     }
 }
 
@@ -200,96 +191,10 @@ fn list(config: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
     Ok(())
 }
 
-fn log(config: &Path, id: Option<String>, terminal: &mut Terminal) -> Result<(), CliError> {
-    let lines = open(config, "pack log")?.pack_lines(id)?;
-    let text: Vec<String> = lines
-        .iter()
-        .map(|line| {
-            format!("{} {} {} {} {} {}", line.at, line.level, line.pack, line.version, line.device, line.message)
-        })
-        .collect();
-    terminal.lines(&text, &lines)
-}
-
 fn inspect(config: &Path, pack: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
     // Whose signatures count stands in the configuration; a file can be looked at without one.
     let configured = if config.exists() { Config::load(config)?.0 } else { Config::default() };
     let (lines, good) = packs::inspected(pack, &configured.packs).map_err(CliError::Said)?;
     terminal.lines(&lines, &json!({ "file": pack, "good": good, "lines": lines }))?;
     if good { Ok(()) } else { Err(CliError::Found) }
-}
-
-fn new(name: &str, sdk: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !(1..=40).contains(&name.len()) || !name.bytes().all(good) || name.starts_with(['-', '0', '1', '2', '3', '4']) {
-        return Err(CliError::Said(format!("{name:?} is no id of a pack: a-z, 0-9 and hyphens, a letter first")));
-    }
-    let sdk = sdk.canonicalize().map_err(CliError::file("find the SDK in", sdk))?;
-    let dir = Path::new(name);
-    if dir.exists() {
-        return Err(CliError::Said(format!("{name} is there already: choose another name, or remove it")));
-    }
-    for (path, text) in TEMPLATE {
-        let fill = |text: &str| text.replace("{{name}}", name).replace("{{sdk}}", &sdk.display().to_string());
-        let path = dir.join(fill(path));
-        let parent = path.parent().expect("every file of a pack is in its folder");
-        fs::create_dir_all(parent).map_err(CliError::file("make", parent))?;
-        fs::write(&path, fill(text)).map_err(CliError::file("write", &path))?;
-    }
-    terminal.say(&format!("{name} is made: `easel pack test {name}` builds and tests it"), &json!({ "dir": name }))
-}
-
-fn built(dir: &Path) -> Result<Vec<u8>, CliError> {
-    easel_pack_build::build(dir).map_err(|error| CliError::Said(crate::admin::chain(&error)))
-}
-
-/// The name of the crate in a folder.
-fn named(dir: &Path) -> Result<String, CliError> {
-    let manifest = dir.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).map_err(CliError::file("read", &manifest))?;
-    let read: Option<String> = text
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|table| Some(table.get("package")?.get("name")?.as_str()?.to_owned()));
-    read.ok_or_else(|| CliError::Said(format!("{} names no package", manifest.display())))
-}
-
-fn test(dir: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let bytes = built(dir)?;
-    let file = std::env::temp_dir().join(format!("easel-pack-{}.wasm", std::process::id()));
-    fs::write(&file, bytes).map_err(CliError::file("write", &file))?;
-    let inspected = packs::inspected(&file, &Config::default().packs);
-    drop(fs::remove_file(&file));
-    let (lines, good) = inspected.map_err(CliError::Said)?;
-    terminal.lines(&lines, &json!({ "dir": dir, "good": good, "lines": lines }))?;
-    if good { Ok(()) } else { Err(CliError::Found) }
-}
-
-fn keygen(name: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let pair = easel_plugin_wasm::key_pair(None).map_err(|error| CliError::Said(error.to_string()))?;
-    let (secret, public) = (name.with_extension("key"), name.with_extension("pub"));
-    let write = |path: &Path, mode: u32, text: &str| {
-        use std::io::Write as _;
-        let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(CliError::file("write", path))
-    };
-    write(&secret, 0o600, &pair.secret)?;
-    write(&public, 0o644, &format!("untrusted comment: Easel pack key\n{}\n", pair.public))?;
-    let said = format!(
-        "{} signs; whoever trusts it writes packs.trusted_keys = [\"{} NAME-OF-PACK\"]",
-        secret.display(),
-        pair.public
-    );
-    terminal.say(&said, &json!({ "key": secret, "pub": public, "public": pair.public }))
-}
-
-fn sign(pack: &Path, key: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
-    let bytes = fs::read(pack).map_err(CliError::file("read", pack))?;
-    let secret = fs::read_to_string(key).map_err(CliError::file("read", key))?;
-    let says = pack.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let signed = easel_plugin_wasm::sign(&bytes, &secret, None, &says);
-    let signed = signed.map_err(|error| CliError::Said(error.to_string()))?;
-    let beside = signature_beside(pack);
-    fs::write(&beside, signed).map_err(CliError::file("write", &beside))?;
-    terminal.say(&format!("{} is written", beside.display()), &json!({ "signature": beside }))
 }

@@ -50,6 +50,13 @@ impl Terminal {
         Ok(self.out.flush()?)
     }
 
+    /// One of an unknown number of lines; for machines one JSON value on a line of its own.
+    pub(super) fn line(&mut self, line: &str, value: &impl Serialize) -> Result<(), CliError> {
+        let text = if self.json { serde_json::to_string(value).map_err(io::Error::from)? } else { printable(line) };
+        writeln!(self.out, "{text}")?;
+        Ok(self.out.flush()?)
+    }
+
     /// A table, or the same for machines. Without rows it says `none`.
     pub(super) fn table(
         &mut self,

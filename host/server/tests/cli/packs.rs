@@ -100,6 +100,63 @@ fn a_bare_file_is_looked_at_without_a_server_or_a_configuration() {
 }
 
 #[test]
+fn what_another_compiler_made_becomes_the_same_pack() {
+    let house = House::new();
+    let example = root().join("examples/smallest-pack").canonicalize().unwrap();
+    let folder = example.display().to_string();
+    let made = house.text("made.wasm");
+    easel(&["pack", "build", &folder, "--output", &made], "").ok();
+    // The module that came out on the way.
+    let module = example.join("target/wasm32-unknown-unknown/release/smallest_pack.wasm").display().to_string();
+    let of_module = house.text("of-module.wasm");
+    easel(&["pack", "build", &folder, "--module", &module, "--output", &of_module], "").ok();
+    assert!(std::fs::read(&of_module).unwrap() == std::fs::read(&made).unwrap(), "the same bytes");
+    let said = easel(&["pack", "test", &folder, "--module", &module], "").ok();
+    assert!(said.contains("fixtures   1 passed"), "{said}");
+
+    // A folder without a crate; the file is called as the folder is.
+    house.write(
+        "phone/fixtures/q1-short-answers.toml",
+        std::fs::read(example.join("fixtures/q1-short-answers.toml")).unwrap(),
+    );
+    let phone = house.text("phone");
+    let said = easel(&["pack", "build", &phone], "").refused();
+    assert!(said.contains("--module FILE"), "{said}");
+    house.write("phone/phone.wasm", std::fs::read(&module).unwrap());
+    let itself = house.text("phone/phone.wasm");
+    let said = easel(&["pack", "build", &phone, "--module", &itself], "").refused();
+    assert!(said.contains("the module itself") && said.contains("--output"), "{said}");
+    let said = easel(&["pack", "build", &phone, "--module", &module], "").ok();
+    assert!(said.contains("phone/phone.wasm"), "{said}");
+    let said = easel(&["pack", "build", &phone, "--module", &itself, "--output", &made], "").refused();
+    assert!(said.contains("carries guides or fixtures already"), "{said}");
+    // A fixture that does not hold is found.
+    house.write("phone/fixtures/q2-more.toml", WRONG);
+    let said = easel(&["pack", "test", &phone, "--module", &module], "");
+    assert!(said.code == 1 && said.out.contains("q2-more") && said.out.contains("does not hold"), "{said:?}");
+}
+
+/// A fixture of what the smallest pack does not do.
+const WRONG: &str = "quirks = [\"Q2\"]
+says = \"The phone gets at most 26.\"
+
+[device]
+user-agents = [\"SmallPhone/1.0\"]
+
+[profile.settings]
+\"sync.window_max\" = 26
+";
+
+#[test]
+fn a_new_pack_has_a_name_that_begins_with_a_letter() {
+    let house = House::new();
+    for name in ["9phone", "-phone", "Phone", ""] {
+        let said = easel(&["pack", "new", "--sdk", &house.text("."), "--", name], "").refused();
+        assert!(said.contains("a letter first"), "{name:?}: {said}");
+    }
+}
+
+#[test]
 fn a_guide_has_its_readers_server_login_and_domain_in_it() {
     let house = house();
     house.run(&["pack", "install", &house.text("nokia-mfe.wasm")]).ok();
@@ -148,6 +205,29 @@ fn a_file_that_is_dropped_into_the_folder_serves_without_a_restart() {
         std::thread::yield_now();
     }
     serving.stop("TERM");
+}
+
+#[test]
+fn a_file_that_became_rubbish_while_the_server_was_down_brings_the_version_that_was_kept() {
+    let house = house();
+    house.run(&["pack", "install", &house.text("nokia-mfe.wasm")]).ok();
+    let serving = house.serve();
+    let mut nokia = phone(&serving, Identity::nokia_n97());
+    nokia.folder_sync().unwrap();
+    let serves = || house.json(&["device", "list"])[0]["pack"][0].clone();
+    assert_eq!(serves(), "nokia-mfe");
+    serving.stop("TERM");
+    let file = house.write("house/data/packs/nokia-mfe.wasm", b"rubbish");
+    let serving = house.serve();
+    let mut nokia = phone(&serving, Identity::nokia_n97());
+    nokia.folder_sync().unwrap();
+    assert_eq!(serves(), "nokia-mfe");
+    assert_eq!(house.json(&["pack", "list"])["packs"][0]["state"], "serves");
+    let (_, log) = serving.stop("TERM");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("nokia-mfe.wasm")).collect();
+    let [line] = &told[..] else { panic!("one line of {file}: {log}") };
+    assert!(line.contains("ERROR") && line.contains("what served before serves on"), "{line}");
+    assert!(line.contains("plugin=\"nokia-mfe\"") && line.contains("version="), "{line}");
 }
 
 #[test]

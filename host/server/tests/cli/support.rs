@@ -119,6 +119,14 @@ impl House {
         self.run_with(arguments, "")
     }
 
+    /// Starts a verb that goes on; its output is to be read.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let config = self.text("house/easel.toml");
+        let mut verb = command();
+        verb.args(["--config", &config]).args(arguments).stdin(Stdio::null());
+        verb.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.run(&[arguments, &["--json"]].concat()).ok()).unwrap()
