@@ -1,13 +1,13 @@
 //! From a pack's crate to its component.
 //!
 //! [`build()`] compiles the crate, [`componentize`] makes a component of the module that comes out, and [`embed`] puts
-//! guides and fixtures into it as custom sections, so that a pack is one file; [`sections`] reads them back. *It knows
-//! no server: what a pack does is not looked at here.*
+//! guides and fixtures into it as custom sections, so that a pack is one file; [`sections`] reads them back. [`packs`]
+//! finds all of a workspace. *It knows no server: what a pack does is not looked at here.*
 
 mod build;
 mod section;
 
-pub use build::{BuildError, build};
+pub use build::{BuildError, build, packs, tool};
 pub use section::{Sections, SectionsError, embed, sections};
 
 /// Why no component can be made of a module.
