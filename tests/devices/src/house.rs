@@ -101,6 +101,16 @@ impl House {
         User { house: self, login: login.to_owned(), address: address.to_owned() }
     }
 
+    /// A file with this content; its path.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let file = self.place(name);
+        fs::write(&file, content).expect("a file");
+        file.display().to_string()
+    }
+
     /// A place for a file nobody else uses.
     pub(crate) fn place(&self, name: &str) -> PathBuf {
         static NUMBER: AtomicU32 = AtomicU32::new(0);

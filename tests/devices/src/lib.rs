@@ -6,6 +6,7 @@
 //! which pack served a device is what `easel device show` says.
 
 mod house;
+pub mod identities;
 mod template;
 mod user;
 pub mod words;

@@ -33,9 +33,7 @@ impl User<'_> {
     /// The same into a folder, made where it is missing; or with other options.
     #[track_caller]
     pub fn import_into(&self, options: &[&str], name: &str, content: &str) {
-        let file = self.house.place(name);
-        fs::write(&file, content).expect("a file");
-        let file = file.display().to_string();
+        let file = self.house.file(name, content);
         let report = self.house.easel.json(&[&["import", &self.login, &file], options].concat());
         assert!(report["skipped"] == 0 && report["added"] != 0, "{report:#}");
     }
