@@ -51,16 +51,31 @@ fn make() -> Template {
     Template { program, dir }
 }
 
-/// The binary of the profile that the test was built with.
+/// The binary of the profile that the test was built with. A run of the whole suite has built it already.
 fn build_server(target: &Path, profile: &Path) -> PathBuf {
+    let program = profile.join("easel");
+    if is_fresh(&program) {
+        return program;
+    }
     let mut cargo = easel_pack_build::tool("cargo", &root());
-    cargo.args(["build", "--quiet", "--package", "easel-server", "--bin", "easel", "--target-dir"]).arg(target);
+    // Of the whole workspace, so that its dependencies are those that the tests were built with.
+    cargo.args(["build", "--quiet", "--workspace", "--bin", "easel", "--target-dir"]).arg(target);
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
     let built = cargo.stdout(Stdio::null()).status().expect("cargo can be started");
     assert!(built.success(), "the server cannot be built");
-    profile.join("easel")
+    program
+}
+
+/// Whether a binary is newer than everything that cargo lists beside it as what it was made of.
+fn is_fresh(program: &Path) -> bool {
+    let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let Ok(list) = fs::read_to_string(program.with_extension("d")) else { return false };
+    let sources = list.split_once(':').map_or("", |(_, sources)| sources).split_whitespace().map(PathBuf::from);
+    let manifests = ["Cargo.toml", "Cargo.lock"].map(|name| root().join(name));
+    let newest = sources.chain(manifests).map(|path| written(&path)).collect::<Option<Vec<_>>>();
+    newest.and_then(|all| all.into_iter().max()).is_some_and(|newest| Some(newest) <= written(program))
 }
 
 /// Changes with every source of the packs and with the binary.
