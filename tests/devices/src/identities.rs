@@ -28,6 +28,11 @@ pub fn nokia_mfe_3() -> Identity {
     Identity { version: Version::V12_1, user_agent: "NokiaN97/3.00(73)MailforExchange", ..Identity::nokia_n97() }
 }
 
+/// A Nokia N8 with Symbian Anna.
+pub fn nokia_symbian_anna() -> Identity {
+    Identity { user_agent: "NokiaN800/3.00(0)MailforExchange 3gpp-gba", ..nokia_mfe_3() }
+}
+
 /// A Nokia N9 with MeeGo, which speaks 14.0.
 pub fn meego() -> Identity {
     Identity {
@@ -35,7 +40,7 @@ pub fn meego() -> Identity {
         version: Version::V14_0,
         device_type: "meego",
         device_id: "IMEI004402131234569".into(),
-        user_agent: "MeeGo-MfE/1.0",
+        user_agent: "MeeGo-MfE/1.2",
         headers: &[],
         base64: true,
         classes: &[Email, Calendar, Contacts, Tasks],

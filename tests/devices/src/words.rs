@@ -68,11 +68,6 @@ pub fn mail(subject: &str, more: &str) -> String {
     )
 }
 
-/// Mails in one file.
-pub fn mbox(mails: &[&str]) -> String {
-    mails.iter().map(|mail| format!("From bob@example.net Mon Mar  2 09:00:00 2026\r\n{mail}\r\n")).collect()
-}
-
 /// The one item a phone holds of a folder: its ServerId and properties.
 ///
 /// # Panics

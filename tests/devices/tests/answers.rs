@@ -53,7 +53,7 @@ fn tc16_meego_at_14_0_gets_a_full_answer_where_others_get_no_bytes() {
     let inbox = collection(&answer);
     assert_eq!((pack.as_str(), item_text(inbox, airsync::STATUS)), ("maemo-meego", "1".into()));
     assert!(inbox.child(airsync::CLASS).is_none());
-    let other = Identity { device_type: "other", user_agent: "Other/1.0", ..identities::meego() };
+    let other = Identity { base64: true, ..identities::other("other", "Other/1.0", Version::V14_0) };
     assert_eq!(no_news(&user, other), ("default".to_owned(), None));
 }
 

@@ -39,8 +39,8 @@ fn tc28_a_nokia_finds_somebody_without_a_first_name_because_the_name_is_there_an
 fn tc31_windows_mobile_finds_the_same_with_the_date_inside_the_name_of_its_property() {
     let house = House::shared();
     let user = house.user("Europe/Berlin");
-    let old = words::mail("report-old", "").replace("2 Mar 2026", "2 Mar 2025");
-    user.import("mails.mbox", &words::mbox(&[&words::mail("report-new", ""), &old]));
+    user.import("new.eml", &words::mail("report-new", ""));
+    user.import("old.eml", &words::mail("report-old", "").replace("Mon, 2 Mar 2026", "Sun, 2 Mar 2025"));
     let since = "2026-01-01T00:00:00.000Z";
     let nested = Element::of(email::DATE_RECEIVED, [Element::text(s::VALUE, since)]);
     let forms = [vec![Element::new(email::DATE_RECEIVED), Element::text(s::VALUE, since)], vec![nested]];
