@@ -17,6 +17,7 @@ use crate::dispatch::dispatch;
 use crate::entry::{Entries, EntryRules};
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
+use crate::overheard::Overheard;
 use crate::profiles::{self, Profiles};
 use crate::recovery::{self, Symptoms};
 use crate::served::{self, Served};
@@ -104,6 +105,7 @@ pub struct Service {
     served: served::Known,
     symptoms: Symptoms,
     entries: Entries,
+    overheard: Overheard,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -139,6 +141,7 @@ impl Service {
             served: served::Known::default(),
             symptoms: Symptoms::default(),
             entries: Entries::default(),
+            overheard: Overheard::default(),
         }
     }
 
@@ -224,6 +227,7 @@ impl Service {
     /// What a device is told in the answer to OPTIONS. `device` is id and type, where the request has them: most have
     /// not, and then the User-Agent is all there is to know the device by.
     pub fn offer(&self, user: &User, device: Option<(&str, &str)>, user_agent: &str) -> Offer {
+        self.overheard.hear(user.id, device.unwrap_or_default(), user_agent);
         let known = device.and_then(|(id, kind)| self.store.device(user.id, &device::normal_id(id), kind).ok()?);
         let plugin = match known {
             Some(device) => self.profiles.of(self.plugins(), &device),
@@ -257,7 +261,9 @@ impl Service {
     fn context<'a>(&'a self, request: &Request<'a>) -> Result<Context<'a>, Reply> {
         let command = request.line.command;
         let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
-        let device = match device::identify(&*self.store, &self.settings, request, |facts| {
+        let heard = self.overheard.agent_of(request);
+        let told = Request { user_agent: heard.as_deref().unwrap_or(request.user_agent), ..*request };
+        let device = match device::identify(&*self.store, &self.settings, &told, |facts| {
             self.plugins.serve(facts).profile().flag("recovery.device_id_volatile")
         }) {
             Ok(Ok(device)) => device,

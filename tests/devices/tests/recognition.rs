@@ -84,17 +84,21 @@ fn tc05_a_device_that_names_itself_with_options_alone_is_served_by_its_pack_afte
     let house = House::shared();
     let user = house.user("Europe/Berlin");
     // Windows Phone does so; whose pack it is makes no difference.
-    let named = Identity { device_id: "0123456789ABCDEF0123456789ABCDEF".into(), ..identities::iphone_os_3() };
+    let named = identities::iphone_os_3();
     let query = format!("User=x&DeviceId={}&DeviceType={}", named.device_id, named.device_type);
     let headers = vec![("User-Agent".to_owned(), named.user_agent.to_owned())];
     let options = HttpRequest { method: "OPTIONS", query, headers, ..HttpRequest::default() };
     let response = user.socket().exchange(&options).unwrap();
     assert_eq!(response.header("ms-asprotocolversions"), Some("2.5,12.0,12.1"));
-    let nameless = Identity { user_agent: "", base64: true, device_id: named.device_id.to_lowercase(), ..named };
-    let mut phone = user.phone(nameless);
-    phone.folder_sync().unwrap();
-    assert_eq!(user.devices().len(), 1);
-    assert_eq!(user.served(&phone.identity.device_id), pair("iphone-os-2-3", "iphone-os-3"));
+    // Afterwards it says nothing of itself, and writes its id in capitals and in hexadecimal digits too.
+    let digits: String = named.device_id.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for device_id in [named.device_id.to_uppercase(), digits, named.device_id.clone()] {
+        let nameless = Identity { user_agent: "", base64: true, device_id, ..named.clone() };
+        let mut phone = user.phone(nameless);
+        phone.folder_sync().unwrap();
+        assert_eq!(user.devices().len(), 1);
+        assert_eq!(user.served(&phone.identity.device_id), pair("iphone-os-2-3", "iphone-os-3"));
+    }
 }
 
 #[test]
