@@ -17,11 +17,11 @@ const SEEN_EVERY_MS: i64 = 3_600_000;
 const VOLATILE_MAX: usize = 3;
 
 /// Characters of a User-Agent kept.
-const USER_AGENT_MAX: usize = 512;
+pub(crate) const USER_AGENT_MAX: usize = 512;
 
-/// The id in its normal spelling: the same phone appears in upper and lower case.
+/// The id in its normal spelling: the same phone appears in upper and lower case, and with the digits of its text.
 pub(crate) fn normal_id(id: &str) -> String {
-    id.trim().to_ascii_lowercase()
+    easel_protocol::normal_device_id(id)
 }
 
 /// Whether the device is one that is never stored.

@@ -28,6 +28,7 @@ mod manner;
 mod meeting_response;
 mod move_items;
 mod outgoing_mail;
+mod overheard;
 mod ping;
 mod profiles;
 mod provision;

@@ -334,6 +334,9 @@ fn acknowledged(
                 }
                 4 if required => return Err(CommonStatus::ExternallyManagedDevicesNotAllowed),
                 3 => {
+                    let pack = context.asked.pack().map(|pack| pack.id.as_str()).unwrap_or_default();
+                    let (user, device) = (context.user.id.0, now.key.0);
+                    tracing::warn!(user, device, pack, required, "the device says that it does not apply the policy");
                     now.policy.provisioning = Provisioning::Unknown;
                     return Ok(answer(request, PolicyStatus::Success));
                 }

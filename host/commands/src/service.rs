@@ -17,6 +17,7 @@ use crate::dispatch::dispatch;
 use crate::entry::{Entries, EntryRules};
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
+use crate::overheard::Overheard;
 use crate::profiles::{self, Profiles};
 use crate::recovery::{self, Symptoms};
 use crate::served::{self, Marks, Served};
@@ -111,6 +112,7 @@ pub struct Service {
     served: served::Known,
     symptoms: Symptoms,
     entries: Entries,
+    overheard: Overheard,
 }
 
 /// Tells the time; only the server has one that reads the system.
@@ -146,6 +148,7 @@ impl Service {
             served: served::Known::default(),
             symptoms: Symptoms::default(),
             entries: Entries::default(),
+            overheard: Overheard::default(),
         }
     }
 
@@ -247,6 +250,7 @@ impl Service {
     /// What a device is told in the answer to OPTIONS, by what the request says of it: most name no device, and then
     /// User-Agent and headers are all there is to know it by.
     pub fn offer(&self, user: &User, facts: &DeviceFacts) -> Offer {
+        self.overheard.hear(user.id, (&facts.device_id, &facts.device_type), &facts.user_agent);
         let id = device::normal_id(&facts.device_id);
         let known =
             if id.is_empty() { None } else { self.store.device(user.id, &id, &facts.device_type).ok().flatten() };
@@ -274,8 +278,10 @@ impl Service {
         let command = request.line.command;
         let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
         let settings = self.settings();
+        let heard = self.overheard.agent_of(request);
+        let told = Request { user_agent: heard.as_deref().unwrap_or(request.user_agent), ..*request };
         let wanted = self.headers();
-        let device = match device::identify(&*self.store, &settings, request, &wanted, |facts| {
+        let device = match device::identify(&*self.store, &settings, &told, &wanted, |facts| {
             self.plugins.serve(facts).profile().flag("recovery.device_id_volatile")
         }) {
             Ok(Ok(device)) => device,

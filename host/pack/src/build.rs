@@ -98,9 +98,21 @@ pub fn build(folder: &Path) -> Result<Vec<u8>, BuildError> {
     Ok(embed(componentize(&core)?, &beside(folder)?))
 }
 
-/// A tool as it is found in a shell, in the folder of the pack: not in the one that runs this program, whose toolchain
-/// and settings are of no concern to it.
-fn tool(name: &str, folder: &Path) -> Command {
+/// The packs of a workspace, by name: the members that have fixtures.
+pub fn packs(workspace: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let manifest = workspace.join("Cargo.toml");
+    let listed = fs::read_to_string(&manifest).map_err(|source| BuildError::Read { path: manifest, source })?;
+    let is_pack = |(name, path): &(String, PathBuf)| {
+        listed.contains(&format!("\"{name}\"")) && path.join("fixtures").is_dir() && path.join("Cargo.toml").is_file()
+    };
+    let mut found: Vec<_> = entries(workspace)?.into_iter().filter(is_pack).map(|(_, path)| path).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// A tool as it is found in a shell, in this folder: not in the one that runs this program, whose toolchain and settings
+/// are of no concern to it.
+pub fn tool(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(name);
     command.current_dir(folder).stdin(Stdio::null());
     for (variable, _) in std::env::vars_os() {
@@ -169,5 +181,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(build(folder.path()), Err(BuildError::NotAPack { .. })));
         assert!(matches!(build(&folder.path().join("absent")), Err(BuildError::Read { .. })));
+    }
+
+    #[test]
+    fn the_packs_of_a_workspace_are_its_members_with_fixtures() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert!(matches!(packs(folder.path()), Err(BuildError::Read { .. })));
+        write("Cargo.toml", "[workspace]\nmembers = [\"old\", \"new\", \"sdk\"]\n");
+        for name in ["old", "new", "sdk", "stray"] {
+            write(&format!("{name}/Cargo.toml"), "");
+        }
+        for name in ["old", "new", "stray"] {
+            write(&format!("{name}/fixtures/n03-more.toml"), "");
+        }
+        assert_eq!(packs(folder.path()).unwrap(), [folder.path().join("new"), folder.path().join("old")]);
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! [`build()`] compiles the crate, [`componentize`] makes a component of the module that comes out, and [`embed`] puts
 //! guides and fixtures into it as custom sections, so that a pack is one file; [`sections`] reads them back.
-//! [`from_module`] begins with a module that another compiler made. *It knows no server: what a pack does is not looked
-//! at here.*
+//! [`from_module`] begins with a module that another compiler made; [`packs`] finds all of a workspace. *It knows no
+//! server: what a pack does is not looked at here.*
 
 mod beside;
 mod build;
 mod module;
 mod section;
 
-pub use build::{BuildError, build};
+pub use build::{BuildError, build, packs, tool};
 pub use module::from_module;
 pub use section::{Sections, SectionsError, embed, sections};
 

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::workers::Busy;
 
-/// A device, without regard to the case of its id.
+/// A device, its id in the one spelling.
 pub(crate) type DeviceName = (UserId, String);
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Devices {
 
     /// The name under which requests of a device wait for one another.
     pub(crate) fn name(user: UserId, id: &str) -> DeviceName {
-        (user, id.to_ascii_lowercase())
+        (user, easel_protocol::normal_device_id(id))
     }
 
     /// Waits for the device's turn; busy when too many wait, or it takes too long.

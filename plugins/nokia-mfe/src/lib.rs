@@ -39,7 +39,6 @@ impl Describe for NokiaMfe {
                 settings::policy::DETAILS_WHEN_OFF.is(DetailsWhenOff::Send),
                 settings::policy::MAX_ATTACHMENT.is(LARGEST),
                 settings::policy::TRUNC_UNLIMITED.is(LARGEST),
-                settings::policy::ALLOW_LIST.are(ACCEPTED_POLICIES),
                 settings::recovery::ON_ERROR.is(OnError::Resync),
             ])
             .wants(
@@ -63,8 +62,18 @@ impl Describe for NokiaMfe {
 /// What is sent for "no limit": -1 turns HTML mail off, and a missing number fails.
 const LARGEST: i64 = 5_000_000;
 
-/// Settings that a late Symbian takes; at any other it gives the account up. Those of the password it always takes.
-const ACCEPTED_POLICIES: [&str; 13] = [
+/// Settings that a late Symbian takes, those of the password among them; at any other it gives the account up.
+const ACCEPTED_POLICIES: [&str; 23] = [
+    "DevicePasswordEnabled",
+    "AlphanumericDevicePasswordRequired",
+    "PasswordRecoveryEnabled",
+    "MinDevicePasswordLength",
+    "MaxInactivityTimeDeviceLock",
+    "MaxDevicePasswordFailedAttempts",
+    "AllowSimpleDevicePassword",
+    "DevicePasswordExpiration",
+    "DevicePasswordHistory",
+    "MinDevicePasswordComplexCharacters",
     "AllowTextMessaging",
     "RequireManualSyncWhenRoaming",
     "AllowHTMLEmail",
@@ -85,6 +94,9 @@ impl Profile for NokiaMfe {
         // Without a version it is taken for the one that is content with less.
         let agent = facts.agent(|agent| agent.starts_with("Nokia"));
         let version = agent.and_then(|agent| Version::after(agent, "/")).unwrap_or_default();
+        // N21: Symbian from Anna on says so behind its name. Earlier ones need the largest attachment told (N07).
+        let late = agent.is_some_and(|agent| agent.ends_with(" 3gpp-gba"));
+        let accepted = late.then(|| settings::policy::ALLOW_LIST.are(ACCEPTED_POLICIES));
         if version >= Version::of(&[3]) {
             let profile = DeviceProfile::family("mfe-3").with([
                 settings::versions::VERSIONS.are([Protocol::V2_5, Protocol::V12_1]),
@@ -92,10 +104,11 @@ impl Profile for NokiaMfe {
             ]);
             // N23: the N8 cannot take an empty answer.
             let n8 = agent.is_some_and(|agent| agent.starts_with("NokiaN800/"));
-            return Ok(profile.with(n8.then(|| settings::sync::EMPTY_SYNC.is(EmptySync::Full))));
+            return Ok(profile.with(n8.then(|| settings::sync::EMPTY_SYNC.is(EmptySync::Full))).with(accepted));
         }
         // Without an Outbox in the tree it does not begin.
-        Ok(DeviceProfile::family("mfe-2").with([settings::hierarchy::FAKE_FOLDERS.are([FakeFolder::Outbox])]))
+        let outbox = settings::hierarchy::FAKE_FOLDERS.are([FakeFolder::Outbox]);
+        Ok(DeviceProfile::family("mfe-2").with([outbox]).with(accepted))
     }
 }
 

@@ -2,31 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use easel_plugin::DevicePlugins;
 use easel_plugin_wasm::{LoadError, Overrides, Trust};
 use easel_plugins_tests::{Bench, facts};
 
-/// The folders of packs: those with fixtures.
-fn folders() -> Vec<PathBuf> {
-    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
-    let listed = fs::read_to_string(plugins.join("Cargo.toml")).unwrap();
-    let folder = |entry: fs::DirEntry| {
-        let member = format!("\"{}\"", entry.file_name().to_string_lossy());
-        (listed.contains(&member) && entry.path().join("fixtures").is_dir()).then(|| entry.path())
-    };
-    let mut folders: Vec<PathBuf> = fs::read_dir(plugins).unwrap().filter_map(|entry| folder(entry.unwrap())).collect();
-    folders.sort();
-    folders
-}
-
 #[test]
 fn every_pack_loads_with_its_fixtures_and_none_of_them_takes_another_s_devices() {
     let bench = Bench::default();
     let (mut packs, mut wrong, mut held) = (Vec::new(), Vec::new(), 0);
-    for folder in folders() {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    for folder in easel_pack_build::packs(&plugins).unwrap() {
         let built = easel_pack_build::build(&folder).unwrap();
         match bench.loader(Trust::default()).load_unsigned(&folder, &built) {
             Ok(pack) => {

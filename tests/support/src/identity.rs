@@ -13,8 +13,10 @@ pub struct Identity {
     pub device_type: &'static str,
     /// DeviceId.
     pub device_id: String,
-    /// User-Agent.
+    /// User-Agent; empty for a phone that sends none.
     pub user_agent: &'static str,
+    /// Headers that it sends besides, with every request.
+    pub headers: &'static [(&'static str, &'static str)],
     /// Whether it uses the base64 query.
     pub base64: bool,
     /// The classes its owner switched on.
@@ -32,6 +34,7 @@ impl Identity {
             device_type: "IMEI357000031234560",
             device_id: "IMEI357000031234560".into(),
             user_agent: "NokiaN97/2.09(206)MailforExchange",
+            headers: &[],
             base64: false,
             classes: &[Email, Calendar, Contacts, Tasks],
         }
@@ -45,6 +48,7 @@ impl Identity {
             device_type: "iPhone",
             device_id: "Appl880123ABCDE".into(),
             user_agent: "Apple-iPhone2C1/704.11",
+            headers: &[],
             base64: false,
             classes: &[Email, Calendar, Contacts],
         }
@@ -58,6 +62,7 @@ impl Identity {
             device_type: "Android",
             device_id: "androidc1234567890".into(),
             user_agent: "Android/5.1.1-EAS-2.0",
+            headers: &[],
             base64: true,
             classes: &[Email, Calendar, Contacts, Tasks],
         }
@@ -71,6 +76,7 @@ impl Identity {
             device_type: "iPhone",
             device_id: "KC28F3E3O53NHDUJ5RMQK1SGE4".into(),
             user_agent: "Apple-iPhone15C4/2301.355",
+            headers: &[],
             base64: true,
             classes: &[Email, Calendar, Contacts, Tasks, Notes],
         }

@@ -113,9 +113,7 @@ impl<T: Transport> Phone<T> {
 
     /// Asks which versions there are and takes the highest it knows itself.
     pub fn options(&mut self) -> anyhow::Result<HttpResponse> {
-        let mut headers = vec![("User-Agent".to_owned(), self.identity.user_agent.to_owned())];
-        headers.extend(self.headers.iter().cloned());
-        let request = HttpRequest { method: "OPTIONS", headers, ..HttpRequest::default() };
+        let request = HttpRequest { method: "OPTIONS", headers: self.headers(), ..HttpRequest::default() };
         let response = self.transport.exchange(&request)?;
         ensure!(response.code == 200, "OPTIONS was answered with {}", response.code);
         let versions = response.header("ms-asprotocolversions").context("no list of versions")?;
@@ -124,10 +122,17 @@ impl<T: Transport> Phone<T> {
         Ok(response)
     }
 
+    /// The headers it sends with every request.
+    fn headers(&self) -> Vec<(String, String)> {
+        let agent = Some(("User-Agent", self.identity.user_agent)).filter(|(_, agent)| !agent.is_empty());
+        let all = agent.into_iter().chain(self.identity.headers.iter().copied());
+        let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        all.chain(self.headers.iter().cloned()).collect()
+    }
+
     /// One request of a command, as the phone's version writes it.
     pub fn request(&self, command: Command, body: &[u8], content_type: &str) -> HttpRequest {
-        let mut headers = vec![("User-Agent".to_owned(), self.identity.user_agent.to_owned())];
-        headers.extend(self.headers.iter().cloned());
+        let mut headers = self.headers();
         if !body.is_empty() {
             headers.push(("Content-Type".to_owned(), content_type.to_owned()));
         }

@@ -121,9 +121,8 @@ fn check_account_wipe(device: &Device) -> Result<(), Refusal> {
 /// The device of that id, or `id/type` where an id is there twice.
 fn find(office: &Office, user: &User, login: &LoginName, name: &str) -> Result<Device, Refusal> {
     let devices = office.store.devices(user.id)?;
-    let is = |device: &&Device| {
-        device.id.eq_ignore_ascii_case(name) || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name)
-    };
+    let id = easel_protocol::normal_device_id(name);
+    let is = |device: &&Device| device.id == id || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name);
     let found: Vec<&Device> = devices.iter().filter(is).collect();
     match found.as_slice() {
         [device] => Ok((*device).clone()),

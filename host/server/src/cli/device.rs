@@ -177,9 +177,9 @@ fn name(device: &DeviceShown) -> String {
 
 /// The device of that id, or `id/type` where an id is there twice.
 fn found<'a>(devices: &'a [DeviceShown], name: &str) -> Result<&'a DeviceShown, CliError> {
-    let is = |device: &&DeviceShown| {
-        device.id.eq_ignore_ascii_case(name) || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name)
-    };
+    let id = easel_protocol::normal_device_id(name);
+    let is =
+        |device: &&DeviceShown| device.id == id || format!("{}/{}", device.id, device.kind).eq_ignore_ascii_case(name);
     let found: Vec<&DeviceShown> = devices.iter().filter(is).collect();
     match found.as_slice() {
         [device] => Ok(*device),
