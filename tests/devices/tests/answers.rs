@@ -1,5 +1,7 @@
 //! The form of answers: those without news, estimates, and what stands in one answer together.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
 use std::thread;
 
 use easel_devices_tests::{House, User, identities, words};

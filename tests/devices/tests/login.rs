@@ -1,5 +1,7 @@
 //! The forms in which devices log in.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
 use easel_devices_tests::{House, User, identities};
 use easel_protocol::Version;
 use easel_test_support::{Identity, Phone};

@@ -1,5 +1,7 @@
 //! How the policy is said, and that it holds.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
 use easel_devices_tests::{House, User, identities};
 use easel_protocol::{Command, Version};
 use easel_test_support::{Identity, Phone, Socket, item_text};

@@ -1,5 +1,7 @@
 //! Who is calling: identities, and the pack that serves them.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
 use easel_devices_tests::{House, User, identities};
 use easel_protocol::{Command, Version};
 use easel_test_support::{HttpRequest, Identity, Phone, Socket, Transport as _};

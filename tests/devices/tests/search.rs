@@ -1,5 +1,7 @@
 //! What devices look for.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
 use easel_devices_tests::{House, User, identities, words};
 use easel_protocol::{Command, FolderType, Version};
 use easel_test_support::{Identity, Phone, Socket, item_text};

@@ -1,5 +1,7 @@
 //! Tasks.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test says what broke")]
+
 use easel_devices_tests::{House, identities, words};
 use easel_protocol::{FolderType, Version};
 use easel_test_support::{Identity, Sent};
