@@ -85,3 +85,33 @@ fn tc42_an_alarm_set_on_an_iphone_that_saw_no_attendees_leaves_them_where_they_a
     assert!(stored.contains("TRIGGER:-PT15M") || stored.contains("TRIGGER:-P0DT0H15M0S"), "{stored}");
     assert_eq!(stored.matches("ATTENDEE").count(), 3, "{stored}");
 }
+
+#[test]
+fn tc48_an_event_that_is_in_the_calendar_already_is_not_added_again() {
+    let house = House::shared();
+    let user = house.user("Europe/Berlin");
+    user.import("tea.ics", &words::event("tea", ""));
+    // Another device knows it under this id.
+    let (known, folder) = user.begun(Identity::android(), FolderType::Calendar);
+    let (id, _) = words::only(&known, &folder);
+    // Before it looked into the calendar: it has a key, and nothing else.
+    let mut phone = user.ready(identities::ios("Apple-iPhone9C4/1801.373", Version::V14_1));
+    let calendar_id = phone.folder(FolderType::Calendar).unwrap();
+    phone.sync(&[Sent::ask(&calendar_id)]).unwrap();
+    let event = vec![
+        Element::text(calendar::UID, "tea@example.org"),
+        Element::text(calendar::DT_STAMP, "20270101T080000Z"),
+        Element::text(calendar::START_TIME, "20270303T091500Z"),
+        Element::text(calendar::END_TIME, "20270303T094500Z"),
+        Element::text(calendar::SUBJECT, "tea"),
+    ];
+    let response = add(&mut phone, &calendar_id, event);
+    assert_eq!(user.served(&phone.identity.device_id).0, "ios-modern");
+    assert_eq!(
+        (item_text(&response, airsync::STATUS), item_text(&response, airsync::SERVER_ID)),
+        ("1".into(), id.clone())
+    );
+    phone.sync_folder(&calendar_id, 10).unwrap();
+    assert_eq!(phone.items(&calendar_id).into_keys().collect::<Vec<_>>(), [id]);
+    assert_eq!(user.stored(".ics").matches("BEGIN:VEVENT").count(), 1);
+}

@@ -82,7 +82,7 @@ impl Serving {
                 return;
             }
             assert!(start.elapsed() < patience, "{text}: {logged}");
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::yield_now();
         }
     }
 
