@@ -12,5 +12,5 @@ mod transport;
 
 pub use identity::Identity;
 pub use phone::{Collection, Folder, Phone, Sent, Synced, change, item_text};
-pub use socket::Socket;
+pub use socket::{Socket, trusting_tls};
 pub use transport::{HttpRequest, HttpResponse, Transport};
