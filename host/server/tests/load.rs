@@ -21,7 +21,8 @@ fn phones_synchronise_wait_and_are_told_under_the_load_program() {
     let report = &outcome.report;
     assert!(report.failures.is_empty(), "{:#?}\n{}", report.failures, log(dir.path()));
     let works: Vec<&str> = report.rows.iter().map(|row| row.work.as_str()).collect();
-    let begin = ["no-change Sync", "first sync of 200 mails", "first sync of 200 mails", "LMTP end of DATA", "the same, 10"];
+    let begin =
+        ["no-change Sync", "first sync of 200 mails", "first sync of 200 mails", "LMTP end of DATA", "the same, 10"];
     assert_eq!(works.len(), begin.len(), "{works:?}");
     for (row, begin) in report.rows.iter().zip(begin) {
         assert!(row.work.starts_with(begin), "{} is not {begin}", row.work);

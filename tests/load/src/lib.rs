@@ -7,8 +7,8 @@
 //! So that the program's own share of the machine stays small, one thread does everything, requests are made before they are
 //! needed, and answers are read no further than it takes to know that they are right.
 
-mod closed_loop;
 mod clock;
+mod closed_loop;
 mod dice;
 mod easel;
 mod histogram;

@@ -19,7 +19,8 @@ pub(crate) struct Postman {
 
 impl Postman {
     pub(crate) async fn connect(socket: &Path) -> anyhow::Result<Self> {
-        let stream = UnixStream::connect(socket).await.with_context(|| format!("connecting to {}", socket.display()))?;
+        let stream =
+            UnixStream::connect(socket).await.with_context(|| format!("connecting to {}", socket.display()))?;
         let mut postman = Self { stream: BufStream::new(stream), recipients: 0 };
         postman.reply("220").await?;
         postman.say("LHLO load\r\n", "250").await?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use easel_protocol::{Command, Version};
+use easel_protocol::{CollectionId, Command, Version};
 use easel_wbxml::pages::{airsync, airsyncbase, folder_hierarchy as fh, ping};
 use easel_wbxml::{Element, Tag, decode, encode};
 use rustls::ClientConfig;
@@ -98,8 +98,8 @@ impl Identity {
 /// A collection, and how its items are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// CollectionId: well-known folders have the same in every mailbox.
-    pub(crate) collection: u8,
+    /// The number of the folder: well-known ones have the same in every mailbox.
+    pub(crate) folder: u64,
     /// Type of the BodyPreference: 1 text, 2 HTML; `None` asks for no bodies.
     pub(crate) body: Option<u8>,
     /// WindowSize.
@@ -107,16 +107,21 @@ pub(crate) struct Wanted {
 }
 
 /// The Inbox, bodies in HTML cut at 32 KB, a hundred at once.
-pub(crate) const INBOX: Wanted = Wanted { collection: 1, body: Some(2), window: 100 };
+pub(crate) const INBOX: Wanted = Wanted { folder: 1, body: Some(2), window: 100 };
 /// The calendar.
-pub(crate) const CALENDAR: Wanted = Wanted { collection: 6, body: Some(1), window: 100 };
+pub(crate) const CALENDAR: Wanted = Wanted { folder: 6, body: Some(1), window: 100 };
 /// The contacts.
-pub(crate) const CONTACTS: Wanted = Wanted { collection: 7, body: Some(1), window: 100 };
+pub(crate) const CONTACTS: Wanted = Wanted { folder: 7, body: Some(1), window: 100 };
 
 /// TruncationSize.
 const CUT_AT: i64 = 32 << 10;
 
 impl Wanted {
+    /// The folder, as it is named on the wire.
+    pub(crate) const fn id(&self) -> CollectionId {
+        CollectionId::new(self.folder)
+    }
+
     /// The request for what is new since `key`; key 0 begins, and brings no items yet.
     pub(crate) fn since(&self, key: &str) -> Vec<u8> {
         Self::request([(self, key)])
@@ -137,10 +142,7 @@ impl Wanted {
     fn element(&self, key: &str, commands: Vec<Element>) -> Element {
         let mut collection = Element::of(
             airsync::COLLECTION,
-            [
-                Element::text(airsync::SYNC_KEY, key),
-                Element::text(airsync::COLLECTION_ID, self.collection.to_string()),
-            ],
+            [Element::text(airsync::SYNC_KEY, key), Element::text(airsync::COLLECTION_ID, self.id().to_string())],
         );
         if key == "0" {
             return collection;
@@ -170,7 +172,7 @@ pub(crate) fn folder_sync() -> Vec<u8> {
 
 /// Ping for the Inbox, as long as the default configuration lets it wait.
 pub(crate) fn ping_inbox() -> Vec<u8> {
-    let folder = [Element::text(ping::ID, INBOX.collection.to_string()), Element::text(ping::CLASS, "Email")];
+    let folder = [Element::text(ping::ID, INBOX.id().to_string()), Element::text(ping::CLASS, "Email")];
     let folders = Element::of(ping::FOLDERS, [Element::of(ping::FOLDER, folder)]);
     encode(&Element::of(ping::PING, [Element::number(ping::HEARTBEAT_INTERVAL, 3540), folders]))
 }
@@ -373,6 +375,9 @@ mod tests {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
         assert!(head.contains("MS-ASProtocolVersion: 12.1\r\n"), "{head}");
-        assert_eq!(text_in(body.as_bytes(), &[airsync::COLLECTIONS, airsync::COLLECTION, airsync::SYNC_KEY]).unwrap(), "0");
+        assert_eq!(
+            text_in(body.as_bytes(), &[airsync::COLLECTIONS, airsync::COLLECTION, airsync::SYNC_KEY]).unwrap(),
+            "0"
+        );
     }
 }

@@ -112,16 +112,8 @@ pub struct Report {
     notes: Vec<String>,
 }
 
-const TITLES: [&str; 8] = [
-    "work",
-    "to reach",
-    "reached",
-    "",
-    "server CPU each",
-    "p50 / p99",
-    "resident",
-    "load program's share of CPU",
-];
+const TITLES: [&str; 8] =
+    ["work", "to reach", "reached", "", "server CPU each", "p50 / p99", "resident", "load program's share of CPU"];
 
 impl Report {
     pub(crate) fn push(&mut self, row: Row) {
@@ -164,19 +156,21 @@ mod tests {
         let mut report = Report::default();
         let mut times = Histogram::default();
         times.record(Duration::from_micros(1500));
-        let spent = Spent {
-            wall: Duration::from_secs(1),
-            server: Duration::from_millis(300),
-            own: Duration::from_millis(100),
-        };
-        report.push(Row::new("pages", "quick").reached("quick", true).spent(&spent, 1000).times(&times).resident(5 << 20));
+        let spent =
+            Spent { wall: Duration::from_secs(1), server: Duration::from_millis(300), own: Duration::from_millis(100) };
+        report.push(
+            Row::new("pages", "quick").reached("quick", true).spent(&spent, 1000).times(&times).resident(5 << 20),
+        );
         report.push(Row::new("others", "<= 1").reached("2", false));
         report.push(Row::new("more", "").measured("7"));
         report.note("one note");
         report.failures.push("a work: what happened".to_owned());
         let page = report.page("the command", &machine);
         assert!(page.starts_with("`the command`\n\n- "), "{page}");
-        assert!(page.contains("| pages | quick | quick | reached | 0.300 ms | 1.50 ms / 1.50 ms | 5 MiB | 25 % |"), "{page}");
+        assert!(
+            page.contains("| pages | quick | quick | reached | 0.300 ms | 1.50 ms / 1.50 ms | 5 MiB | 25 % |"),
+            "{page}"
+        );
         assert!(page.contains("| others | <= 1 | 2 | **missed** | - | - | - | - |"), "{page}");
         assert!(page.contains("| more | - | 7 |  | - |"), "{page}");
         assert!(page.ends_with("- one note\n- WRONG: a work: what happened"), "{page}");

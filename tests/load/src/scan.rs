@@ -155,10 +155,7 @@ mod tests {
     fn add(id: &str) -> Element {
         let body = Element::of(airsyncbase::BODY, [Element::text(airsyncbase::DATA, "text")]);
         let data = [Element::text(email::SUBJECT, "1"), body, Element::opaque(email::BODY, vec![0, 1, 0xC3, 3])];
-        Element::of(
-            airsync::ADD,
-            [Element::text(airsync::SERVER_ID, id), Element::of(airsync::APPLICATION_DATA, data)],
-        )
+        Element::of(airsync::ADD, [Element::text(airsync::SERVER_ID, id), Element::of(airsync::APPLICATION_DATA, data)])
     }
 
     fn answer(status: u8, commands: Vec<Element>, more: bool) -> Vec<u8> {

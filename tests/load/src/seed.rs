@@ -228,14 +228,14 @@ impl Seeder {
                 let mail = make(*number, &user.addresses[0]);
                 self.stored_mail(mail)
             })?;
-            self.enter(user.id, CollectionId::new(INBOX.collection.into()), mails)?;
+            self.enter(user.id, INBOX.id(), mails)?;
         }
         Ok(())
     }
 
     fn store_mails(&self, user: UserId, mails: Vec<SampleMail>) -> anyhow::Result<()> {
         let stored = mails.into_iter().map(|mail| self.stored_mail(mail)).collect::<anyhow::Result<_>>()?;
-        self.enter(user, CollectionId::new(INBOX.collection.into()), stored)
+        self.enter(user, INBOX.id(), stored)
     }
 
     /// As delivery does it: the bytes first, with the index of their parts.
@@ -275,7 +275,7 @@ impl Seeder {
                 Ok((NewContent::Object(text), facts))
             });
             let made = made.collect::<anyhow::Result<_>>()?;
-            self.enter(user.id, CollectionId::new(folder.collection.into()), made)?;
+            self.enter(user.id, folder.id(), made)?;
         }
         Ok(())
     }
@@ -305,24 +305,15 @@ impl Seeder {
     pub(crate) fn hold(&self, user: &User, identity: &Identity, wanted: &[Wanted]) -> anyhow::Result<()> {
         let begin = Wanted::request(wanted.iter().map(|wanted| (wanted, "0")));
         let answer = self.ask(user, identity, Command::Sync, &begin)?.context("an empty answer to key 0")?;
-        let collections = answer.child(airsync::COLLECTIONS).context("no Collections")?;
-        let keys: Vec<String> = collections
-            .all(airsync::COLLECTION)
-            .filter_map(|collection| Some(collection.text_of(airsync::SYNC_KEY)?.into_owned()))
-            .collect();
-        ensure!(keys.len() == wanted.len(), "{} keys for {} collections: {answer:?}", keys.len(), wanted.len());
+        let keys = keys_in(&answer)?;
+        ensure!(keys.len() == wanted.len(), "{} keys for {} collections", keys.len(), wanted.len());
         let go_on = Wanted::request(wanted.iter().zip(keys.iter().map(String::as_str)));
-        self.ask(user, identity, Command::Sync, &go_on).map(drop)
+        let answer = self.ask(user, identity, Command::Sync, &go_on)?;
+        answer.map_or(Ok(()), |answer| keys_in(&answer).map(drop))
     }
 
     /// One request, without the network.
-    fn ask(
-        &self,
-        user: &User,
-        identity: &Identity,
-        command: Command,
-        body: &[u8],
-    ) -> anyhow::Result<Option<Element>> {
+    fn ask(&self, user: &User, identity: &Identity, command: Command, body: &[u8]) -> anyhow::Result<Option<Element>> {
         let version = identity.version_header();
         let line = RequestLine::parse(&identity.query(command), version.as_deref(), Some("0"), None)?;
         let content_type = "application/vnd.ms-sync.wbxml";
@@ -344,6 +335,17 @@ impl Seeder {
         ensure!(status.is_none_or(|status| status == "1"), "{command} was answered with {root:?}");
         Ok(Some(root))
     }
+}
+
+/// The keys of a Sync answer, in its order; an error when a collection is refused.
+fn keys_in(answer: &Element) -> anyhow::Result<Vec<String>> {
+    let collections = answer.child(airsync::COLLECTIONS).context("no Collections")?;
+    let key = |collection: &Element| {
+        let status = collection.text_of(airsync::STATUS).context("no Status")?;
+        ensure!(status == "1", "Sync was answered with Status {status}");
+        Ok(collection.text_of(airsync::SYNC_KEY).context("no SyncKey")?.into_owned())
+    };
+    collections.all(airsync::COLLECTION).map(key).collect()
 }
 
 /// A long answer, put together.

@@ -68,8 +68,9 @@ mod tests {
                 command.env("LD_PRELOAD", &library);
             }
             let start = now();
-            let output =
-                command.args(["if=/dev/zero", "bs=4096", "count=1", "conv=fdatasync"]).arg(format!("of={}", file.display()));
+            let output = command
+                .args(["if=/dev/zero", "bs=4096", "count=1", "conv=fdatasync"])
+                .arg(format!("of={}", file.display()));
             let output = output.output().unwrap();
             assert!(output.status.success(), "{output:?}");
             now() - start

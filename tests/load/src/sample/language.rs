@@ -90,7 +90,12 @@ pub(super) const LANGUAGES: [Language; 10] = [
         tag: "pl",
         charset: "iso-8859-2",
         transfer: Transfer::QuotedPrintable,
-        people: ["\u{141}ukasz Nowak", "Ma\u{142}gorzata W\u{f3}jcik", "Stanis\u{142}aw Zi\u{119}ba", "Agnieszka D\u{105}b"],
+        people: [
+            "\u{141}ukasz Nowak",
+            "Ma\u{142}gorzata W\u{f3}jcik",
+            "Stanis\u{142}aw Zi\u{119}ba",
+            "Agnieszka D\u{105}b",
+        ],
         words: "spotkanie jutro rano prosz\u{119} za\u{142}\u{105}cznik dzi\u{119}kuj\u{119} zesp\u{f3}\u{142} faktura w przysz\u{142}ym tygodniu je\u{15b}li \
                 mo\u{17c}na biuro zam\u{f3}wienie pytania wi\u{119}cej bud\u{17c}et ju\u{17c} by\u{142}o\u{15b}my poci\u{105}g \u{15b}roda",
         gap: " ",
@@ -135,7 +140,12 @@ pub(super) const LANGUAGES: [Language; 10] = [
         tag: "ja",
         charset: "iso-2022-jp",
         transfer: Transfer::SevenBit,
-        people: ["\u{5c71}\u{7530}\u{592a}\u{90ce}", "\u{4f50}\u{85e4}\u{82b1}\u{5b50}", "\u{9234}\u{6728}\u{4e00}\u{90ce}", "\u{7530}\u{4e2d}\u{7f8e}\u{548c}"],
+        people: [
+            "\u{5c71}\u{7530}\u{592a}\u{90ce}",
+            "\u{4f50}\u{85e4}\u{82b1}\u{5b50}",
+            "\u{9234}\u{6728}\u{4e00}\u{90ce}",
+            "\u{7530}\u{4e2d}\u{7f8e}\u{548c}",
+        ],
         words: "\u{4f1a}\u{8b70} \u{660e}\u{65e5} \u{5348}\u{524d} \u{304a}\u{9858}\u{3044}\u{3057}\u{307e}\u{3059} \u{8cc7}\u{6599} \u{3067} \u{306f} \
                 \u{6765}\u{9031} \u{4e88}\u{7b97} \u{3042}\u{308a}\u{304c}\u{3068}\u{3046} \u{4e8b}\u{52d9}\u{6240} \u{30d7}\u{30ed}\u{30b8}\u{30a7}\u{30af}\u{30c8} \
                 \u{8acb}\u{6c42}\u{66f8} \u{3092} \u{78ba}\u{8a8d} \u{3057}\u{307e}\u{3057}\u{305f}",
@@ -156,7 +166,12 @@ pub(super) const LANGUAGES: [Language; 10] = [
         tag: "ko",
         charset: "euc-kr",
         transfer: Transfer::EightBit,
-        people: ["\u{ae40}\u{bbfc}\u{c900}", "\u{c774}\u{c11c}\u{c5f0}", "\u{bc15}\u{c9c0}\u{d6c8}", "\u{cd5c}\u{c720}\u{c9c4}"],
+        people: [
+            "\u{ae40}\u{bbfc}\u{c900}",
+            "\u{c774}\u{c11c}\u{c5f0}",
+            "\u{bc15}\u{c9c0}\u{d6c8}",
+            "\u{cd5c}\u{c720}\u{c9c4}",
+        ],
         words: "\u{d68c}\u{c758} \u{b0b4}\u{c77c} \u{c624}\u{c804} \u{bd80}\u{d0c1}\u{b4dc}\u{b9bd}\u{b2c8}\u{b2e4} \u{bcf4}\u{ace0}\u{c11c} \
                 \u{adf8}\u{b9ac}\u{ace0} \u{c6b0}\u{b9ac} \u{b2e4}\u{c74c} \u{c8fc} \u{c608}\u{c0b0} \u{ac10}\u{c0ac}\u{d569}\u{b2c8}\u{b2e4} \
                 \u{c0ac}\u{bb34}\u{c2e4} \u{d504}\u{b85c}\u{c81d}\u{d2b8} \u{c9c8}\u{bb38}",

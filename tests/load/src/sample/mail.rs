@@ -142,7 +142,8 @@ fn text(room: usize, language: &Language, dice: &mut Dice) -> String {
         text.push_str("\n\n");
     }
     text.push_str("-- \n");
-    text.push_str(dice.pick(&language.people));
+    let name: &str = dice.pick::<&str>(&language.people);
+    text.push_str(name);
     text.push('\n');
     text
 }

@@ -52,7 +52,8 @@ async fn measure(bench: &Bench<'_>, report: &mut Report, library: Option<&Path>)
     let rate = spent.rate(times.count());
     let slow = library.is_some();
     let disk = if slow { "where a sync takes 1 ms or more (a library in between sleeps)" } else { "on this disk" };
-    let row = Row::new(format!("changes of {} devices at once, {disk}", scale.writers), if slow { ">= 8,000/s" } else { "" });
+    let row =
+        Row::new(format!("changes of {} devices at once, {disk}", scale.writers), if slow { ">= 8,000/s" } else { "" });
     let reached = format!("{rate:.0} durable commits/s");
     let row = if slow { bench.judge(row, reached, rate >= 8_000.0) } else { row.measured(reached) };
     report.push(row.spent(&spent, times.count()).times(&times).resident(memory(easel.id())?.resident));
@@ -103,7 +104,8 @@ impl Writer {
         let key = phone.begin(&UNREAD).await?;
         let answer = phone.ask(Command::Sync, &UNREAD.since(&key)).await?;
         let root = decode(&answer.body)?;
-        let commands = root.at(&[airsync::COLLECTIONS, airsync::COLLECTION, airsync::COMMANDS]).context("no Commands")?;
+        let commands =
+            root.at(&[airsync::COLLECTIONS, airsync::COLLECTION, airsync::COMMANDS]).context("no Commands")?;
         let item = commands.children().find(|add| add.text_of(airsync::SERVER_ID).as_deref() == Some(&self.mail));
         let item = item.with_context(|| format!("mail {} of {} is lost", self.mail, self.phone.identity.user))?;
         let read = item.at(&[airsync::APPLICATION_DATA, email::READ]).context("no Read")?.value() == "1";

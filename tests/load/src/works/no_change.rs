@@ -21,8 +21,7 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
     let times = ask_for(&mut askers, scale.measured, None).await?;
     let spent = meter.read()?;
     let (each, rate, slowest) = (spent.each(times.count()), spent.rate(times.count()), times.quantile(0.99));
-    let enough =
-        each <= Duration::from_micros(50) && rate >= 15_000.0 && slowest < Duration::from_millis(5);
+    let enough = each <= Duration::from_micros(50) && rate >= 15_000.0 && slowest < Duration::from_millis(5);
     let row = Row::new(
         format!("no-change Sync, {} devices in a closed loop", scale.syncers),
         "<= 0.05 ms CPU each, >= 15,000/s, p99 < 5 ms",

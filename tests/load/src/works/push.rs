@@ -46,7 +46,8 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
     }
     let spent = meter.read()?;
     let row = Row::new(format!("the same, {} at once", scale.burst), "p99 <= 20 ms");
-    let reached = format!("{} times {} mails, slowest {:.0} ms", scale.bursts, scale.burst, times.max().as_secs_f64() * 1e3);
+    let reached =
+        format!("{} times {} mails, slowest {:.0} ms", scale.bursts, scale.burst, times.max().as_secs_f64() * 1e3);
     let row = bench.judge(row, reached, times.quantile(0.99) <= Duration::from_millis(20));
     report.push(row.spent(&spent, times.count()).times(&times));
     report.note(format!(

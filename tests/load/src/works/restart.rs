@@ -47,7 +47,8 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
         );
         let goal = if hash == Hash::Real { "within 60 s, no 401, no lost Ping" } else { "" };
         let row = Row::new(work, goal);
-        let row = if hash == Hash::Real { bench.judge(row, reached, took <= BACK_WITHIN) } else { row.measured(reached) };
+        let row =
+            if hash == Hash::Real { bench.judge(row, reached, took <= BACK_WITHIN) } else { row.measured(reached) };
         let row = row.spent(&back.spent, count as u64).times(&back.arrival.times);
         report.push(row.resident(memory(easel.id())?.resident));
         leave(back.lot, easel)?;

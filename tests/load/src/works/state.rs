@@ -52,7 +52,7 @@ fn weigh(bench: &Bench<'_>, report: &mut Report) -> anyhow::Result<()> {
     let house = House::make(&bench.options.easel, &dir.join("house"))?;
     let users = bench.scale().weighed.div_ceil(EACH);
     let names: Vec<String> = (0..users).map(|number| phone(Hash::Light, number, 0).user).collect();
-    let others = [6, 7, 8, 9].map(|collection| Wanted { collection, body: Some(1), window: 100 });
+    let others = [6, 7, 8, 9].map(|folder| Wanted { folder, body: Some(1), window: 100 });
     let seeder = Seeder::open(&house)?;
     let made = seeder.users(&names, Hash::Light)?;
     seeder.finish()?;
@@ -72,9 +72,8 @@ fn weigh(bench: &Bench<'_>, report: &mut Report) -> anyhow::Result<()> {
         seeder.tree(&made[number], &identity)?;
         seeder.hold(&made[number], &identity, &[INBOX])
     })?;
-    let with_all = each(&|seeder, number, device| {
-        seeder.hold(&made[number], &phone(Hash::Light, number, device), &others)
-    })?;
+    let with_all =
+        each(&|seeder, number, device| seeder.hold(&made[number], &phone(Hash::Light, number, device), &others))?;
     let devices = (users * EACH) as u64;
     let collection = (with_all - with_inbox) / (devices * others.len() as u64);
     let device = (with_inbox - empty) / devices;
