@@ -189,6 +189,7 @@ impl Seeder {
     pub(crate) fn devices(&self, hash: Hash, users: usize, each: usize) -> anyhow::Result<()> {
         let names: Vec<String> = (0..users).map(|number| phone(hash, number, 0).user).collect();
         let made = self.users(&names, hash)?;
+        self.fill(&made, [&INBOX])?;
         let numbered: Vec<(usize, User)> = made.into_iter().enumerate().collect();
         say(&format!("{} phones synchronise for the first time", users * each));
         in_parallel(&numbered, |(number, user)| {
@@ -196,6 +197,18 @@ impl Seeder {
                 let identity = phone(hash, *number, device);
                 self.tree(user, &identity)?;
                 self.hold(user, &identity, &[INBOX, CALENDAR, CONTACTS])
+            })
+        })?;
+        Ok(())
+    }
+
+    /// A mail comes into each of these folders of each user.
+    pub(crate) fn fill<'f>(&self, users: &[User], folders: impl IntoIterator<Item = &'f Wanted>) -> anyhow::Result<()> {
+        let folders: Vec<CollectionId> = folders.into_iter().map(Wanted::id).collect();
+        in_parallel(users, |user| {
+            folders.iter().try_for_each(|folder| {
+                let mail = self.stored_mail(short_mail(0, &user.addresses[0]))?;
+                self.enter(user.id, *folder, vec![mail])
             })
         })?;
         Ok(())
