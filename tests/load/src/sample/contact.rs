@@ -72,7 +72,7 @@ impl Contacts {
 fn photo(number: u64) -> anyhow::Result<Vec<u8>> {
     let mut dice = Kind::Photo.dice(number);
     let least = PHOTO.0 + (PHOTO.1 - PHOTO.0 - (4 << 10)) * number as usize / PHOTOS;
-    let mut edge = 96;
+    let mut edge = 128;
     loop {
         let picture = RgbImage::from_fn(edge, edge, |x, y| {
             let noise = (dice.roll() % 64) as u32;
@@ -85,7 +85,7 @@ fn photo(number: u64) -> anyhow::Result<Vec<u8>> {
         if bytes.len() >= least {
             return Ok(bytes);
         }
-        edge += 4;
+        edge += 8;
     }
 }
 
