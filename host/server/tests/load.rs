@@ -1,8 +1,6 @@
 //! The load program against the binary as it is built for tests, with little of everything: its answers are right, and it
 //! measures what it says it measures. The numbers are none that anybody should quote.
 
-#![expect(clippy::unwrap_used, reason = "a panic in a test says what broke")]
-
 use std::path::Path;
 
 use easel_load::{Options, Scale, Verdict, Work, run};

@@ -21,7 +21,7 @@ pub(crate) struct Asker {
 
 impl Asker {
     /// A device that synchronises first, and gets so many items by it.
-    pub(crate) async fn ready(
+    async fn ready(
         door: &Door,
         number: usize,
         identity: Identity,
@@ -36,6 +36,25 @@ impl Asker {
         // What was sent last is acknowledged by this; from here on nothing changes.
         asker.ask().await?;
         Ok(asker)
+    }
+
+    /// Several devices that synchronise beside one another: a connection that waited for the others would be closed.
+    pub(crate) async fn all_ready(
+        door: &Door,
+        identities: Vec<Identity>,
+        wanted: Wanted,
+        items: u64,
+    ) -> anyhow::Result<Vec<Self>> {
+        let mut beginning = JoinSet::new();
+        for (number, identity) in identities.into_iter().enumerate() {
+            let door = door.clone();
+            beginning.spawn(async move { Self::ready(&door, number, identity, &wanted, items).await });
+        }
+        let mut askers = Vec::new();
+        while let Some(ready) = beginning.join_next().await {
+            askers.push(ready.context("a device broke")??);
+        }
+        Ok(askers)
     }
 
     async fn ask(&mut self) -> anyhow::Result<()> {

@@ -12,10 +12,8 @@ use crate::seed::{MAILS_EACH, Sort, syncer};
 pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Result<()> {
     let easel = bench.start(Sort::Main)?;
     let (door, scale) = (easel.door(), bench.scale());
-    let mut askers = Vec::new();
-    for number in 0..scale.syncers {
-        askers.push(Asker::ready(&door, number, syncer(number), &INBOX, MAILS_EACH).await?);
-    }
+    let identities = (0..scale.syncers).map(syncer).collect();
+    let mut askers = Asker::all_ready(&door, identities, INBOX, MAILS_EACH).await?;
     ask_for(&mut askers, scale.warm, None).await?;
     let meter = Meter::start(easel.id())?;
     let times = ask_for(&mut askers, scale.measured, None).await?;

@@ -94,12 +94,11 @@ fn size(house: &House) -> anyhow::Result<u64> {
 async fn ask(bench: &Bench<'_>, sort: Sort, items: u64) -> anyhow::Result<(Spent, Histogram, u64)> {
     let easel = bench.start(sort)?;
     let (door, scale) = (easel.door(), bench.scale());
-    let mut askers = Vec::new();
-    for number in 0..ASKERS {
+    let identities = (0..ASKERS).map(|number| {
         let version = if number % 2 == 0 { Version::V12_1 } else { Version::V16_1 };
-        let identity = Identity::new(CROWDED, &format!("LOADCROWD{number}"), version);
-        askers.push(Asker::ready(&door, number, identity, &HEADS, items).await?);
-    }
+        Identity::new(CROWDED, &format!("LOADCROWD{number}"), version)
+    });
+    let mut askers = Asker::all_ready(&door, identities.collect(), HEADS, items).await?;
     ask_for(&mut askers, scale.warm, None).await?;
     let meter = Meter::start(easel.id())?;
     let times = ask_for(&mut askers, scale.measured, None).await?;
