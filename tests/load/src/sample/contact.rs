@@ -53,7 +53,7 @@ impl Contacts {
             digits() % 10,
             tag = language.tag,
         );
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let photo = &self.photos[(number / 3) as usize % PHOTOS];
             card.push_str("PHOTO;ENCODING=b;TYPE=JPEG:");
             // Folded at 75 bytes: RFC 2425 5.8.1.

@@ -201,7 +201,7 @@ fn attachment(raw: &mut Vec<u8>, language: &Language, size: usize, number: u64, 
     raw.extend_from_slice(format!("Content-Type: multipart/mixed; boundary=\"{edge}\"\r\n\r\n--{edge}\r\n").as_bytes());
     let room = 10 << 10;
     // Text, and HTML beside it in every other one.
-    if number / 5 % 2 == 0 {
+    if (number / 5).is_multiple_of(2) {
         let end = raw.len() + room / 2;
         part(raw, language, "plain", text, end, dice);
     } else {
