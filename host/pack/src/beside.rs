@@ -32,7 +32,7 @@ fn texts(folder: &Path, extension: &str) -> Result<BTreeMap<String, String>, Bui
     Ok(texts)
 }
 
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, BuildError> {
     let read = |source| BuildError::Read { path: folder.to_owned(), source };
     let listed = match fs::read_dir(folder) {
         Ok(listed) => listed,

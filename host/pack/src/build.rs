@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use crate::beside::beside;
+use crate::beside::{beside, entries};
 use crate::{ComponentError, SectionsError, componentize, embed};
 
 const TARGET: &str = "wasm32-unknown-unknown";

@@ -11,6 +11,7 @@
 
 mod forms;
 mod gate;
+mod hash;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,8 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use argon2::password_hash::SaltString;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use easel_store::{Store, User, UserId};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -172,13 +171,7 @@ impl Logins {
 
     /// The hash to store for a password: Argon2id, 19 MiB, two passes, one lane, as a PHC string.
     pub fn hash_password(password: &str) -> String {
-        let params = Params::new(19 * 1024, 2, 1, None).expect("these parameters are within Argon2's bounds");
-        let salt: [u8; 16] = rand::random();
-        let salt = SaltString::encode_b64(&salt).expect("16 bytes are a salt");
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password(password.as_bytes(), &salt)
-            .expect("a password of less than 4 GiB is hashed")
-            .to_string()
+        hash::hash_password(password)
     }
 
     /// The user's password, name, addresses or standing changed: whatever is remembered of the user's logins is void

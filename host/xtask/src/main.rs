@@ -1,6 +1,7 @@
 //! `cargo xtask`: the demo and the tests, with one command each.
 
 mod demo;
+mod load;
 
 use std::process::{Command, ExitCode};
 
@@ -13,6 +14,8 @@ use clap::Parser;
 enum Task {
     /// Starts a server with sample data and lets simulated phones synchronise with it.
     Demo(demo::Demo),
+    /// Puts the server under load and prints what it cost, as a table for the README.
+    Load(load::Load),
     /// Runs the whole test suite.
     Test,
 }
@@ -20,6 +23,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Demo(demo) => demo.run(),
+        Task::Load(load) => load.run(),
         Task::Test => test(),
     };
     match done {

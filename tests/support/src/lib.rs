@@ -17,5 +17,5 @@ pub use easel::{Easel, Said};
 pub use identity::Identity;
 pub use phone::{Collection, Folder, Phone, Sent, Synced, change, item_text};
 pub use serving::Serving;
-pub use socket::Socket;
+pub use socket::{Socket, trusting_tls};
 pub use transport::{HttpRequest, HttpResponse, Transport};

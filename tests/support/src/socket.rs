@@ -43,15 +43,9 @@ impl Socket {
     /// The same with credentials byte for byte: login, colon, password.
     pub fn with_credentials(address: SocketAddr, credentials: &[u8]) -> Self {
         assert!(address.ip().is_loopback(), "a test speaks to this machine only");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the default versions")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
-            .with_no_client_auth();
+        let config = trusting_tls();
         let credentials = base64::engine::general_purpose::STANDARD.encode(credentials);
-        Self { address, login: format!("Basic {credentials}"), config: Arc::new(config), connection: None, bytes: 0 }
+        Self { address, login: format!("Basic {credentials}"), config, connection: None, bytes: 0 }
     }
 
     fn connect(&self) -> anyhow::Result<Tls> {
@@ -161,6 +155,21 @@ fn chunks(connection: &mut Tls) -> anyhow::Result<Vec<u8>> {
             return Ok(body);
         }
     }
+}
+
+/// How a client begins TLS that trusts whatever certificate the server shows: only for loopback.
+///
+/// # Panics
+/// Never: the provider has the default versions.
+pub fn trusting_tls() -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
+        .with_no_client_auth();
+    Arc::new(config)
 }
 
 /// The test's server has a certificate nobody signed.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use crossbeam_channel::{Receiver, Sender};
 use easel_store::{StoreError, User};
 
 use super::forms::{Candidate, candidates};
+use super::hash::Memory;
 use super::{Denied, Job, Session, Shared};
 use crate::ServerError;
 
@@ -30,10 +30,12 @@ pub(super) fn start(shared: &Arc<Shared>, threads: usize, queue: usize) -> Resul
 const ATTEMPTS: usize = 3;
 
 fn work(shared: &Shared, jobs: &Receiver<Job>) {
+    let mut memory = Memory::default();
     for mut job in jobs {
         let mut landed = false;
         for _ in 0..ATTEMPTS {
-            let checked = catch_unwind(AssertUnwindSafe(|| shared.check(&job))).unwrap_or(Err(Denied::Failed));
+            let checked =
+                catch_unwind(AssertUnwindSafe(|| shared.check(&job, &mut memory))).unwrap_or(Err(Denied::Failed));
             landed = shared.land(&mut job, &checked);
             if landed {
                 break;
@@ -42,19 +44,22 @@ fn work(shared: &Shared, jobs: &Receiver<Job>) {
         if !landed {
             shared.tell(&job, &Err(Denied::Failed));
         }
+        if jobs.is_empty() {
+            memory = Memory::default();
+        }
     }
 }
 
 impl Shared {
     /// Exactly one hash, whoever is meant and whether anybody is.
-    fn check(&self, job: &Job) -> Result<Session, Denied> {
+    fn check(&self, job: &Job, memory: &mut Memory) -> Result<Session, Denied> {
         let user = self.resolve(&job.credentials.login).map_err(|error| {
             tracing::error!(%error, "a login cannot be checked");
             Denied::Failed
         })?;
         let hash = user.as_ref().map_or(self.nobody.as_str(), |user| user.password_hash.as_str());
         self.hashes.fetch_add(1, Ordering::Relaxed);
-        let right = self.verify(hash, &job.credentials.password);
+        let right = self.verify(hash, &job.credentials.password, memory);
         match user {
             Some(user) if right && user.enabled => {
                 let user = Arc::new(User { photo: None, ..user });
@@ -64,15 +69,12 @@ impl Shared {
         }
     }
 
-    fn verify(&self, hash: &str, password: &str) -> bool {
-        match PasswordHash::new(hash) {
-            Ok(hash) => Argon2::default().verify_password(password.as_bytes(), &hash).is_ok(),
-            Err(_) => {
-                let nobody = PasswordHash::new(&self.nobody).expect("made by this program");
-                let _ = Argon2::default().verify_password(password.as_bytes(), &nobody);
-                false
-            }
-        }
+    fn verify(&self, hash: &str, password: &str, memory: &mut Memory) -> bool {
+        memory.verify(hash, password).unwrap_or_else(|| {
+            // What is no hash costs the same time.
+            let _same = memory.verify(&self.nobody, password);
+            false
+        })
     }
 
     fn resolve(&self, login: &str) -> Result<Option<User>, StoreError> {

@@ -43,6 +43,27 @@ fn a_changed_password_ends_cached_logins() {
 }
 
 #[test]
+fn hashed_passwords_leave_no_memory_behind() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    let own_mib = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", serving.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() >> 10
+    };
+    assert_eq!(serving.options("anna", "anna's word"), "200");
+    let before = own_mib();
+    for number in 0..8 {
+        let (login, address) = (format!("user{number}"), format!("user{number}@example.org"));
+        house.add_user(&login, &address, "a word");
+        assert_eq!(serving.options(&login, "a word"), "200");
+    }
+    // Each hash takes 19 MiB while it is made.
+    let after = own_mib();
+    assert!(after < before + 60, "{before} MiB grew to {after} MiB");
+}
+
+#[test]
 fn a_second_server_on_the_same_directory_is_refused_with_a_sentence() {
     let house = House::new();
     let serving = house.serve();

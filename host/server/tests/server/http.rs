@@ -237,9 +237,8 @@ async fn a_piece_that_a_slow_client_does_not_take_is_given_back_and_lost_in_no_c
         let mut given_back = 0;
         for number in 0..1024 {
             kept.extend(noise(number));
-            match sink.offer(std::mem::take(&mut kept)).unwrap() {
-                Some(back) => (kept, given_back) = (back, given_back + 1),
-                None => {}
+            if let Some(back) = sink.offer(std::mem::take(&mut kept)).unwrap() {
+                (kept, given_back) = (back, given_back + 1);
             }
         }
         refusals.lock().unwrap().send(given_back).unwrap();

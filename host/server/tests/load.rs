@@ -1,0 +1,38 @@
+//! The load program against the binary as it is built for tests, with little of everything: its answers are right, and it
+//! measures what it says it measures. The numbers are none that anybody should quote.
+
+use std::path::Path;
+
+use easel_load::{Options, Scale, Verdict, Work, run};
+
+#[test]
+fn phones_synchronise_wait_and_are_told_under_the_load_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        easel: Path::new(env!("CARGO_BIN_EXE_easel")).to_owned(),
+        dir: dir.path().to_owned(),
+        works: vec![Work::NoChange, Work::FirstMail, Work::Push],
+        scale: Scale::TEST,
+        command: "the test".to_owned(),
+    };
+    let outcome = run(&options).unwrap();
+    let report = &outcome.report;
+    assert!(report.failures.is_empty(), "{:#?}\n{}", report.failures, log(dir.path()));
+    let works: Vec<&str> = report.rows.iter().map(|row| row.work.as_str()).collect();
+    let begin =
+        ["no-change Sync", "first sync of 200 mails", "first sync of 200 mails", "LMTP end of DATA", "the same, 10"];
+    assert_eq!(works.len(), begin.len(), "{works:?}");
+    for (row, begin) in report.rows.iter().zip(begin) {
+        assert!(row.work.starts_with(begin), "{} is not {begin}", row.work);
+        assert!(!row.reached.is_empty() && row.verdict == Some(Verdict::Measured), "{row:?}");
+        let line = outcome.page.lines().find(|line| line.contains(&row.work)).unwrap();
+        assert!(!line.ends_with("| - |"), "everything was measured: {line}");
+    }
+}
+
+/// What the server said last.
+fn log(dir: &Path) -> String {
+    let text = std::fs::read_to_string(dir.join("seed-1-test/main/easel.log")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(20).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,156 @@
+//! The server: the real binary, in a process of its own.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use easel_test_support::trusting_tls;
+use rustix::process::{Pid, Signal, kill_process};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+
+use crate::clock::now;
+use crate::phone::Door;
+
+/// A directory that `easel init` made.
+#[derive(Clone, Debug)]
+pub(crate) struct House {
+    pub(crate) dir: PathBuf,
+}
+
+impl House {
+    /// Makes configuration, certificate and an empty data directory.
+    pub(crate) fn make(easel: &Path, dir: &Path) -> anyhow::Result<Self> {
+        let place = dir.display().to_string();
+        let output = Command::new(easel)
+            .args(["init", &place, "--self-signed", "localhost", "--listen", "127.0.0.1:0"])
+            .output()
+            .with_context(|| format!("starting {}", easel.display()))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "easel init ended with {}: {}", output.status, said.trim());
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+}
+
+/// A server that runs. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Easel {
+    child: Child,
+    address: SocketAddr,
+    pub(crate) lmtp: PathBuf,
+    /// When it was started.
+    pub(crate) started: Instant,
+}
+
+impl Easel {
+    /// Starts it and waits until it says where it listens. `preload` is a library that goes before the C library.
+    pub(crate) fn start(easel: &Path, house: &House, preload: Option<&Path>) -> anyhow::Result<Self> {
+        let log = house.dir.join("easel.log");
+        let mut command = Command::new(easel);
+        command.arg("--config").arg(house.dir.join("easel.toml")).arg("serve");
+        if let Some(library) = preload {
+            command.env("LD_PRELOAD", library);
+        }
+        let file = File::create(&log).with_context(|| format!("making {}", log.display()))?;
+        let started = now();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("starting {}", easel.display()))?;
+        let mut lines = BufReader::new(child.stdout.take().context("the server's output")?).lines();
+        let (mut address, mut lmtp) = (None, None);
+        for line in lines.by_ref() {
+            let line = line?;
+            if let Some((_, rest)) = line.split_once("https://") {
+                address = rest.split('/').next().and_then(|address| address.parse().ok());
+            }
+            if let Some((_, path)) = line.split_once("lmtp:") {
+                lmtp = Some(PathBuf::from(path.trim()));
+            }
+            if address.is_some() && lmtp.is_some() {
+                break;
+            }
+        }
+        // Whatever it says later must not fill the pipe.
+        thread::spawn(move || lines.for_each(drop));
+        let (Some(address), Some(lmtp)) = (address, lmtp) else {
+            let _gone = child.kill();
+            let _status = child.wait();
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            bail!("the server did not start: {}", said.lines().last().unwrap_or("it said nothing"));
+        };
+        Ok(Self { child, address, lmtp, started })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where phones connect. No TLS session is resumed: each phone comes for the first time.
+    pub(crate) fn door(&self) -> Door {
+        let mut tls = ClientConfig::clone(&trusting_tls());
+        tls.resumption = Resumption::disabled();
+        Door::new(self.address, Arc::new(tls))
+    }
+
+    /// Ends it gently.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("stopping the server")?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+
+    /// Kills it, as a crash would.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("the server ended with {status}"),
+        }
+    }
+}
+
+impl Drop for Easel {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _gone = self.child.kill();
+            let _status = self.child.wait();
+        }
+    }
+}
+
+/// How long the server rests before it counts as at rest.
+const REST: Duration = Duration::from_secs(1);
+
+/// Waits until the server has used no CPU worth the name for a second: whatever was sent is dealt with.
+pub(crate) async fn at_rest(server: u32, at_most: Duration) -> anyhow::Result<()> {
+    let until = now() + at_most;
+    let mut before = crate::process::cpu(server)?;
+    loop {
+        tokio::time::sleep(REST).await;
+        let used = crate::process::cpu(server)?;
+        if used - before <= Duration::from_millis(20) {
+            return Ok(());
+        }
+        ensure!(now() < until, "the server is not at rest after {} s", at_most.as_secs());
+        before = used;
+    }
+}
