@@ -330,7 +330,16 @@ impl Seeder {
         let version = identity.version_header();
         let line = RequestLine::parse(&identity.query(command), version.as_deref(), Some("0"), None)?;
         let content_type = "application/vnd.ms-sync.wbxml";
-        let request = Request { line: &line, user, user_agent: USER_AGENT, content_type, body, now: self.now };
+        let request = Request {
+            line: &line,
+            user,
+            user_agent: USER_AGENT,
+            headers: &[],
+            origin: None,
+            content_type,
+            body,
+            now: self.now,
+        };
         let mut streamed = Streamed::default();
         let body = match self.service.handle(&request, &mut streamed) {
             Reply::Answer(answer) => {
