@@ -204,7 +204,7 @@ fn tc80_a_pack_that_asks_for_birthdays_is_shown_the_contacts_that_have_one_and_i
     install(&house, "birthday.wasm", &easel_pack_build::build(&guest).unwrap());
     let user = house.user("Europe/Berlin");
     let one = |number: usize| {
-        let birthday = if number % 25 == 0 { "BDAY:1980-03-01\r\n" } else { "" };
+        let birthday = if number.is_multiple_of(25) { "BDAY:1980-03-01\r\n" } else { "" };
         card(&format!("n{number}"), birthday)
     };
     user.import("all.vcf", &(0..500).map(one).collect::<String>());

@@ -61,9 +61,10 @@ fn tc76_a_wait_longer_than_the_operator_allows_is_answered_with_the_longest() {
         let told = [ping::STATUS, ping::HEARTBEAT_INTERVAL].map(|tag| item_text(&root, tag));
         assert_eq!(told, ["5", "900"], "{pack}");
         // Wait is in minutes, HeartbeatInterval in seconds; the limit is in what was asked in.
-        let (tag, asked, most) = match phone.version {
-            Version::V12_1 => (airsync::WAIT, 59, "15"),
-            _ => (airsync::HEARTBEAT_INTERVAL, 3540, "900"),
+        let (tag, asked, most) = if phone.version == Version::V12_1 {
+            (airsync::WAIT, 59, "15")
+        } else {
+            (airsync::HEARTBEAT_INTERVAL, 3540, "900")
         };
         let mut body = phone.sync_request(&[Sent::ask(&inbox)]);
         body.content.insert(0, Node::Element(Element::number(tag, asked)));

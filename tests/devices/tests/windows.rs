@@ -117,7 +117,7 @@ fn books(house: &House) -> Vec<(String, FolderType)> {
 fn tc64_outlook_has_one_address_book_and_the_second_is_hidden_or_of_no_known_kind() {
     let own = ("Contacts".to_owned(), FolderType::Contacts);
     let hidden = operator(&["hierarchy.multi=mail=yes,con=no", "hierarchy.merge=hide"], &[]);
-    assert_eq!(books(&hidden), [own.clone()]);
+    assert_eq!(books(&hidden), std::slice::from_ref(&own));
     let unknown = operator(&["hierarchy.multi=mail=yes,con=yes", "hierarchy.folder_types=14=18"], &[]);
     assert_eq!(books(&unknown), [own, ("Friends".to_owned(), FolderType::Unknown)]);
 }
