@@ -23,6 +23,8 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/005_keep_what_was_refused_for_good.sql"),
     include_str!("../migrations/006_keep_what_packs_withhold.sql"),
     include_str!("../migrations/007_remember_packs.sql"),
+    include_str!("../migrations/008_tell_the_sender.sql"),
+    include_str!("../migrations/009_bound_mailboxes.sql"),
 ];
 
 /// Scripts of mail.db.
