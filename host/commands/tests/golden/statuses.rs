@@ -54,6 +54,7 @@ const COMMON: &[(&str, &[&str])] = &[
             "InvalidXml",
             "IrmFeatureDisabled",
             "MailSubmissionFailed",
+            "MailboxQuotaExceeded",
             "MessageHasNoRecipient",
             "MessagePreviouslySent",
             "MessageRecipientUnresolved",
