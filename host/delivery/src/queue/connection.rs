@@ -1,99 +1,75 @@
-//! The smart host, spoken to through `lettre`: its connection, TLS, login and replies; the commands are written here,
-//! because every recipient has an answer of its own.
+//! A session, spoken through `lettre`: its connection, TLS, login and replies; the commands are written here, because
+//! every recipient has an answer of its own and `lettre` knows no DSN.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use easel_store::FailedRecipient;
 use lettre::transport::smtp::Error;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::extension::{ClientId, Extension};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::response::Response;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::line_stream::LineStream;
 use super::lines::has_utf8_header;
-use super::{Patience, SmartHost, Tls, seven_bit};
-use crate::{Address, DeliveryError};
+use super::offers::Offers;
+use super::{Patience, seven_bit};
+use crate::Address;
 
 /// How long goodbye may take.
 const QUIT_MAX: Duration = Duration::from_secs(5);
 
-/// A smart host whose settings were looked at.
-pub(super) struct Host {
-    settings: SmartHost,
-    tls: TlsParameters,
-}
-
 /// Why a recipient, or a message, was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// Whether trying again is of no use.
     pub(super) permanent: bool,
-    /// What the host said, or what went wrong.
+    /// What the server said, or what went wrong.
     pub(super) reason: String,
+    /// As in [`FailedRecipient`].
+    pub(super) status: String,
+    /// The server, if it is one who said it.
+    pub(super) host: String,
 }
 
-impl Host {
-    /// Refuses to send mail in the clear to another machine, and certificates it cannot read.
-    pub(super) fn new(settings: SmartHost) -> Result<Self, DeliveryError> {
-        if settings.tls == Tls::None && !settings.is_loopback() {
-            return Err(DeliveryError::PlainSmartHost(settings.host));
-        }
-        let failed = |error: Error| DeliveryError::Tls(error.to_string());
-        let mut builder = TlsParameters::builder(settings.host.clone());
-        for root in &settings.roots {
-            builder = builder.add_root_certificate(Certificate::from_pem(root).map_err(failed)?);
-        }
-        Ok(Self { tls: builder.build_rustls().map_err(failed)?, settings })
+impl Refusal {
+    /// For good, said by nobody but this server.
+    pub(super) fn ours(status: &str, reason: String) -> Self {
+        Self { permanent: true, reason, status: status.to_owned(), host: String::new() }
     }
 
-    /// Connects, protects the connection and logs in; or says why not.
-    pub(super) async fn connect(&self) -> Result<Connection, String> {
-        let limit = self.settings.patience.connect;
-        match timeout(limit, self.connect_unhurried()).await {
-            Ok(Ok(inner)) => Ok(Connection { inner, patience: self.settings.patience, broken: None }),
-            Ok(Err(error)) => Err(format!("the smart host cannot be used: {error}")),
-            Err(_) => Err(format!("the smart host cannot be used: no session within {limit:?}")),
-        }
+    /// For now, said by nobody but this server.
+    pub(super) fn for_now(reason: String) -> Self {
+        Self { reason, ..Self::default() }
     }
 
-    async fn connect_unhurried(&self) -> Result<AsyncSmtpConnection, ConnectError> {
-        let settings = &self.settings;
-        let hello = ClientId::Domain(settings.hello_name.clone());
-        let place = (settings.host.as_str(), settings.port);
-        let mut connection = match settings.tls {
-            Tls::Implicit => {
-                AsyncSmtpConnection::connect_tokio1(place, None, &hello, Some(self.tls.clone()), None).await?
-            }
-            Tls::None | Tls::StartTls => {
-                let stream = Box::new(LineStream::new(TcpStream::connect(place).await?));
-                AsyncSmtpConnection::connect_with_transport(stream, &hello).await?
-            }
-        };
-        if settings.tls == Tls::StartTls {
-            connection.starttls(self.tls.clone(), &hello).await?;
+    /// The same about somebody.
+    pub(super) fn about(&self, recipient: &str) -> FailedRecipient {
+        FailedRecipient {
+            recipient: recipient.to_owned(),
+            reason: self.reason.clone(),
+            status: self.status.clone(),
+            host: self.host.clone(),
         }
-        if let Some(login) = &settings.login {
-            let credentials = Credentials::new(login.user.clone(), login.password.clone());
-            connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await?;
-        }
-        Ok(connection)
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum ConnectError {
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error("{0}")]
-    Smtp(#[from] Error),
+/// A message with its envelope.
+#[derive(Debug)]
+pub(super) struct Envelope<'a> {
+    /// The sender; `None` of a report.
+    pub(super) sender: Option<&'a Address>,
+    /// Names the message to whoever reports about it. RFC 3461 4.4.
+    pub(super) id: &'a str,
+    /// Lines that end with CR LF.
+    pub(super) message: &'a [u8],
 }
 
-/// A session with the smart host.
+/// A session with a server.
 pub(super) struct Connection {
     inner: AsyncSmtpConnection,
+    offers: Offers,
+    host: String,
     patience: Patience,
     /// Why nothing more is said: after a reply that did not come, the next one would be taken for it.
     broken: Option<Refusal>,
@@ -103,40 +79,39 @@ pub(super) struct Connection {
 pub(super) type Answer = (Address, Result<(), Refusal>);
 
 impl Connection {
-    /// Sends a message whose lines end with CR LF, in one transaction: an answer for every recipient.
-    pub(super) async fn send(&mut self, sender: Option<&Address>, to: &[Address], message: &[u8]) -> Vec<Answer> {
+    pub(super) const fn new(inner: AsyncSmtpConnection, offers: Offers, host: String, patience: Patience) -> Self {
+        Self { inner, offers, host, patience, broken: None }
+    }
+
+    /// Sends a message in one transaction: an answer for every recipient.
+    pub(super) async fn send(&mut self, envelope: &Envelope<'_>, to: &[Address]) -> Vec<Answer> {
         let all = |refusal: Refusal| to.iter().map(|address| (address.clone(), Err(refusal.clone()))).collect();
-        let refuse = |reason: String| Refusal { permanent: true, reason };
         // RFC 6531 3.2: such an address goes only to a host that knows how to take it.
-        let takes_utf8 = self.offers(Extension::SmtpUtfEight);
-        let strange = |address: &Address| !takes_utf8 && !address.is_ascii();
-        if sender.is_some_and(strange) {
-            return all(refuse("the sender is not ASCII and the smart host does not offer SMTPUTF8".to_owned()));
+        let strange = |address: &Address| !self.offers.smtp_utf8 && !address.is_ascii();
+        let no_utf8 = |what: &str| {
+            Refusal::ours("5.6.7", format!("{what} is not ASCII and {} does not offer SMTPUTF8", self.host))
+        };
+        if envelope.sender.is_some_and(strange) {
+            return all(no_utf8("the sender"));
         }
-        // RFC 6152 3: without 8BITMIME a message is converted or refused.
-        let message = if message.is_ascii() || self.offers(Extension::EightBitMime) {
-            Cow::Borrowed(message)
-        } else {
-            match seven_bit::convert(message) {
-                Ok(message) => Cow::Owned(message),
-                Err(error) => {
-                    return all(refuse(format!("the smart host does not offer 8BITMIME, and {error}")));
-                }
-            }
+        let message = match self.taken_form(envelope.message) {
+            Ok(message) => message,
+            Err(refusal) => return all(refusal),
         };
         let (strangers, to): (Vec<&Address>, Vec<&Address>) = to.iter().partition(|address| strange(address));
-        let no = "the address is not ASCII and the smart host does not offer SMTPUTF8";
         let mut answers: Vec<Answer> =
-            strangers.into_iter().map(|address| (address.clone(), Err(refuse(no.to_owned())))).collect();
+            strangers.into_iter().map(|address| (address.clone(), Err(no_utf8("the address")))).collect();
         if to.is_empty() {
             return answers;
         }
-        if let Err(refusal) = self.command(self.mail_command(sender, &to, &message)).await {
+        let envelope = Envelope { message: &message, ..*envelope };
+        if let Err(refusal) = self.command(self.mail_command(&envelope, &to)).await {
             answers.extend(to.into_iter().map(|address| (address.clone(), Err(refusal.clone()))));
             return answers;
         }
         for address in to {
-            answers.push((address.clone(), self.command(format!("RCPT TO:<{address}>\r\n")).await));
+            let command = self.rcpt_command(&envelope, address);
+            answers.push((address.clone(), self.command(command).await));
         }
         if answers.iter().any(|(_, answer)| answer.is_ok()) {
             let sent = self.data(&message).await;
@@ -147,19 +122,60 @@ impl Connection {
         answers
     }
 
-    fn offers(&self, extension: Extension) -> bool {
-        self.inner.server_info().supports_feature(extension)
+    /// The message as this server takes it, if it does at all.
+    fn taken_form<'m>(&self, message: &'m [u8]) -> Result<Cow<'m, [u8]>, Refusal> {
+        // RFC 6152 3: without 8BITMIME a message is converted or refused.
+        let message = if message.is_ascii() || self.offers.eight_bit_mime {
+            Cow::Borrowed(message)
+        } else {
+            let refused = |error| Refusal::ours("5.6.3", format!("{} does not offer 8BITMIME, and {error}", self.host));
+            Cow::Owned(seven_bit::convert(message).map_err(refused)?)
+        };
+        match self.offers.size_max {
+            Some(max) if message.len() as u64 > max => {
+                let reason = format!("{} bytes are more than {} takes ({max})", message.len(), self.host);
+                Err(Refusal::ours("5.3.4", reason))
+            }
+            Some(_) | None => Ok(message),
+        }
     }
 
-    /// RFC 6152 and RFC 6531: what is not ASCII is announced.
-    fn mail_command(&self, sender: Option<&Address>, to: &[&Address], message: &[u8]) -> String {
+    /// RFC 1870, RFC 3461, RFC 6152 and RFC 6531: what is special is announced.
+    fn mail_command(&self, envelope: &Envelope<'_>, to: &[&Address]) -> String {
+        let Envelope { sender, id, message } = *envelope;
         let mut command = format!("MAIL FROM:<{}>", sender.map_or("", Address::as_str));
+        if self.offers.size {
+            let _ = write!(command, " SIZE={}", message.len());
+        }
         if !message.is_ascii() {
             command.push_str(" BODY=8BITMIME");
         }
         let must = !sender.into_iter().chain(to.iter().copied()).all(Address::is_ascii);
-        if must || (self.offers(Extension::SmtpUtfEight) && has_utf8_header(message)) {
+        if must || (self.offers.smtp_utf8 && has_utf8_header(message)) {
             command.push_str(" SMTPUTF8");
+        }
+        // The sender has a copy: the header is enough to know which message it was.
+        if self.offers.dsn && sender.is_some() {
+            let _ = write!(command, " RET=HDRS ENVID={}", xtext(id));
+        }
+        command.push_str("\r\n");
+        command
+    }
+
+    /// RFC 3461 4.1, 4.2: the sender wants to know of failures and delays; nobody, of what has no return path.
+    fn rcpt_command(&self, envelope: &Envelope<'_>, address: &Address) -> String {
+        let mut command = format!("RCPT TO:<{address}>");
+        if self.offers.dsn {
+            match envelope.sender {
+                None => command.push_str(" NOTIFY=NEVER"),
+                Some(_) if address.is_ascii() => {
+                    let _ = write!(command, " NOTIFY=FAILURE,DELAY ORCPT=rfc822;{}", xtext(address.as_str()));
+                }
+                // RFC 6533 3.
+                Some(_) => {
+                    let _ = write!(command, " NOTIFY=FAILURE,DELAY ORCPT=utf-8;{}", xtext(address.as_str()));
+                }
+            }
         }
         command.push_str("\r\n");
         command
@@ -173,7 +189,7 @@ impl Connection {
         let limit = self.patience.command;
         let ready = self.answered(limit, async |inner| inner.command("DATA\r\n").await).await?;
         if !ready.has_code(354) {
-            return Err(self.give_up("the smart host does not wait for the message after DATA"));
+            return Err(self.give_up(&format!("{} does not wait for the message after DATA", self.host)));
         }
         // `lettre` ends the message with CR LF dot CR LF: the last line end is its.
         let message = message.strip_suffix(b"\r\n").unwrap_or(message);
@@ -201,17 +217,84 @@ impl Connection {
         }
         match timeout(limit, say(&mut self.inner)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => match error.status() {
-                Some(code) if code.to_string() != "421" => {
-                    Err(Refusal { permanent: error.is_permanent(), reason: error.to_string() })
+            Ok(Err(error)) => match error.status().map(|code| code.to_string()) {
+                Some(code) if code != "421" => Err(self.refused(&code, &error)),
+                Some(code) => {
+                    let refusal = self.refused(&code, &error);
+                    Err(self.broken.insert(refusal).clone())
                 }
-                _ => Err(self.give_up(&error.to_string())),
+                None => Err(self.give_up(&format!("{}: {error}", self.host))),
             },
-            Err(_) => Err(self.give_up(&format!("the smart host did not answer within {limit:?}"))),
+            Err(_) => Err(self.give_up(&format!("{} did not answer within {limit:?}", self.host))),
+        }
+    }
+
+    fn refused(&self, code: &str, error: &Error) -> Refusal {
+        let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        Refusal {
+            permanent: error.is_permanent(),
+            status: enhanced(code, &text),
+            reason: format!("{code} {text}").trim_end().to_owned(),
+            host: self.host.clone(),
         }
     }
 
     fn give_up(&mut self, reason: &str) -> Refusal {
-        self.broken.insert(Refusal { permanent: false, reason: reason.to_owned() }).clone()
+        self.broken.insert(Refusal::for_now(reason.to_owned())).clone()
+    }
+}
+
+/// The number behind a reply: the enhanced one if there is one of the same class, else a plain one of that class.
+/// RFC 2034 4, RFC 3463 2.
+fn enhanced(code: &str, text: &str) -> String {
+    let class = code.chars().next().unwrap_or('4');
+    let said = text.split_ascii_whitespace().next().unwrap_or_default();
+    let parts: Vec<&str> = said.split('.').collect();
+    let number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    if parts.len() == 3 && parts.iter().all(number) && said.starts_with(class) {
+        said.to_owned()
+    } else {
+        format!("{class}.0.0")
+    }
+}
+
+/// RFC 3461 4 "Additional parameters for RCPT and MAIL commands"; beyond ASCII as RFC 6533 3 has it.
+fn xtext(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '!'..='~' if !matches!(c, '+' | '=') => out.push(c),
+            ' '..='~' => {
+                let _ = write!(out, "+{:02X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_refusal_is_the_enhanced_one_of_the_same_class() {
+        for (code, text, status) in [
+            ("550", "5.1.1 no such user", "5.1.1"),
+            ("452", "4.2.2 full", "4.2.2"),
+            ("550", "4.2.2 odd", "5.0.0"),
+            ("554", "no", "5.0.0"),
+            ("450", "", "4.0.0"),
+            ("550", "5.1 short", "5.0.0"),
+            ("550", "5.1.1234 long", "5.0.0"),
+        ] {
+            assert_eq!(enhanced(code, text), status, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_meaning_in_a_parameter_is_written_as_a_number() {
+        assert_eq!(xtext("a+b=c\"d e\"@ox.io"), "a+2Bb+3Dc\"d+20e\"@ox.io");
+        assert_eq!(xtext("ü@ox.io"), "ü@ox.io");
     }
 }
