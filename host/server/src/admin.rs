@@ -184,6 +184,18 @@ pub(crate) struct UserChanges {
     pub(crate) zone: Option<String>,
     pub(crate) enabled: Option<bool>,
     pub(crate) photo: Option<PhotoChange>,
+    pub(crate) quota: Option<QuotaChange>,
+}
+
+/// What a mailbox may hold from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum QuotaChange {
+    /// So many MiB.
+    Mib(u64),
+    /// As the configuration says.
+    Configured,
+    /// Anything.
+    Unbounded,
 }
 
 /// What becomes of the photo.
@@ -307,6 +319,10 @@ pub(crate) struct UserShown {
     pub(crate) enabled: bool,
     pub(crate) photo_bytes: usize,
     pub(crate) devices: usize,
+    /// What the mailbox holds.
+    pub(crate) bytes: u64,
+    /// What it may hold; nothing: anything.
+    pub(crate) quota_bytes: Option<u64>,
 }
 
 /// A device, for people.
