@@ -39,7 +39,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -374,6 +374,8 @@ pub(crate) struct QueuedShown {
     pub(crate) attempts: u32,
     /// Those who are tried again, and when: RFC 3339.
     pub(crate) waiting: Vec<String>,
+    /// What was last said of those of them of whom something was said.
+    pub(crate) delayed: Vec<(String, String)>,
     pub(crate) next_attempt: Option<String>,
     /// Those who were refused for good, and why.
     pub(crate) failed: Vec<(String, String)>,

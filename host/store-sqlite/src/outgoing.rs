@@ -107,6 +107,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_an_older_version_gave_up_is_read_and_written_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = crate::schema::open(&crate::connection::Files::inside(dir.path())).unwrap();
+        opened.easel.pragma_update(None, "foreign_keys", false).unwrap();
+        let older = vec![("x@there.example".to_owned(), "550 no".to_owned())];
+        let sql = "INSERT INTO outgoing (id, user, sender, recipients, blob, queued, attempts, next_attempt, failed)
+                   VALUES (1, 1, 'anna@one.example', ?1, 1, 5, 1, 5, ?2)";
+        opened.easel.execute(sql, params![encode(&Vec::<String>::new()), encode(&older)]).unwrap();
+        let row = due(&opened.easel, 5, 9).unwrap().remove(0);
+        let failed = FailedRecipient {
+            recipient: "x@there.example".into(),
+            reason: "550 no".into(),
+            ..FailedRecipient::default()
+        };
+        assert_eq!(row.failed, [failed]);
+        put(&opened.easel, &row).unwrap();
+        assert_eq!(get(&opened.easel, row.id).unwrap(), Some(row));
+    }
+
+    #[test]
     fn a_long_queue_is_not_walked_through() {
         let plan = crate::sql::plan(&format!("SELECT {COLUMNS} FROM outgoing {DUE}"), 2);
         assert!(plan.contains("USING INDEX outgoing_due (next_attempt<?)"), "{plan}");

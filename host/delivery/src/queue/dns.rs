@@ -62,9 +62,9 @@ impl Resolver for Dns {
                 Ok(found) => found,
                 Err(error) => return nothing(&error),
             };
-            let mx = found.answers().iter().filter_map(|record| match &record.data {
-                RData::MX(mx) => Some(Mx { preference: mx.preference, host: mx.exchange.to_ascii() }),
-                _ => None,
+            let mx = found.answers().iter().filter_map(|record| {
+                let RData::MX(mx) = &record.data else { return None };
+                Some(Mx { preference: mx.preference, host: mx.exchange.to_ascii() })
             });
             Ok(mx.collect())
         })
@@ -87,11 +87,12 @@ fn whole(name: &str) -> String {
 
 /// What it means that a question brought no record.
 fn nothing<T>(error: &NetError) -> Result<Vec<T>, LookupError> {
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NoError => Ok(Vec::new()),
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
-            Err(LookupError::NoSuchName)
-        }
-        error => Err(LookupError::Temporary(error.to_string())),
+    let none = if let NetError::Dns(DnsError::NoRecordsFound(none)) = error { Some(none.response_code) } else { None };
+    if none == Some(ResponseCode::NoError) {
+        Ok(Vec::new())
+    } else if none == Some(ResponseCode::NXDomain) {
+        Err(LookupError::NoSuchName)
+    } else {
+        Err(LookupError::Temporary(error.to_string()))
     }
 }

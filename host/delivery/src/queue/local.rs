@@ -109,7 +109,13 @@ fn refusal(error: &DeliveryError) -> Refusal {
         DeliveryError::TooLarge => (true, "5.2.2"),
         DeliveryError::NoMailbox => (true, "5.1.1"),
         DeliveryError::Full => (false, "4.2.2"),
-        _ => (false, "4.3.0"),
+        DeliveryError::Listen { .. }
+        | DeliveryError::NotLoopback(_)
+        | DeliveryError::PathTaken { .. }
+        | DeliveryError::PlainSmartHost(_)
+        | DeliveryError::Resolver(_)
+        | DeliveryError::Store(_)
+        | DeliveryError::Tls(_) => (false, "4.3.0"),
     };
     Refusal { permanent, status: status.to_owned(), reason: error.to_string(), host: String::new() }
 }

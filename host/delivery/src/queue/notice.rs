@@ -180,8 +180,7 @@ fn date(at: Timestamp) -> String {
 fn subject(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
     let mut out = Vec::new();
-    // Writing into memory does not fail.
-    let _ = Text::new(line.trim_end()).write_header(&mut out, "Subject: ".len());
+    Text::new(line.trim_end()).write_header(&mut out, "Subject: ".len());
     let text = String::from_utf8(out).unwrap_or_default();
     if text.ends_with("\r\n") { text } else { format!("{text}\r\n") }
 }

@@ -211,14 +211,8 @@ impl Store for TestStore {
     }
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         broken("committing", &self.fail_delivery)?;
-        let rows: Vec<Outgoing> = changes
-            .writes
-            .iter()
-            .filter_map(|write| match write {
-                Write::PutOutgoing(row) => Some(row.clone()),
-                _ => None,
-            })
-            .collect();
+        let row = |write: &Write| if let Write::PutOutgoing(row) = write { Some(row.clone()) } else { None };
+        let rows: Vec<Outgoing> = changes.writes.iter().filter_map(row).collect();
         if !rows.is_empty() {
             broken("writing back", &self.fail_put_outgoing)?;
         }

@@ -23,9 +23,13 @@ fn queued(house: &House) {
     let rows = store.due_outgoing(i64::MAX, 9).unwrap();
     let (recipient, reason) = ("eve@there.example".into(), "550 5.1.1 no such user".into());
     let failed = FailedRecipient { recipient, reason, ..FailedRecipient::default() };
+    let (recipient, reason) = ("bob@there.example".into(), "450 4.2.0 not now".into());
+    let delayed = vec![FailedRecipient { recipient, reason, ..FailedRecipient::default() }];
     let (recipients, failed) = (vec!["bob@there.example".into()], vec![failed]);
     let next_attempt = 4_102_444_800_000;
-    store.put_outgoing(&Outgoing { recipients, failed, attempts: 3, next_attempt, ..rows[1].clone() }).unwrap();
+    store
+        .put_outgoing(&Outgoing { recipients, failed, delayed, attempts: 3, next_attempt, ..rows[1].clone() })
+        .unwrap();
 }
 
 #[test]
@@ -34,7 +38,15 @@ fn stuck_mail_is_seen_retried_and_dropped_without_a_server() {
     assert_eq!(house.run(&["queue", "list"]).ok(), "nothing is queued\n");
     queued(&house);
     let said = house.run(&["queue", "list"]).ok();
-    for part in ["Waits", "Stuck ü", "anna@defaultcontext", "eve@there.example", "never", "550 5.1.1 no such user"] {
+    for part in [
+        "Waits",
+        "Stuck ü",
+        "anna@defaultcontext",
+        "eve@there.example",
+        "never",
+        "550 5.1.1 no such user",
+        "450 4.2.0 not now",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     assert_eq!(said.lines().count(), 1 + 4, "a head, and a line for each recipient: {said}");
