@@ -416,7 +416,7 @@ impl Direct {
     fn read(mut section: Section<'_, '_>) -> Self {
         let direct = Self {
             enabled: section.flag("enabled", false),
-            tls_required: section.value("tls", false, values::direct_tls),
+            tls_required: section.flag("tls_required", false),
             name_servers: section.list("name_servers", &[], values::name_server),
             per_domain_max: section.number("per_domain_max", 2, 1..=100, "transactions"),
         };

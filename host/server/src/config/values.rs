@@ -121,18 +121,6 @@ pub(super) fn smart_host_tls(text: &str) -> Result<SmartHostTls, Refused> {
     }
 }
 
-/// How servers on the Internet are spoken to: whether TLS is required.
-pub(super) fn direct_tls(text: &str) -> Result<bool, Refused> {
-    match text {
-        "opportunistic" => Ok(false),
-        "required" => Ok(true),
-        _ => {
-            Err("write \"opportunistic\", or \"required\" to send nothing to servers without a good certificate"
-                .to_owned())
-        }
-    }
-}
-
 /// The address of a name server; its port is 53 if none is given.
 pub(super) fn name_server(text: &str) -> Result<SocketAddr, Refused> {
     if let Ok(address) = text.parse::<IpAddr>() {
