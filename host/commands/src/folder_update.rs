@@ -110,7 +110,12 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
         Ok(_) => Ok(Response::Updated(state.key())),
         Err(StoreError::Exists(_)) => Ok(Response::Refused(Status::NameExists)),
         Err(StoreError::NotFound(_)) => Ok(Response::Refused(Status::NotFound)),
-        Err(error @ (StoreError::Backend { .. } | StoreError::Stale | StoreError::TooNew { .. })) => Err(error.into()),
+        Err(
+            error @ (StoreError::Backend { .. }
+            | StoreError::OverQuota { .. }
+            | StoreError::Stale
+            | StoreError::TooNew { .. }),
+        ) => Err(error.into()),
     }
 }
 

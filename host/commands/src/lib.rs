@@ -4,6 +4,7 @@
 //! Handlers are plain functions over a [`easel_store::Snapshot`] and make one [`easel_store::ChangeSet`]; they block,
 //! and run on threads that may. The room knows no HTTP server, no SQL, no Wasm, and no delivery: it queues in the store.
 
+mod allowance;
 mod announce;
 mod attachment;
 mod context;

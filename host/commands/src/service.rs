@@ -62,6 +62,12 @@ pub struct Settings {
     pub message_bytes_max: usize,
     /// Devices of one user.
     pub devices_max: usize,
+    /// Bytes that the mailbox of a user without own quota may hold; `None`: without bound.
+    pub quota: Option<u64>,
+    /// Recipients of a message; at most 1000, which is the most that is ever taken.
+    pub recipients_max: usize,
+    /// Messages that devices of one user may send within an hour; `None`: without bound.
+    pub messages_per_hour_max: Option<usize>,
 }
 
 impl Default for Settings {
@@ -74,6 +80,9 @@ impl Default for Settings {
             collections_max: 300,
             message_bytes_max: 50 << 20,
             devices_max: 100,
+            quota: None,
+            recipients_max: 1000,
+            messages_per_hour_max: None,
         }
     }
 }

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::context::{Context, Failure, flag};
-use crate::{Answer, Reply, dispatch, hierarchy, outgoing_mail, quarantine};
+use crate::{Answer, Reply, allowance, dispatch, hierarchy, outgoing_mail, quarantine};
 
 /// Characters of a ClientId. MS-ASCMD 2.2.3.28.1 "ClientId (SendMail, SmartForward, SmartReply)".
 const CLIENT_ID_MAX: usize = 40;
@@ -338,6 +338,11 @@ pub(crate) fn submit(
             return Ok(Err(CommonStatus::MessagePreviouslySent));
         }
         let mut set = ChangeSet::new(context.user.id);
+        match allowance::of_message(context, &*snapshot, outgoing.recipients.len())? {
+            Ok(counted) => set.writes.extend(counted),
+            Err(status) => return Ok(Err(status)),
+        }
+        set.writes.extend(allowance::bytes_max(context).map(|bytes_max| Write::Within { bytes_max }));
         if let Some((content, facts)) = &copy {
             set.writes.extend(keep(context, &*snapshot, content, facts)?);
         }
@@ -362,6 +367,8 @@ pub(crate) fn submit(
         set.writes.push(Write::RememberSent { device, token, at: context.now_ms() });
         match store.commit(set) {
             Ok(_) => break,
+            // There is no room for the copy, so the message is not sent either.
+            Err(StoreError::OverQuota { .. }) => return Ok(Err(CommonStatus::MailboxQuotaExceeded)),
             Err(StoreError::Stale | StoreError::NotFound(Missing::Item)) if attempt <= ATTEMPTS => {}
             Err(error) => return Err(error.into()),
         }

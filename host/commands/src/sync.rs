@@ -40,7 +40,7 @@ use crate::hierarchy::{self, FolderView};
 use crate::hierarchy_state::HierarchyState;
 use crate::recovery;
 use crate::served::Served;
-use crate::{Answer, Reply, SinkClosed};
+use crate::{Answer, Reply, SinkClosed, allowance};
 
 /// WindowSize when the device names none. MS-ASCMD 2.2.3.199 "WindowSize".
 const WINDOW_DEFAULT: u32 = 100;
@@ -217,8 +217,11 @@ pub(crate) fn attempt(context: &Context<'_>, step: &Step<'_>, out: &mut Outflow<
         }
         let mut set = ChangeSet::by(context.user.id, context.device.key);
         set.writes = writes;
+        set.writes.extend(allowance::bytes_max(context).map(|bytes_max| Write::Within { bytes_max }));
         match context.store().commit(set) {
             Ok(_) => return Ok(outcome),
+            // Somebody else took the room there was.
+            Err(StoreError::OverQuota { .. }) if tries < ATTEMPTS => {}
             Err(StoreError::Stale | StoreError::NotFound(Missing::Item)) if tries < ATTEMPTS => {}
             Err(StoreError::NotFound(Missing::Item)) => return Err(StoreError::Stale.into()),
             Err(error) => return Err(error.into()),
@@ -281,7 +284,11 @@ impl<'a> Work<'a> {
     fn new(context: &'a Context<'a>, snapshot: &'a dyn Snapshot) -> Result<Self, StoreError> {
         let folders = hierarchy::view(snapshot, context)?;
         let known = Known::read(context, snapshot)?;
-        Ok(Self { context, snapshot, folders, edits: Edits::default(), states: Vec::new(), known })
+        let room = match allowance::bytes_max(context) {
+            Some(most) => Some(most.saturating_sub(context.store().mailbox_bytes(context.user.id)?)),
+            None => None,
+        };
+        Ok(Self { context, snapshot, folders, edits: Edits::within(room), states: Vec::new(), known })
     }
 
     fn writes(&mut self) -> Vec<Write> {

@@ -7,7 +7,7 @@ use easel_store::{ChangeSet, NewContent, Store, StoreError, User, UserId, Write}
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::{Address, DeliveryError};
+use crate::{Address, DeliveryError, INBOX, Trace, auto_reply};
 
 /// Puts a message into a folder, as it is: [`crate::Trace`] fields, where they belong, were put before it already.
 /// `record.received` is the time of arrival; whether the owner got it as Bcc is worked out here. A mail of a conversation
@@ -22,8 +22,50 @@ pub fn deliver(
     raw: &[u8],
     record: MailRecord,
 ) -> Result<ServerId, DeliveryError> {
-    let indexed = indexed(raw, &record);
-    deliver_indexed(store, user, folder, raw, indexed, record)
+    let owner = owner(&store.user(user)?.ok_or(DeliveryError::NoMailbox)?);
+    let (id, changes) = adding(store, user, &owner, folder, raw, record)?;
+    store.commit(changes)?;
+    Ok(id)
+}
+
+/// Puts a message that came for a recipient into the Inbox, behind the fields of its delivery, and lets the owner's automatic
+/// reply, if one is due, go with it. `quota`: as in [`crate::lmtp::LmtpOptions`].
+///
+/// The message, the reply and the memory of the reply are one step.
+pub(crate) fn deliver_traced(
+    store: &dyn Store,
+    user: UserId,
+    raw: &[u8],
+    trace: &Trace<'_>,
+    quota: Option<u64>,
+) -> Result<ServerId, DeliveryError> {
+    let person = store.user(user)?.ok_or(DeliveryError::NoMailbox)?;
+    let message = [trace.fields().as_bytes(), raw].concat();
+    let record = MailRecord::arrived(trace.at.as_millisecond());
+    let (id, mut changes) = adding(store, user, &owner(&person), INBOX, &message, record)?;
+    if let Some(bytes_max) = bound(&person, quota) {
+        if message.len() as u64 > bytes_max {
+            return Err(DeliveryError::TooLarge);
+        }
+        changes.writes.push(Write::Within { bytes_max });
+    }
+    let _answering = auto_reply::add(store, &person, raw, trace, &mut changes)?;
+    store.commit(changes)?;
+    Ok(id)
+}
+
+/// Whether a mailbox holds all that it may.
+pub(crate) fn is_full(store: &dyn Store, user: UserId, quota: Option<u64>) -> Result<bool, StoreError> {
+    let Some(person) = store.user(user)? else { return Ok(false) };
+    match bound(&person, quota) {
+        Some(bytes_max) => Ok(store.mailbox_bytes(user)? >= bytes_max),
+        None => Ok(false),
+    }
+}
+
+/// The bytes that the user's mailbox may hold, if they are bounded.
+fn bound(user: &User, quota: Option<u64>) -> Option<u64> {
+    user.quota.or(quota).filter(|bytes| *bytes > 0)
 }
 
 /// The index of a message that arrives as `record` says.
@@ -31,17 +73,17 @@ pub(crate) fn indexed(raw: &[u8], record: &MailRecord) -> Indexed {
     email::index(raw, Timestamp::from_millisecond(record.received).unwrap_or_default())
 }
 
-/// [`deliver`] for a message that is indexed already.
-pub(crate) fn deliver_indexed(
+/// The step that adds a message, and the id it gets.
+fn adding(
     store: &dyn Store,
     user: UserId,
+    owner: &Owner,
     folder: CollectionId,
     raw: &[u8],
-    indexed: Indexed,
     mut record: MailRecord,
-) -> Result<ServerId, DeliveryError> {
-    let owner = owner(&store.user(user)?.ok_or(DeliveryError::NoMailbox)?);
-    record.received_as_bcc = email::received_as_bcc(&indexed.index, &owner);
+) -> Result<(ServerId, ChangeSet), DeliveryError> {
+    let indexed = indexed(raw, &record);
+    record.received_as_bcc = email::received_as_bcc(&indexed.index, owner);
     // Bytes first, and each recipient's their own: the fields before them name the recipient, and one who was
     // blind-copied must not be named to another.
     let blob = store.put_blob(raw)?;
@@ -49,8 +91,7 @@ pub(crate) fn deliver_indexed(
     let content = NewContent::Mail { blob, size: raw.len() as u64, index: indexed.index.to_bytes(), record };
     let mut changes = ChangeSet::new(user);
     changes.writes.push(Write::DeliverItem { id, folder, content, facts: indexed.facts });
-    store.commit(changes)?;
-    Ok(id)
+    Ok((id, changes))
 }
 
 /// The user an envelope's recipient belongs to: by the address as written or, given a delimiter, by the address without

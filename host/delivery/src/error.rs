@@ -37,6 +37,15 @@ pub enum DeliveryError {
     /// A mailbox that is not there.
     #[error("no such mailbox")]
     NoMailbox,
+    /// The mailbox holds all it may; there may be room another time.
+    #[error("the mailbox is full")]
+    Full,
+    /// The message is larger than all that the mailbox may hold.
+    #[error("the message is larger than the mailbox may be")]
+    TooLarge,
+    /// The certificates of the system or of the configuration cannot be used for direct delivery.
+    #[error("the name server settings cannot be used: {0}")]
+    Resolver(String),
     /// The store failed; nothing was stored. Trying again later may help.
     #[error("the message could not be stored")]
     Store(#[source] StoreError),
@@ -46,6 +55,7 @@ impl From<StoreError> for DeliveryError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(easel_store::Missing::User | easel_store::Missing::Folder) => Self::NoMailbox,
+            StoreError::OverQuota { .. } => Self::Full,
             error @ (StoreError::Backend { .. }
             | StoreError::Exists(_)
             | StoreError::NotFound(_)

@@ -6,6 +6,7 @@
 //! meeting, a report) is nothing to it. Time comes in through [`Clock`].
 
 mod address;
+mod auto_reply;
 mod deliver;
 mod error;
 pub mod lmtp;

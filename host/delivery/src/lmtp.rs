@@ -31,6 +31,9 @@ pub struct LmtpOptions {
     pub delimiter: Option<char>,
     /// What a client may take.
     pub limits: Limits,
+    /// Bytes that a mailbox may hold whose user has no quota of their own; `None`: without bound. A full mailbox is
+    /// answered with 452, a message larger than all that may be in it with 552.
+    pub quota: Option<u64>,
 }
 
 /// Where LMTP is listened for.

@@ -1,35 +1,48 @@
 //! The queue, the way mail goes out.
 //!
 //! [`run`] takes messages from the store's outgoing queue. Recipients who are users here get theirs at once; the others'
-//! goes to the smart host. A recipient leaves the queue only after the message is stored or the smart host has said 250
-//! to it, so nothing is lost, and what a recipient has had is written down before anything else is done:
+//! goes to the smart host or, where that is configured, to the servers of their domains. A recipient leaves the queue only
+//! after the message is stored or the server has said 250 to it, or in one step with a notice in the sender's Inbox, so
+//! nothing is lost; and what a recipient has had is written down before anything else is done:
 //!
 //! - Dies the process between storing a local copy and writing that down, the copy is recognised by the id in its
 //!   Received field and not stored again.
-//! - Dies it, or the connection, between the smart host's 250 and writing it down, the message is sent again: SMTP has
+//! - Dies it, or the connection, between a server's 250 and writing it down, the message is sent again: SMTP has
 //!   no way to ask (RFC 1047). The copies have one Message-ID. While the process lives it never happens: what was sent
 //!   is written down as often as it takes.
 //!
-//! A recipient refused for good (5xx) is not tried again: the message stays queued for their sake, with the reason, until
-//! somebody has it tried once more or drops it. There is no bounce yet, and no giving up on what is refused for now.
+//! A recipient refused for good (5xx) is not tried again. One refused for now (4xx) is tried as [`Schedule`] says, less and
+//! less often. Whoever sent the message is told of both (RFC 3464), but nobody of a message without return
+//! path: a notice is never answered by a notice.
 
 mod attempt;
+mod connection;
+mod destination;
+mod direct;
+mod dns;
 mod line_stream;
 mod lines;
 mod local;
+pub(crate) mod notice;
+mod offers;
+mod peer;
 mod retry;
 mod runner;
+mod settle;
 mod seven_bit;
-mod smart_host;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_store::Store;
+use easel_store::{Outgoing, Store};
 
 use crate::{Clock, DeliveryError, Running, Shutdown};
+
+pub use direct::{Direct, Lookup, LookupError, Mx, Resolver};
+pub use dns::Dns;
+pub use retry::Schedule;
 
 /// How the queue is worked off.
 #[derive(Clone, Debug)]
@@ -38,10 +51,16 @@ pub struct QueueOptions {
     pub hostname: String,
     /// As in [`crate::lmtp::LmtpOptions`].
     pub delimiter: Option<char>,
-    /// Where mail for others goes; without one it stays queued.
+    /// Where mail for others goes; without one it goes the direct way.
     pub smart_host: Option<SmartHost>,
-    /// Messages under way to the smart host at once, at least 1.
+    /// Straight to the servers of the recipients' domains. Without this and a smart host, mail for others stays queued.
+    pub direct: Option<Direct>,
+    /// Transactions under way at once, at least 1.
     pub concurrency: usize,
+    /// How long a message is tried.
+    pub schedule: Schedule,
+    /// Bytes that a mailbox may hold whose user has no quota of their own; `None`: without bound.
+    pub quota: Option<u64>,
     /// How often the queue is looked through for what has become due again.
     pub poll: Duration,
     /// How long messages under way get to end on shutdown.
@@ -55,7 +74,10 @@ impl Default for QueueOptions {
             hostname: "localhost".to_owned(),
             delimiter: None,
             smart_host: None,
+            direct: None,
             concurrency: 4,
+            schedule: Schedule::default(),
+            quota: None,
             poll: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         }
@@ -71,7 +93,7 @@ pub struct SmartHost {
     pub port: u16,
     /// How the connection is protected.
     pub tls: Tls,
-    /// PEM certificates trusted beside those of the system.
+    /// PEM certificates trusted in place of those of the system; none: those of the system.
     pub roots: Vec<Vec<u8>>,
     /// The login, if one is needed.
     pub login: Option<Login>,
@@ -81,13 +103,16 @@ pub struct SmartHost {
     pub patience: Patience,
 }
 
-/// How the connection to the smart host is protected.
+/// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
     /// TLS from the first byte.
     Implicit,
     /// Not at all: refused unless the host is a loopback address or `localhost`.
     None,
+    /// By STARTTLS where it is offered, whatever the certificate; else not at all. For direct delivery: nobody knows
+    /// beforehand what a server on the Internet can do.
+    Opportunistic,
     /// STARTTLS; a host that does not offer it gets nothing.
     StartTls,
 }
@@ -135,9 +160,17 @@ pub fn run(
     clock: Clock,
     shutdown: Shutdown,
 ) -> Result<Running, DeliveryError> {
-    let host = options.smart_host.clone().map(smart_host::Host::new).transpose()?;
-    let runner = runner::Runner::new(options, host, store, clock);
+    let peer = options.smart_host.clone().map(peer::Peer::smart_host).transpose()?;
+    let postman = options.direct.clone().map(direct::Postman::new).transpose()?;
+    let courier =
+        attempt::Courier { options: Arc::new(options), peer, postman, store, clock, down: std::sync::Mutex::default() };
+    let runner = runner::Runner::new(courier);
     Ok(Running { task: tokio::spawn(runner.run(shutdown)), address: None })
+}
+
+/// Names a queued message, for ever: the number of a row that is done may be used again, the time it was queued not.
+fn token(row: &Outgoing) -> String {
+    format!("q{:x}.{:x}", row.id.0, row.queued)
 }
 
 impl SmartHost {

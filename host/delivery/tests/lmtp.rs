@@ -30,7 +30,7 @@ struct Server {
 }
 
 fn options(listen: Listen, limits: Limits) -> LmtpOptions {
-    LmtpOptions { listen, hostname: "easel.example".to_owned(), delimiter: Some('+'), limits }
+    LmtpOptions { listen, hostname: "easel.example".to_owned(), delimiter: Some('+'), limits, quota: None }
 }
 
 async fn start_with(limits: Limits) -> Server {

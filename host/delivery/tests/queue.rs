@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use easel_delivery::queue::{Login, Patience, QueueOptions, SmartHost, Tls, run};
 use easel_delivery::{DeliveryError, Running};
-use easel_store::{Event, Outgoing, OutgoingId, Store as _};
+use easel_store::{Event, FailedRecipient, Outgoing, OutgoingId, Store as _};
 use support::smtp::{Script, Sent, SmtpServer};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
 use tokio::sync::{mpsc, watch};
@@ -89,8 +89,9 @@ impl Queue {
     }
 }
 
+/// Chance takes away up to an eighth.
 fn minutes_off(row: &Outgoing) -> i64 {
-    (row.next_attempt - START_MS) / 60_000
+    (row.next_attempt - START_MS + 59_999) / 60_000
 }
 
 #[tokio::test]
@@ -220,7 +221,7 @@ async fn a_temporary_refusal_keeps_only_who_was_refused_and_only_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_refusal_for_good_loses_nothing_and_is_not_tried_again_by_itself() {
+async fn a_refusal_for_good_is_told_to_the_sender_at_once_and_not_tried_again() {
     for (line, reply) in
         [("RCPT", "550 5.1.1 unknown"), ("MAIL", "550 5.7.1 not you"), ("DATA", "554 no"), (".", "554 5.7.1 spam")]
     {
@@ -228,25 +229,109 @@ async fn a_refusal_for_good_loses_nothing_and_is_not_tried_again_by_itself() {
         let mut queue = Queue::start(Some(host(&server, Tls::None)));
         queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
         let row = queue.row().await;
-        assert_eq!((row.recipients.len(), row.attempts), (0, 1), "{line}");
-        assert_eq!(row.failed.iter().map(|failed| failed.recipient.as_str()).collect::<Vec<_>>(), ["x@y.example"]);
-        assert!(row.failed[0].reason.contains(&reply[..3]), "{:?}", row.failed);
+        assert_eq!((row.recipients.len(), row.failed.len()), (0, 0), "{line}");
         assert!(row.last_error.as_ref().unwrap().contains("<x@y.example>: "), "{:?}", row.last_error);
+        let inbox = queue.store.inbox("anna@ox.io");
+        let notice = &inbox[0].raw;
+        let said = format!(
+            "Action: failed\r\nStatus: {}",
+            reply.split(' ').nth(1).filter(|w| w.contains('.')).unwrap_or("5.0.0")
+        );
+        for text in
+            ["Return-Path: <>\r\n", "Final-Recipient: rfc822; x@y.example\r\n", reply, &said, "In-Reply-To: <q1@ox.io>"]
+        {
+            assert!(notice.contains(text), "{line}: {text} is not in\n{notice}");
+        }
         // A year later another message goes, and nobody has asked for this one again.
         server.script.lock().unwrap().replies.clear();
         let asked = server.said("RCPT");
         queue.later(366 * 24 * 60);
         queue.store.queue("anna@ox.io", &["z@y.example"], MAIL);
-        assert!(queue.row().await.failed.is_empty());
+        assert!(queue.row().await.recipients.is_empty());
         assert_eq!(server.said("RCPT"), asked + 1, "{line}");
-        assert_eq!(queue.store.list_outgoing(OutgoingId(0), 9).unwrap(), std::slice::from_ref(&row));
-        // Until somebody has it tried once more.
-        assert!(queue.store.retry_outgoing(row.id, queue.clock.now_ms()).unwrap());
-        let row = queue.row().await;
-        assert!(row.recipients.is_empty() && row.failed.is_empty());
-        assert!(queue.stop().await.list_outgoing(OutgoingId(0), 9).unwrap().is_empty());
-        assert_eq!(server.said("RCPT TO:<x@y.example>"), if line == "MAIL" { 1 } else { 2 });
+        let store = queue.stop().await;
+        assert!(store.list_outgoing(OutgoingId(0), 9).unwrap().is_empty());
+        assert_eq!(store.inbox("anna@ox.io").len(), 1);
     }
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_a_message_without_return_path() {
+    let script = Script::offering(&OFFERED).saying("RCPT TO:<no@", "550 no").saying("RCPT TO:<full@", "452 full");
+    let server = SmtpServer::start(script, false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("", &["no@y.example", "full@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.failed.len()), (1, 0));
+    queue.later(5 * 24 * 60);
+    assert!(queue.row().await.recipients.is_empty());
+    let store = queue.stop().await;
+    assert!(store.queued().is_empty() && store.inbox("anna@ox.io").is_empty());
+}
+
+#[tokio::test]
+async fn after_four_hours_the_sender_is_told_once_and_after_five_days_it_is_given_up() {
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("RCPT", "450 4.2.1 later"), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let mut now = 0;
+    loop {
+        let row = queue.row().await;
+        if row.recipients.is_empty() {
+            break;
+        }
+        assert!(row.next_attempt > START_MS + now, "it is put off");
+        now = row.next_attempt - START_MS;
+        queue.clock.advance_ms(row.next_attempt - queue.clock.now_ms());
+        queue.store.bus().publish(&Event::Outgoing);
+    }
+    assert_eq!(now, 5 * 86_400_000, "the end is not passed by");
+    let store = queue.stop().await;
+    assert!(store.queued().is_empty());
+    let inbox = store.inbox("anna@ox.io");
+    assert_eq!(inbox.len(), 2);
+    assert!(inbox[0].raw.contains("Action: delayed\r\nStatus: 4.2.1"), "{}", inbox[0].raw);
+    assert_eq!(inbox[0].mail.record.received, START_MS + 4 * 3_600_000);
+    assert!(inbox[1].raw.contains("Action: failed\r\nStatus: 4.4.7"), "{}", inbox[1].raw);
+    assert!(inbox[1].raw.contains("Diagnostic-Code: smtp; 450 4.2.1 later"), "{}", inbox[1].raw);
+    let tries = server.said("RCPT");
+    assert!((25..60).contains(&tries), "{tries}");
+}
+
+#[tokio::test]
+async fn a_notice_and_what_it_is_about_are_one_step() {
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("RCPT", "550 no"), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.fail_put_outgoing.store(true, Ordering::SeqCst);
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    while server.said("QUIT") == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(queue.store.inbox("anna@ox.io").is_empty(), "not told before it is written down");
+    // The process ends, and another begins: the message was not taken, so it is tried once more.
+    queue.end.send(true).unwrap();
+    let Queue { store, mut written, clock, running, .. } = queue;
+    running.ended().await;
+    while written.try_recv().is_ok() {}
+    store.fail_put_outgoing.store(false, Ordering::SeqCst);
+    queue = Queue::resume(Some(host(&server, Tls::None)), store, written, clock);
+    assert!(queue.row().await.recipients.is_empty());
+    let store = queue.stop().await;
+    assert_eq!((store.inbox("anna@ox.io").len(), store.queued().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_an_older_version_gave_up_is_told_now() {
+    let (store, written) = TestStore::new();
+    store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let row = store.queued().remove(0);
+    let failed =
+        vec![FailedRecipient { recipient: "x@y.example".into(), reason: "550 no".into(), ..Default::default() }];
+    store.put_outgoing(&Outgoing { recipients: Vec::new(), failed, ..row }).unwrap();
+    let mut queue = Queue::resume(None, store, written, FakeClock::new());
+    while !queue.row().await.failed.is_empty() {}
+    let store = queue.stop().await;
+    assert_eq!((store.inbox("anna@ox.io").len(), store.list_outgoing(OutgoingId(0), 9).unwrap().len()), (1, 0));
 }
 
 #[tokio::test]
@@ -257,14 +342,17 @@ async fn who_is_refused_for_good_does_not_hold_up_who_is_refused_for_now() {
     queue.store.queue("anna@ox.io", &["no@y.example", "x@y.example", "full@y.example"], MAIL);
     let row = queue.row().await;
     assert_eq!((row.recipients.as_slice(), minutes_off(&row)), (&["full@y.example".to_owned()][..], 1));
-    assert_eq!((row.failed.len(), row.failed[0].recipient.as_str()), (1, "no@y.example"));
+    assert_eq!((row.failed.len(), row.delayed.len(), row.delayed[0].status.as_str()), (0, 1, "4.0.0"));
     assert!(row.last_error.unwrap().contains("452"));
+    let notice = queue.store.inbox("anna@ox.io").remove(0).raw;
+    assert!(notice.contains("no@y.example") && !notice.contains("full@y.example"), "{notice}");
     assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<x@y.example>"]);
     server.script.lock().unwrap().replies.remove("RCPT TO:<full@");
     queue.later(1);
     let row = queue.row().await;
-    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
+    assert_eq!((row.recipients.len(), row.delayed.len()), (0, 0));
     assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<full@y.example>"]);
+    assert_eq!(queue.store.inbox("anna@ox.io").len(), 1);
     assert_eq!((server.said("RCPT TO:<no@"), server.said("RCPT TO:<x@")), (1, 1));
     queue.stop().await;
 }
@@ -285,13 +373,13 @@ async fn a_host_without_8bitmime_gets_a_message_it_can_take() {
          Content-Type: application/pkcs7-signature\r\n\r\nAAAA\r\n--b--\r\n"
     );
     queue.store.queue("anna@ox.io", &["x@y.example", "z@y.example"], signed.as_bytes());
-    let row = queue.row().await;
-    assert_eq!((row.recipients.len(), row.failed.len()), (0, 2));
-    let reason = &row.failed[1].reason;
-    assert!(reason.contains("does not offer 8BITMIME") && reason.contains("signed"), "{reason}");
+    assert!(queue.row().await.recipients.is_empty());
+    let notice = queue.store.inbox("anna@ox.io").remove(0).raw.replace("\r\n        ", " ");
+    assert!(notice.contains("does not offer 8BITMIME") && notice.contains("is signed"), "{notice}");
+    assert!(notice.contains("x@y.example") && notice.contains("z@y.example") && notice.contains("Status: 5.6.3"));
     // A host that takes it gets it as it is.
     server.script.lock().unwrap().extensions = OFFERED.to_vec();
-    queue.store.retry_outgoing(row.id, queue.clock.now_ms()).unwrap();
+    queue.store.queue("anna@ox.io", &["x@y.example"], signed.as_bytes());
     assert_eq!(server.sent.recv().await.unwrap().data, signed);
     queue.stop().await;
 }
@@ -501,17 +589,20 @@ async fn extensions_are_used_when_needed_and_offered() {
         [("x@y.example", "Subject: ü\r\n\r\nü\r\n", "8BITMIME"), ("ü@y.example", "Subject: u\r\n\r\n", "SMTPUTF8")]
     {
         mail(&queue, to, text);
-        let row = queue.row().await;
-        assert_eq!((row.recipients.len(), row.failed[0].recipient.as_str()), (0, to));
-        assert!(row.failed[0].reason.contains(missing));
+        assert!(queue.row().await.recipients.is_empty());
+        let notice = queue.store.inbox("anna@ox.io").pop().unwrap().raw;
+        assert!(notice.contains(to) && notice.contains(missing), "{notice}");
     }
     // Those whose addresses it can take are served.
     queue.store.queue("anna@ox.io", &["ü@y.example", "x@y.example"], MAIL);
-    let row = queue.row().await;
-    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
+    assert!(queue.row().await.recipients.is_empty());
     assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<x@y.example>"]);
+    let notice = queue.store.inbox("anna@ox.io").pop().unwrap().raw;
+    assert!(notice.contains("Final-Recipient: utf-8; ü@y.example\r\nAction: failed\r\nStatus: 5.6.7"), "{notice}");
     queue.store.queue("jürgen@ox.io", &["x@y.example"], MAIL);
-    assert!(queue.row().await.failed[0].reason.contains("the sender is not ASCII"));
+    assert!(queue.row().await.recipients.is_empty());
+    let notice = queue.store.inbox("anna@ox.io").pop().unwrap().raw.replace("\r\n        ", " ");
+    assert!(notice.contains("the sender is not ASCII"), "{notice}");
     queue.stop().await;
 }
 
@@ -520,11 +611,12 @@ async fn nothing_stored_in_the_queue_can_leave_its_line_or_end_the_message_early
     let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
     let mut queue = Queue::start(Some(host(&server, Tls::None)));
     queue.store.queue("anna@ox.io", &["x@y.example>\r\nRCPT TO:<evil@y.example"], MAIL);
-    let row = queue.row().await;
-    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
+    assert!(queue.row().await.recipients.is_empty());
     queue.store.queue("anna@ox.io>\r\nRSET\r\nMAIL FROM:<evil@y.example", &["x@y.example"], MAIL);
-    let row = queue.row().await;
-    assert_eq!((row.recipients.len(), row.failed.len()), (0, 1));
+    assert!(queue.row().await.recipients.is_empty());
+    let inbox = queue.store.inbox("anna@ox.io");
+    assert!(inbox[1].raw.contains("To: anna@ox.io\r\n") && inbox[1].raw.contains("Status: 5.1.7"), "{}", inbox[1].raw);
+    assert!(inbox.iter().all(|notice| !notice.raw.contains("\nRCPT") && !notice.raw.contains("\nRSET")));
     assert_eq!(server.lines.lock().unwrap().len(), 0);
     queue.store.queue("anna@ox.io", &["x@y.example"], b"Subject: s\n\n.\n.\r.\nMAIL FROM:<evil@y.example>\n");
     assert!(queue.row().await.recipients.is_empty());
@@ -549,7 +641,7 @@ async fn many_recipients_go_in_several_transactions_of_one_session() {
     for _ in 0..3 {
         counts.push(server.sent.recv().await.unwrap().rcpt.len());
     }
-    assert_eq!((counts, server.said("EHLO")), (vec![100, 100, 50], 1));
+    assert_eq!((counts, server.said("EHLO")), (vec![100, 100, 50], 2), "one session asks twice");
     queue.stop().await;
 }
 
@@ -561,4 +653,63 @@ async fn on_shutdown_what_is_under_way_is_waited_for() {
     assert!(server.sent.recv().await.is_some());
     // Taken, and perhaps not yet answered or written down.
     assert!(queue.stop().await.queued().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_server_offers_beyond_the_plain_protocol_is_made_use_of() {
+    let mut server = SmtpServer::start(Script::offering(&["DSN", "SMTPUTF8", "SIZE 1000"]), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x+1@y.example", "ü@y.example"], MAIL);
+    let sent = server.sent.recv().await.unwrap();
+    assert_eq!(
+        sent.mail,
+        format!("MAIL FROM:<anna@ox.io> SIZE={} SMTPUTF8 RET=HDRS ENVID=q1.{START_MS:x}", MAIL.len())
+    );
+    let expected = [
+        "RCPT TO:<x+1@y.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;x+2B1@y.example",
+        "RCPT TO:<ü@y.example> NOTIFY=FAILURE,DELAY ORCPT=utf-8;ü@y.example",
+    ];
+    assert_eq!(sent.rcpt, expected);
+    assert!(queue.row().await.recipients.is_empty());
+    // Of what has no return path nobody is to be told, by anybody.
+    queue.store.queue("", &["x@y.example"], MAIL);
+    let sent = server.sent.recv().await.unwrap();
+    assert_eq!(
+        (sent.mail, &*sent.rcpt[0]),
+        (format!("MAIL FROM:<> SIZE={}", MAIL.len()), "RCPT TO:<x@y.example> NOTIFY=NEVER")
+    );
+    assert!(queue.row().await.recipients.is_empty());
+    // What is too large is not even begun.
+    let before = server.said("MAIL");
+    queue.store.queue("anna@ox.io", &["x@y.example"], &[MAIL, &b"x\r\n".repeat(400)].concat());
+    assert!(queue.row().await.recipients.is_empty());
+    let notice = queue.store.inbox("anna@ox.io").pop().unwrap().raw;
+    assert!(notice.contains("Status: 5.3.4") && server.said("MAIL") == before, "{notice}");
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_configured_authority_is_trusted_when_there_is_one() {
+    let server = SmtpServer::start(Script::offering(&["STARTTLS"]), false).await;
+    let other = SmtpServer::start(Script::default(), false).await;
+    let mut queue = Queue::start(Some(SmartHost { roots: vec![other.root.clone()], ..host(&server, Tls::StartTls) }));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), server.said("MAIL")), (1, 0), "{:?}", row.last_error);
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn login_is_used_where_plain_is_not_offered() {
+    let script = Script::offering(&["AUTH LOGIN"])
+        .saying("AUTH LOGIN", "334 VXNlcm5hbWU6")
+        .saying("ZWFzZWw=", "334 UGFzc3dvcmQ6")
+        .saying("czNjcmV0", "235 welcome");
+    let mut server = SmtpServer::start(script, false).await;
+    let login = Some(Login { user: "easel".to_owned(), password: "s3cret".to_owned() });
+    let mut queue = Queue::start(Some(SmartHost { login, ..host(&server, Tls::None) }));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    assert!(queue.row().await.recipients.is_empty());
+    assert!(server.sent.recv().await.is_some() && server.said("czNjcmV0") == 1);
+    queue.stop().await;
 }

@@ -47,6 +47,10 @@ impl Oof {
     /// The name under which a mailbox keeps it.
     pub const NAME: &'static str = "oof";
 
+    /// The name under which a mailbox keeps whom it has answered; opaque outside delivery. Removed when an absence begins
+    /// or changes: everybody is answered anew.
+    pub const ANSWERED: &'static str = "oof.answered";
+
     /// Whether the owner is away at `now`.
     pub fn is_on(&self, now: i64) -> bool {
         match self.state {

@@ -188,6 +188,18 @@ pub(crate) struct UserChanges {
     pub(crate) zone: Option<String>,
     pub(crate) enabled: Option<bool>,
     pub(crate) photo: Option<PhotoChange>,
+    pub(crate) quota: Option<QuotaChange>,
+}
+
+/// What a mailbox may hold from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum QuotaChange {
+    /// So many MiB.
+    Mib(u64),
+    /// As the configuration says.
+    Configured,
+    /// Anything.
+    Unbounded,
 }
 
 /// What becomes of the photo.
@@ -323,6 +335,10 @@ pub(crate) struct UserShown {
     pub(crate) enabled: bool,
     pub(crate) photo_bytes: usize,
     pub(crate) devices: usize,
+    /// What the mailbox holds.
+    pub(crate) bytes: u64,
+    /// What it may hold; nothing: anything.
+    pub(crate) quota_bytes: Option<u64>,
 }
 
 /// A device, for people.
@@ -380,6 +396,8 @@ pub(crate) struct QueuedShown {
     pub(crate) attempts: u32,
     /// Those who are tried again, and when: RFC 3339.
     pub(crate) waiting: Vec<String>,
+    /// What was last said of those of them of whom something was said.
+    pub(crate) delayed: Vec<(String, String)>,
     pub(crate) next_attempt: Option<String>,
     /// Those who were refused for good, and why.
     pub(crate) failed: Vec<(String, String)>,

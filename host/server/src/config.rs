@@ -39,8 +39,12 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// Where mail comes in.
     pub(crate) lmtp: Lmtp,
-    /// Where mail for other servers goes; `None`: it stays queued.
+    /// Where mail for other servers goes.
     pub(crate) smart_host: Option<SmartHost>,
+    /// Mail for other servers without a smart host.
+    pub(crate) direct: Direct,
+    /// How long mail is tried.
+    pub(crate) queue: Queue,
     /// Bounds.
     pub(crate) limits: Limits,
     /// How long a Ping may wait.
@@ -97,8 +101,52 @@ pub(crate) struct SmartHost {
     pub(crate) tls: SmartHostTls,
     /// The login; `None` sends without one.
     pub(crate) user: Option<String>,
-    /// A file that holds the password in its first line.
-    pub(crate) password_file: Option<PathBuf>,
+    /// The password, or the file that holds it in its first line.
+    pub(crate) password: Option<SmartHostPassword>,
+    /// PEM certificates trusted in place of those of the system.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// Where the password for the smart host stands.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum SmartHostPassword {
+    /// In the first line of a file.
+    File(PathBuf),
+    /// In the configuration.
+    Here(String),
+}
+
+impl std::fmt::Debug for SmartHostPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Here(_) => f.write_str("Here(..)"),
+        }
+    }
+}
+
+/// `[direct]`: mail goes straight to the servers of the recipients' domains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Direct {
+    /// Whether it does.
+    pub(crate) enabled: bool,
+    /// Whether servers without TLS, or with a bad certificate, get mail as well.
+    pub(crate) tls_required: bool,
+    /// Who is asked for names; empty: whom the system asks.
+    pub(crate) name_servers: Vec<SocketAddr>,
+    /// Transactions under way to one domain at once.
+    pub(crate) per_domain_max: usize,
+}
+
+/// `[queue]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Queue {
+    /// After so long a message is given up.
+    pub(crate) expire_hours: u32,
+    /// After so long its sender is told that it takes longer; 0: never.
+    pub(crate) notice_hours: u32,
+    /// Transactions under way at once.
+    pub(crate) transactions_max: usize,
 }
 
 /// How the connection to the smart host is protected.
@@ -133,6 +181,12 @@ pub(crate) struct Limits {
     pub(crate) devices_per_user_max: usize,
     /// Collections in one Sync, and folders in one Ping.
     pub(crate) collections_max: usize,
+    /// Bytes that the mailbox of a user without own quota may hold; `None`: without bound.
+    pub(crate) quota_bytes: Option<u64>,
+    /// Recipients of one message from a device.
+    pub(crate) recipients_max: usize,
+    /// Messages of one user from devices within an hour; `None`: without bound.
+    pub(crate) messages_per_hour_max: Option<usize>,
 }
 
 /// `[heartbeat]`
@@ -254,6 +308,8 @@ impl Config {
             tls: Tls::read(top.section("tls"), &dir),
             lmtp: Lmtp::read(top.section("lmtp"), &dir),
             smart_host: SmartHost::read(top.section("smart_host"), &dir),
+            direct: Direct::read(top.section("direct")),
+            queue: Queue::read(top.section("queue")),
             limits: Limits::read(top.section("limits")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
             policy: Policy::read(top.section("policy")),
@@ -262,6 +318,10 @@ impl Config {
             shutdown: Shutdown::read(top.section("shutdown")),
             data_dir,
         };
+        if config.direct.enabled && config.smart_host.is_some() {
+            let cure = "remove one of the two sections";
+            top.wrong("direct", "mail goes either to the smart host or the direct way".to_owned(), cure);
+        }
         top.finish();
         (config, source.into_problems())
     }
@@ -349,8 +409,14 @@ impl SmartHost {
         if given && address.is_none() && !section.was_given("address") {
             section.missing("address", "write address = \"smtp.example.org:587\", or remove the section");
         }
-        if user.is_some() != password_file.is_some() {
-            section.wrong("user", "user and password_file belong together".to_owned(), "give both, or neither");
+        let password = section.optional("password", values::text);
+        let ca_file = section.optional("ca_file", |text| values::path(text, dir));
+        if password.is_some() && password_file.is_some() {
+            section.wrong("password", "there are two passwords".to_owned(), "give password or password_file, not both");
+        }
+        let password = password_file.map(SmartHostPassword::File).or_else(|| password.map(SmartHostPassword::Here));
+        if user.is_some() != password.is_some() {
+            section.wrong("user", "user and password belong together".to_owned(), "give both, or neither");
         }
         if let Some((host, _)) = &address
             && tls == SmartHostTls::None
@@ -360,7 +426,32 @@ impl SmartHost {
         }
         section.finish();
         let (host, port) = address?;
-        Some(Self { host, port, tls, user, password_file })
+        Some(Self { host, port, tls, user, password, ca_file })
+    }
+}
+
+impl Direct {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let direct = Self {
+            enabled: section.flag("enabled", false),
+            tls_required: section.flag("tls_required", false),
+            name_servers: section.list("name_servers", &[], values::name_server),
+            per_domain_max: section.number("per_domain_max", 2, 1..=100, "transactions"),
+        };
+        section.finish();
+        direct
+    }
+}
+
+impl Queue {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let queue = Self {
+            expire_hours: section.number("expire_hours", 120, 1..=720, "hours"),
+            notice_hours: section.number("notice_hours", 4, 0..=720, "hours"),
+            transactions_max: section.number("transactions_max", 4, 1..=1000, "transactions"),
+        };
+        section.finish();
+        queue
     }
 }
 
@@ -377,6 +468,10 @@ impl Limits {
             hashes_at_once: section.number("hashes_at_once", 2, 1..=64, "hashes"),
             devices_per_user_max: section.number("devices_per_user_max", 100, 1..=10_000, "devices"),
             collections_max: section.number("collections_max", 300, 10..=10_000, "collections"),
+            quota_bytes: section.count("quota_mib", 1 << 30, "MiB").map(|mib| (mib * MIB) as u64),
+            recipients_max: section.number("recipients_max", 1000, 1..=1000, "recipients"),
+            messages_per_hour_max: Some(section.number("messages_per_hour_max", 500, 0..=1_000_000, "messages"))
+                .filter(|count| *count > 0),
         };
         section.finish();
         limits

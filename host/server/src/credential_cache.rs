@@ -167,6 +167,7 @@ mod tests {
             password_hash: String::new(),
             login_generation: 1,
             enabled: true,
+            quota: None,
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use easel_commands::{Policy, PolicyAllowance, Service, Settings};
 use easel_delivery::lmtp::{self, LmtpOptions};
-use easel_delivery::queue::{self, QueueOptions, SmartHost};
+use easel_delivery::queue::{self, Direct, Dns, QueueOptions, Schedule, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
 use easel_server::{
     Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, ServeOptions, Server,
@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
-use crate::config::{self, Config, LmtpListen, SmartHostTls};
+use crate::config::{self, Config, LmtpListen, SmartHostPassword, SmartHostTls};
 use crate::packs::{PackRoom, PackRoomError};
 use crate::reload::Reload;
 use crate::upkeep;
@@ -51,8 +51,12 @@ pub(crate) enum ServeError {
     Lmtp(String, #[source] DeliveryError),
     #[error("mail cannot be sent")]
     Queue(#[source] DeliveryError),
+    #[error("the name servers cannot be asked: set direct.name_servers")]
+    NameServers(#[source] DeliveryError),
     #[error("smart_host.password_file cannot be read")]
     SmartHostPassword(#[source] io::Error),
+    #[error("smart_host.ca_file cannot be read")]
+    SmartHostCa(#[source] io::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -102,6 +106,23 @@ pub(crate) fn read_password(path: &Path) -> io::Result<String> {
         Some(line) => Ok(line.to_owned()),
         None => Err(io::Error::other(format!("{}: the first line is empty", path.display()))),
     }
+}
+
+/// The certificates of a PEM file, each for itself.
+pub(crate) fn read_certificates(path: &Path) -> io::Result<Vec<Vec<u8>>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = fs::read_to_string(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let certificates: Vec<Vec<u8>> = text
+        .split_inclusive(END)
+        .filter_map(|part| part.find("-----BEGIN CERTIFICATE-----").map(|at| &part[at..]))
+        .filter(|part| part.ends_with(END))
+        .map(|part| format!("{part}\n").into_bytes())
+        .collect();
+    if certificates.is_empty() {
+        return Err(io::Error::other(format!("{}: holds no certificate in PEM", path.display())));
+    }
+    Ok(certificates)
 }
 
 /// Serves until a signal comes. `listening` is told where, once it does.
@@ -294,6 +315,9 @@ pub(crate) fn settings(config: &Config) -> Settings {
         collections_max: config.limits.collections_max,
         message_bytes_max: config.limits.message_bytes_max,
         devices_max: config.limits.devices_per_user_max,
+        quota: config.limits.quota_bytes,
+        recipients_max: config.limits.recipients_max,
+        messages_per_hour_max: config.limits.messages_per_hour_max,
     }
 }
 
@@ -318,7 +342,13 @@ fn lmtp_options(config: &Config) -> Option<LmtpOptions> {
         LmtpListen::Unix(path) => lmtp::Listen::Unix { path: path.clone(), mode: config.lmtp.socket_mode },
     };
     let limits = lmtp::Limits { message_bytes_max: config.limits.message_bytes_max as u64, ..lmtp::Limits::default() };
-    Some(LmtpOptions { listen, hostname: config.hostname.clone(), delimiter: config.lmtp.delimiter, limits })
+    Some(LmtpOptions {
+        listen,
+        hostname: config.hostname.clone(),
+        delimiter: config.lmtp.delimiter,
+        limits,
+        quota: config.limits.quota_bytes,
+    })
 }
 
 fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
@@ -327,14 +357,40 @@ fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
         hostname: config.hostname.clone(),
         delimiter: config.lmtp.delimiter,
         smart_host,
+        direct: config.direct.enabled.then(|| direct(config)).transpose()?,
+        concurrency: config.queue.transactions_max,
+        schedule: Schedule {
+            expire: Duration::from_secs(u64::from(config.queue.expire_hours) * 3600),
+            notice: Duration::from_secs(u64::from(config.queue.notice_hours) * 3600),
+        },
+        quota: config.limits.quota_bytes,
         grace: Duration::from_secs(config.shutdown.grace_secs.into()),
         ..QueueOptions::default()
     })
 }
 
+fn direct(config: &Config) -> Result<Direct, ServeError> {
+    let servers = &config.direct.name_servers;
+    let dns = if servers.is_empty() { Dns::system() } else { Dns::asking(servers) };
+    Ok(Direct {
+        resolver: Arc::new(dns.map_err(ServeError::NameServers)?),
+        tls: if config.direct.tls_required { queue::Tls::StartTls } else { queue::Tls::Opportunistic },
+        roots: Vec::new(),
+        concurrency: config.direct.per_domain_max,
+        hello_name: config.hostname.clone(),
+        patience: queue::Patience::default(),
+        port: 25,
+        allow_loopback: false,
+    })
+}
+
 fn smart_host(host: &config::SmartHost, hostname: &str) -> Result<SmartHost, ServeError> {
-    let password =
-        host.password_file.as_deref().map(read_password).transpose().map_err(ServeError::SmartHostPassword)?;
+    let password = match &host.password {
+        Some(SmartHostPassword::File(path)) => Some(read_password(path).map_err(ServeError::SmartHostPassword)?),
+        Some(SmartHostPassword::Here(password)) => Some(password.clone()),
+        None => None,
+    };
+    let roots = host.ca_file.as_deref().map(read_certificates).transpose().map_err(ServeError::SmartHostCa)?;
     let login = host.user.clone().zip(password).map(|(user, password)| queue::Login { user, password });
     Ok(SmartHost {
         host: host.host.clone(),
@@ -344,7 +400,7 @@ fn smart_host(host: &config::SmartHost, hostname: &str) -> Result<SmartHost, Ser
             SmartHostTls::Starttls => queue::Tls::StartTls,
             SmartHostTls::Tls => queue::Tls::Implicit,
         },
-        roots: Vec::new(),
+        roots: roots.unwrap_or_default(),
         login,
         hello_name: hostname.to_owned(),
         patience: queue::Patience::default(),

@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
 use crate::warm::{Change, Touched};
-use crate::{conversations, devices, folders, log, outgoing, quarantine, removal, search};
+use crate::{conversations, devices, directory, folders, log, outgoing, quarantine, removal, search};
 
 /// The mails that a change set names: they must be stored before it.
 pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
@@ -100,6 +100,8 @@ struct Step<'a> {
     connection: &'a Connection,
     made: Made,
     before: Modseq,
+    /// What the mailbox held before, and what it may hold, if that is bounded.
+    within: Option<(u64, u64)>,
     highest_folder: u64,
     hierarchy_at: Option<Modseq>,
 }
@@ -120,7 +122,13 @@ impl<'a> Step<'a> {
             highest_item: None,
             held: Vec::new(),
         };
-        Ok(Self { connection, made, before: modseq, highest_folder: 0, hierarchy_at: None })
+        let bound = |write: &Write| if let Write::Within { bytes_max } = write { Some(*bytes_max) } else { None };
+        let bounds = changes.writes.iter().filter_map(bound);
+        let within = match bounds.min() {
+            Some(bytes_max) => Some((directory::bytes(connection, changes.user)?, bytes_max)),
+            None => None,
+        };
+        Ok(Self { connection, made, before: modseq, within, highest_folder: 0, hierarchy_at: None })
     }
 
     fn write(&mut self, write: Write) -> Result<(), Failure> {
@@ -147,6 +155,7 @@ impl<'a> Step<'a> {
             Write::PutCollection { device, collection, expect, state } => {
                 self.put_collection((device, collection), expect, state)
             }
+            Write::PutOutgoing(tried) => Ok(outgoing::put(self.connection, &tried)?),
             Write::PutDeviceValue { device, name, value } => self.put_device_value(device, name, value),
             Write::PutValue { name, value } => Ok(self.put_value(name, value)?),
             Write::Quarantine(new) => quarantine::put(self.connection, self.made.user, &new),
@@ -168,12 +177,20 @@ impl<'a> Step<'a> {
                 self.tree_changed();
                 Ok(())
             }
+            // Looked at when everything is written.
+            Write::Within { .. } => Ok(()),
         }
     }
 
     /// The counters of the mailbox.
     fn finish(self) -> Result<Made, Failure> {
         let mut made = self.made;
+        if let Some((before, bytes_max)) = self.within {
+            let bytes = directory::bytes(self.connection, made.user)?;
+            if bytes > bytes_max && bytes > before {
+                return Err(StoreError::OverQuota { bytes, bytes_max }.into());
+            }
+        }
         if made.modseq > self.before || made.highest_item.is_some() {
             let sql = "UPDATE mailbox SET modseq = ?2, hierarchy = max(hierarchy, ?3),
                            next_item = max(next_item, ?4), next_folder = max(next_folder, ?5)

@@ -33,7 +33,7 @@ pub(crate) fn check_tenant(connection: &Connection, id: TenantId) -> Result<(), 
 }
 
 const COLUMNS: &str = "SELECT id, tenant, name, display_name, phones, photo, zone, password_hash, login_generation,
-    enabled FROM user";
+    enabled, quota FROM user";
 
 fn read_user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -48,6 +48,7 @@ fn read_user(row: &Row<'_>) -> rusqlite::Result<User> {
         password_hash: row.get(7)?,
         login_generation: number(row, 8)?,
         enabled: row.get(9)?,
+        quota: row.get::<_, Option<i64>>(10)?.map(i64::unsigned_abs),
     })
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn add_user(connection: &Connection, new: NewUser) -> Result<User, Fa
         password_hash: new.password_hash,
         login_generation: 1,
         enabled: true,
+        quota: None,
     };
     check_tenant(connection, user.tenant)?;
     check_name(connection, &user)?;
@@ -136,7 +138,7 @@ pub(crate) fn update_user(connection: &Connection, mut user: User) -> Result<Use
     let login_changed = old.password_hash != user.password_hash || old.enabled != user.enabled;
     user.login_generation = old.login_generation + u64::from(login_changed);
     let sql = "UPDATE user SET name = ?2, display_name = ?3, phones = ?4, photo = ?5, zone = ?6, password_hash = ?7,
-                   login_generation = ?8, enabled = ?9
+                   login_generation = ?8, enabled = ?9, quota = ?10
                WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         int(user.id.0),
@@ -147,10 +149,18 @@ pub(crate) fn update_user(connection: &Connection, mut user: User) -> Result<Use
         user.zone,
         user.password_hash,
         int(user.login_generation),
-        user.enabled
+        user.enabled,
+        user.quota.map(int)
     ])?;
     put_addresses(connection, &user)?;
     Ok(user)
+}
+
+/// What the items of a mailbox hold.
+pub(crate) fn bytes(connection: &Connection, id: UserId) -> rusqlite::Result<u64> {
+    let sql = "SELECT bytes FROM mailbox WHERE user = ?1";
+    let found = connection.prepare_cached(sql)?.query_row(params![int(id.0)], |row| number(row, 0));
+    Ok(found.optional()?.unwrap_or_default())
 }
 
 fn check_name(connection: &Connection, user: &User) -> Result<(), Failure> {

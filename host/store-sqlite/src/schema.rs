@@ -25,6 +25,8 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/007_remember_packs.sql"),
     include_str!("../migrations/008_find_words_where_they_stand.sql"),
     include_str!("../migrations/009_follow_conversations.sql"),
+    include_str!("../migrations/010_tell_the_sender.sql"),
+    include_str!("../migrations/011_bound_mailboxes.sql"),
 ];
 
 /// Scripts of mail.db.

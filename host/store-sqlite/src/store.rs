@@ -242,6 +242,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn mailbox_bytes(&self, user: UserId) -> Result<u64, StoreError> {
+        self.look_up("reading the size of a mailbox", |connection| Ok(directory::bytes(connection, user)?))
+    }
+
     fn modseq(&self, user: UserId) -> Modseq {
         self.numbers.modseq(user)
     }

@@ -209,10 +209,15 @@ fn items_of_the_older_rule_are_found_as_before_and_after_they_are_indexed_again_
              DROP TABLE quarantine;
              DROP TABLE note;
              DROP TABLE followed;
-             DROP INDEX outgoing_due;
              ALTER TABLE outgoing DROP COLUMN failed;
-             ALTER TABLE outgoing DROP COLUMN waits;
-             CREATE INDEX outgoing_due ON outgoing (next_attempt);
+             ALTER TABLE outgoing DROP COLUMN refused;
+             ALTER TABLE outgoing DROP COLUMN delayed;
+             ALTER TABLE outgoing DROP COLUMN delay_told;
+             DROP TRIGGER content_comes;
+             DROP TRIGGER content_changes;
+             DROP TRIGGER item_goes;
+             ALTER TABLE user DROP COLUMN quota;
+             ALTER TABLE mailbox DROP COLUMN bytes;
              PRAGMA user_version = 3",
         )
         .unwrap();

@@ -2,7 +2,7 @@
 
 use easel_protocol::{CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, SyncKey};
 
-use crate::{BlobId, CollectionState, DeviceKey, Modseq, NewOutgoing, NewQuarantined, QuarantineId, UserId};
+use crate::{BlobId, CollectionState, DeviceKey, Modseq, NewOutgoing, NewQuarantined, Outgoing, QuarantineId, UserId};
 
 /// Conversations of a mailbox of which what comes later goes into a folder.
 pub const FOLLOWED_MAX: usize = 1000;
@@ -121,6 +121,9 @@ pub enum Write {
         /// The new state.
         state: Option<CollectionState>,
     },
+    /// What an attempt to send left is written back ([`crate::Store::put_outgoing`]), together with what the sender is told
+    /// of it.
+    PutOutgoing(Outgoing),
     /// A small value of a device is replaced; `None` forgets it.
     PutDeviceValue {
         /// Whose.
@@ -175,6 +178,12 @@ pub enum Write {
         parent: Option<CollectionId>,
         /// Its name.
         name: String,
+    },
+    /// Once everything is written, the mailbox holds at most so many bytes ([`crate::Store::mailbox_bytes`]), or no more than
+    /// before; else [`crate::StoreError::OverQuota`].
+    Within {
+        /// So many.
+        bytes_max: u64,
     },
 }
 

@@ -28,6 +28,7 @@ pub mod notes;
 pub mod outgoing;
 pub mod paging;
 pub mod quarantine;
+pub mod quota;
 pub mod search;
 pub mod snapshots;
 mod subject;
@@ -156,7 +157,7 @@ macro_rules! conformance {
             outgoing {
                 a_message_is_queued_with_its_change_set,
                 a_message_needs_its_bytes,
-                a_message_refused_for_good_is_kept_and_not_due,
+                a_message_refused_for_good_is_kept_until_its_sender_was_told,
                 a_queue_is_listed_retried_and_dropped,
                 an_attempt_is_written_back,
                 due_messages_come_oldest_first,
@@ -176,6 +177,10 @@ macro_rules! conformance {
                 what_is_in_quarantine_is_read_back_as_it_was_put_there,
                 what_is_in_quarantine_needs_its_bytes_and_keeps_them,
                 what_went_into_quarantine_long_ago_goes,
+            }
+            quota {
+                a_bounded_step_that_adds_too_much_leaves_nothing,
+                what_a_mailbox_holds_is_counted_as_it_changes,
             }
             search {
                 a_whole_phrase_does_not_end_within_a_word,
@@ -253,6 +258,7 @@ mod tests {
             include_str!("conformance/outgoing.rs"),
             include_str!("conformance/paging.rs"),
             include_str!("conformance/quarantine.rs"),
+            include_str!("conformance/quota.rs"),
             include_str!("conformance/search.rs"),
             include_str!("conformance/snapshots.rs"),
             include_str!("conformance/sweeping.rs"),

@@ -66,6 +66,8 @@ pub struct User {
     pub login_generation: u64,
     /// Whether the user may log in.
     pub enabled: bool,
+    /// Bytes that the mailbox may hold; 0 is without bound, `None` as the server's configuration says.
+    pub quota: Option<u64>,
 }
 
 /// One entry of a tenant's global address list. MS-ASCMD 2.2.3.141 "Properties (Search)"; empty text means none.

@@ -20,6 +20,14 @@ pub enum StoreError {
     /// What was named is not there.
     #[error("no such {0}")]
     NotFound(Missing),
+    /// The mailbox would hold more than it may ([`crate::Write::Within`]); nothing was written.
+    #[error("the mailbox is full: it would hold {bytes} bytes of {bytes_max}")]
+    OverQuota {
+        /// What it would hold.
+        bytes: u64,
+        /// What it may hold.
+        bytes_max: u64,
+    },
     /// The data was written by a newer version of this program, which must be used to open it.
     #[error("the data has schema {found}, this program knows up to {known}: use the newer program")]
     TooNew {

@@ -117,6 +117,14 @@ impl MemoryStore {
 }
 
 impl Inner {
+    fn put_outgoing(&mut self, outgoing: &Outgoing) {
+        if outgoing.recipients.is_empty() && outgoing.failed.is_empty() {
+            self.outgoing.remove(&outgoing.id);
+        } else if let Some(stored) = self.outgoing.get_mut(&outgoing.id) {
+            *stored = outgoing.clone();
+        }
+    }
+
     fn check_user(&self, id: Option<UserId>, tenant: TenantId, user: (&str, &[String])) -> Result<(), StoreError> {
         let (name, addresses) = user;
         if !self.tenants.iter().any(|other| other.id == tenant) {
@@ -210,7 +218,7 @@ impl Mailbox {
         write: Write,
         author: Option<DeviceKey>,
         touched: &mut Touched,
-        queued: &mut Vec<NewOutgoing>,
+        queued: &mut Queued,
     ) -> Result<(), StoreError> {
         match write {
             Write::AddFolder { id, parent, name, kind } => {
@@ -283,12 +291,13 @@ impl Mailbox {
                     None => self.collections.remove(&place),
                 };
             }
+            Write::PutOutgoing(outgoing) => queued.tried.push(outgoing),
             Write::PutDeviceValue { device, name, value } => {
                 put(&mut self.device_values, (device, name.to_owned()), value)
             }
             Write::PutValue { name, value } => put(&mut self.values, name.to_owned(), value),
             Write::Quarantine(new) => self.put_into_quarantine(new),
-            Write::Queue(new) => queued.push(new),
+            Write::Queue(new) => queued.new.push(new),
             Write::RememberSent { device, token, at } => {
                 self.sent.insert((device, token), at);
             }
@@ -308,6 +317,8 @@ impl Mailbox {
                 self.hierarchy = self.next_modseq();
                 touched.hierarchy = true;
             }
+            // Looked at when everything is written.
+            Write::Within { .. } => {}
         }
         Ok(())
     }
@@ -331,6 +342,14 @@ impl Mailbox {
         self.followed.extend(to.map(|to| (conversation, to)));
         self.followed.drain(..self.followed.len().saturating_sub(FOLLOWED_MAX));
         Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        let of = |stored: &Stored| match &stored.item.content {
+            Content::Mail(mail) => mail.size,
+            Content::Object(text) => text.len() as u64,
+        };
+        self.items.values().map(of).sum()
     }
 
     fn put_into_quarantine(&mut self, new: NewQuarantined) {
@@ -370,6 +389,13 @@ impl Mailbox {
         touched.folders.insert(id);
         Ok(())
     }
+}
+
+/// What a change set does to the queue.
+#[derive(Default)]
+struct Queued {
+    new: Vec<NewOutgoing>,
+    tried: Vec<Outgoing>,
 }
 
 /// What a change set touched.
@@ -517,6 +543,7 @@ impl Store for MemoryStore {
             password_hash: new.password_hash,
             login_generation: 1,
             enabled: true,
+            quota: None,
         };
         inner.users.insert(id, user.clone());
         inner.mailboxes.insert(id, Arc::new(Mailbox::new()));
@@ -647,6 +674,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn mailbox_bytes(&self, user: UserId) -> Result<u64, StoreError> {
+        Ok(self.inner().mailboxes.get(&user).map_or(0, |mailbox| mailbox.bytes()))
+    }
+
     fn modseq(&self, user: UserId) -> Modseq {
         self.inner().mailboxes.get(&user).map_or(Modseq(0), |mailbox| mailbox.modseq)
     }
@@ -692,17 +723,28 @@ impl Store for MemoryStore {
         let old = inner.mailboxes.get(&changes.user).cloned().ok_or(StoreError::NotFound(Missing::User))?;
         let mut mailbox = Mailbox::clone(&old);
         let mut touched = Touched::default();
-        let mut queued = Vec::new();
+        let mut queued = Queued::default();
+        let mut within = u64::MAX;
         for write in changes.writes {
+            if let Write::Within { bytes_max } = &write {
+                within = within.min(*bytes_max);
+            }
             if blob_named(&write).is_some_and(|blob| !inner.blobs.contains_key(&blob)) {
                 return Err(StoreError::NotFound(Missing::Blob));
             }
             mailbox.apply(write, changes.author, &mut touched, &mut queued)?;
         }
+        let bytes = mailbox.bytes();
+        if bytes > within && bytes > old.bytes() {
+            return Err(StoreError::OverQuota { bytes, bytes_max: within });
+        }
         let committed = Committed { modseq: mailbox.modseq };
         inner.mailboxes.insert(changes.user, Arc::new(mailbox));
-        let sends = !queued.is_empty();
-        for new in queued {
+        let sends = !queued.new.is_empty();
+        for tried in queued.tried {
+            inner.put_outgoing(&tried);
+        }
+        for new in queued.new {
             inner.next_outgoing += 1;
             let id = OutgoingId(inner.next_outgoing);
             let outgoing = Outgoing {
@@ -711,6 +753,8 @@ impl Store for MemoryStore {
                 sender: new.sender,
                 recipients: new.recipients,
                 failed: Vec::new(),
+                delayed: Vec::new(),
+                delay_told: false,
                 blob: new.blob,
                 queued: new.queued,
                 attempts: 0,
@@ -732,17 +776,12 @@ impl Store for MemoryStore {
 
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         let inner = self.inner();
-        let due = |outgoing: &&Outgoing| outgoing.next_attempt <= now && !outgoing.recipients.is_empty();
+        let due = |outgoing: &&Outgoing| outgoing.next_attempt <= now;
         Ok(inner.outgoing.values().filter(due).take(limit).cloned().collect())
     }
 
     fn put_outgoing(&self, outgoing: &Outgoing) -> Result<(), StoreError> {
-        let mut inner = self.inner();
-        if outgoing.recipients.is_empty() && outgoing.failed.is_empty() {
-            inner.outgoing.remove(&outgoing.id);
-        } else if let Some(stored) = inner.outgoing.get_mut(&outgoing.id) {
-            *stored = outgoing.clone();
-        }
+        self.inner().put_outgoing(outgoing);
         Ok(())
     }
 

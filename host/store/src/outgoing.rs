@@ -21,13 +21,17 @@ pub struct NewOutgoing {
     pub queued: i64,
 }
 
-/// Somebody a message cannot be brought to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Somebody a message was not brought to, for good or so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRecipient {
     /// As the envelope names them.
     pub recipient: String,
     /// Why: what was answered.
     pub reason: String,
+    /// The same as a number, such as `5.1.1` (RFC 3463); empty: nobody said.
+    pub status: String,
+    /// Who answered; empty: this server.
+    pub host: String,
 }
 
 /// A queued message.
@@ -41,9 +45,13 @@ pub struct Outgoing {
     pub sender: String,
     /// The recipients still to be served.
     pub recipients: Vec<String>,
-    /// Those who were refused for good. They are not tried again by themselves
-    /// ([`crate::Store::retry_outgoing`]); the message stays for their sake.
+    /// Those who were refused for good and of whom the sender was not told yet; the message stays until then. They are
+    /// not tried again by themselves ([`crate::Store::retry_outgoing`]).
     pub failed: Vec<FailedRecipient>,
+    /// What was last said of those still to be served; of some nothing was said.
+    pub delayed: Vec<FailedRecipient>,
+    /// Whether the sender was told that it takes long.
+    pub delay_told: bool,
     /// As in [`NewOutgoing`].
     pub blob: BlobId,
     /// As in [`NewOutgoing`].

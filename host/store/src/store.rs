@@ -66,6 +66,10 @@ pub trait Store: Send + Sync {
     /// Forgets a device and all its state, with what is in quarantine of it.
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError>;
 
+    /// What the items of a mailbox hold: the bytes of mails as they came, of everything else as it is kept; 0 for a user who
+    /// is not there. What stands in the queue and in quarantine is not counted.
+    fn mailbox_bytes(&self, user: UserId) -> Result<u64, StoreError>;
+
     /// The counter of a mailbox, answered from memory; 0 for a user who is not there.
     fn modseq(&self, user: UserId) -> Modseq;
 
@@ -88,8 +92,7 @@ pub trait Store: Send + Sync {
     /// Makes changes, all or none, and wakes whoever watches.
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError>;
 
-    /// Queued messages with recipients to be tried that are due at `now` (milliseconds since 1970), oldest first, at most
-    /// `limit`.
+    /// Queued messages that are due at `now` (milliseconds since 1970), oldest first, at most `limit`.
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
 
     /// Writes back what an attempt left: a message without recipients, failed ones included, is done and goes.

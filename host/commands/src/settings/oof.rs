@@ -94,6 +94,7 @@ impl OofRequest {
     pub(crate) fn carry_out(&self, context: &Context<'_>) -> Result<Result<Option<Element>, Status>, Failure> {
         let snapshot = context.store().snapshot(context.user.id)?;
         let mut oof = stored(&*snapshot)?;
+        let before = oof.clone();
         drop(snapshot);
         match self {
             Self::Get { html } => Ok(Ok(Some(shown(context, &oof, *html)))),
@@ -103,6 +104,9 @@ impl OofRequest {
                 }
                 let mut set = ChangeSet::new(context.user.id);
                 set.writes.push(Write::PutValue { name: Oof::NAME, value: Some(pack(&oof)) });
+                if oof != before {
+                    set.writes.push(Write::PutValue { name: Oof::ANSWERED, value: None });
+                }
                 context.store().commit(set)?;
                 Ok(Ok(None))
             }

@@ -37,6 +37,8 @@ pub(crate) enum ItemStatus {
     Conflict = 7,
     /// There is no such item.
     NotFound = 8,
+    /// The mailbox is full; the device keeps the item and says so.
+    Full = 9,
 }
 
 /// What the commands of one request change, over all its collections.
@@ -45,6 +47,8 @@ pub(crate) struct Edits {
     writes: Vec<Write>,
     /// Items changed in this request, as they will be.
     items: BTreeMap<ServerId, Edited>,
+    /// Bytes that may still be added, if they are bounded.
+    room: Option<u64>,
 }
 
 /// An item as this request leaves it.
@@ -56,6 +60,24 @@ enum Edited {
 }
 
 impl Edits {
+    /// None yet, in a mailbox with room for so many bytes.
+    pub(crate) fn within(room: Option<u64>) -> Self {
+        Self { room, ..Self::default() }
+    }
+
+    /// Takes the room that a text needs in the place of another; whether there is so much.
+    fn take_room(&mut self, before: usize, after: usize) -> bool {
+        let more = after.saturating_sub(before) as u64;
+        match &mut self.room {
+            Some(room) if more > *room => false,
+            Some(room) => {
+                *room -= more;
+                true
+            }
+            None => true,
+        }
+    }
+
     /// Whether the device itself removed the item in this request.
     pub(crate) fn removes(&self, item: ServerId) -> bool {
         matches!(self.items.get(&item), Some(Edited::Gone))
@@ -217,6 +239,9 @@ impl Client<'_> {
         let Applied { content: Some(content), facts, mut answer, .. } = applied else {
             return Ok(Err(ItemStatus::Conversion));
         };
+        if !edits.take_room(0, content.len()) {
+            return Ok(Err(ItemStatus::Full));
+        }
         let id = self.context.store().reserve_items(self.context.user.id, 1)?;
         answer.extend(self.added_attachments(&data, id));
         self.tell_guests(None, Some(&content), edits)?;
@@ -360,6 +385,9 @@ impl Client<'_> {
         match easel_items::apply(self.class, Some(before), &edit, &view) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
+                    if !edits.take_room(before.len(), content.len()) {
+                        return Ok(Err(ItemStatus::Full));
+                    }
                     self.tell_guests(Some(before), Some(&content), edits)?;
                     edits.items.insert(item.id, Edited::Content(content, facts));
                 }

@@ -181,6 +181,8 @@ pub(crate) struct Operator {
     pub(crate) policy: Vec<(String, String)>,
     /// Bytes of a message.
     pub(crate) message_bytes_max: Option<usize>,
+    /// Bytes of a mailbox.
+    pub(crate) quota: Option<u64>,
     /// Collections in one Sync.
     pub(crate) collections_max: Option<usize>,
     /// The shortest and the longest heartbeat.

@@ -55,6 +55,7 @@ const COMMON: &[(&str, &[&str])] = &[
             "InvalidXml",
             "IrmFeatureDisabled",
             "MailSubmissionFailed",
+            "MailboxQuotaExceeded",
             "MessageHasNoRecipient",
             "MessagePreviouslySent",
             "MessageRecipientUnresolved",

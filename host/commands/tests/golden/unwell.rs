@@ -119,6 +119,10 @@ impl Store for Unwell {
         self.store.remove_device(key)
     }
 
+    fn mailbox_bytes(&self, user: UserId) -> Result<u64, StoreError> {
+        self.store.mailbox_bytes(user)
+    }
+
     fn modseq(&self, user: UserId) -> Modseq {
         self.store.modseq(user)
     }

@@ -225,6 +225,7 @@ fn settings(operator: &case::Operator) -> Settings {
             settings: operator.policy.clone(),
         },
         message_bytes_max: operator.message_bytes_max.unwrap_or(default.message_bytes_max),
+        quota: operator.quota,
         collections_max: operator.collections_max.unwrap_or(default.collections_max),
         heartbeat_secs: operator.heartbeat_secs.unwrap_or(default.heartbeat_secs),
         ..default

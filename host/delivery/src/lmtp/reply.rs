@@ -29,6 +29,8 @@ replies! {
     GO_AHEAD              = 354 ""      "end with a dot on a line of its own";
     HELP                  = 214 "2.0.0" "LMTP, RFC 2033";
     LINE_TOO_LONG         = 500 "5.5.6" "line too long";
+    MAILBOX_FULL          = 452 "4.2.2" "the mailbox is full, try again later";
+    MAILBOX_TOO_SMALL     = 552 "5.2.2" "the message is larger than the mailbox may be";
     MESSAGE_LINE_ENDS     = 554 "5.6.0" "the message holds a CR or LF that is no line end";
     MESSAGE_NUL           = 554 "5.6.0" "the message holds NUL";
     MESSAGE_TOO_LARGE     = 552 "5.3.4" "message too large";

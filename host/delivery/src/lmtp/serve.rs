@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use easel_protocol::{MailRecord, ServerId};
+use easel_protocol::ServerId;
 use easel_store::{Store, UserId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
@@ -16,8 +16,9 @@ use super::LmtpOptions;
 use super::listen::{Listener, Stream};
 use super::reply::Reply;
 use super::session::{Looked, Session, Transaction, Turn};
+use crate::deliver::{deliver_traced, is_full};
 use crate::trace::Hop;
-use crate::{Address, Clock, DeliveryError, INBOX, Running, Shutdown, Trace, deliver, local_user, told};
+use crate::{Address, Clock, DeliveryError, Running, Shutdown, Trace, local_user, told};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -133,11 +134,16 @@ impl Service {
     }
 
     async fn look(&self, address: Address) -> Looked {
-        let (store, delimiter) = (Arc::clone(&self.store), self.options.delimiter);
-        match spawn_blocking(move || local_user(&*store, &address, delimiter)).await {
-            Ok(Ok(Some(user))) => Looked::Found(user),
+        let (store, delimiter, quota) = (Arc::clone(&self.store), self.options.delimiter, self.options.quota);
+        let looked = spawn_blocking(move || {
+            let user = local_user(&*store, &address, delimiter)?;
+            user.map(|user| Ok((user, is_full(&*store, user, quota)?))).transpose()
+        });
+        match looked.await {
+            Ok(Ok(Some((_, true)))) => Looked::Full,
+            Ok(Ok(Some((user, false)))) => Looked::Found(user),
             Ok(Ok(None)) => Looked::Unknown,
-            Ok(Err(error)) => {
+            Ok(Err::<_, easel_store::StoreError>(error)) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "LMTP cannot look up a recipient");
                 Looked::Failed
             }
@@ -153,8 +159,8 @@ impl Service {
         let count = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:x}.{count:x}", at.as_millisecond());
         let (store, by, owed) = (Arc::clone(&self.store), self.options.hostname.clone(), transaction.recipients.len());
+        let quota = self.options.quota;
         let stored = spawn_blocking(move || {
-            let record = MailRecord::arrived(at.as_millisecond());
             let (sender, with) = (transaction.sender.as_ref(), if transaction.utf8 { "UTF8LMTP" } else { "LMTP" });
             let from = Some(Hop { name: &transaction.client, with });
             let mut told: HashMap<UserId, Stored> = HashMap::new();
@@ -163,11 +169,12 @@ impl Service {
                 // Two addresses of one mailbox are one delivery; both hear how it went.
                 let stored = *told.entry(*user).or_insert_with(|| {
                     let trace = Trace { sender, recipient, from, by: &by, id: &id, at };
-                    let message = [trace.fields().as_bytes(), &transaction.message].concat();
-                    stored(deliver(&*store, *user, INBOX, &message, record.clone()), *user, &id)
+                    stored(deliver_traced(&*store, *user, &transaction.message, &trace, quota), *user, &id)
                 });
                 replies.push(match stored {
                     Stored::Yes => Reply::delivered(recipient.as_str(), &id),
+                    Stored::Full => Reply::MAILBOX_FULL,
+                    Stored::TooLarge => Reply::MAILBOX_TOO_SMALL,
                     Stored::Gone => Reply::RECIPIENT_UNKNOWN,
                     Stored::No => Reply::STORE_FAILED,
                 });
@@ -184,10 +191,14 @@ impl Service {
 /// How a delivery went.
 #[derive(Clone, Copy)]
 enum Stored {
+    /// There is no room now.
+    Full,
     /// The mailbox went while the message came.
     Gone,
     /// It is to be tried again.
     No,
+    /// There will never be room.
+    TooLarge,
     Yes,
 }
 
@@ -201,6 +212,14 @@ fn stored(delivered: Result<ServerId, DeliveryError>, user: UserId, id: &str) ->
         Err(DeliveryError::NoMailbox) => {
             tracing::info!(id, user = user.0, "the mailbox is gone");
             Stored::Gone
+        }
+        Err(DeliveryError::Full) => {
+            tracing::warn!(id, user = user.0, "the mailbox is full");
+            Stored::Full
+        }
+        Err(DeliveryError::TooLarge) => {
+            tracing::warn!(id, user = user.0, "a message is larger than the mailbox may be");
+            Stored::TooLarge
         }
         Err(error) => {
             tracing::error!(id, user = user.0, error = &error as &dyn std::error::Error, "mail not stored");

@@ -36,6 +36,8 @@ pub(super) enum Looked {
     Failed,
     /// This user's.
     Found(UserId),
+    /// Somebody's who has no room left.
+    Full,
     /// Nobody's.
     Unknown,
 }
@@ -165,6 +167,7 @@ impl Session {
                 self.say(&Reply::RECIPIENT_OK);
             }
             (Looked::Found(_) | Looked::Failed, _) => self.say(&Reply::STORE_FAILED),
+            (Looked::Full, _) => self.say(&Reply::MAILBOX_FULL),
             (Looked::Unknown, _) => self.say(&Reply::RECIPIENT_UNKNOWN),
         }
     }

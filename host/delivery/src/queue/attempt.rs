@@ -1,126 +1,203 @@
-//! One attempt to send one message to the smart host.
+//! One attempt to bring one message to one destination.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use easel_store::{Outgoing, Store};
+use easel_store::{Outgoing, OutgoingId, Store, StoreError};
 use jiff::{Timestamp, ToSpan as _};
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::connection::{Answer, Connection, Envelope, Refusal};
+use super::destination::Destination;
+use super::direct::Postman;
 use super::lines::normal;
-use super::local::Work;
-use super::retry::{HOST_DELAY_MIN, Trouble, fail, put_off};
-use super::smart_host::{Answer, Host, Refusal};
+use super::peer::Peer;
+use super::retry::{Trouble, delay, fail};
+use super::settle::{conclude, settle};
+use super::{QueueOptions, token};
 use crate::{Address, Clock, Shutdown};
 
 /// Recipients of one transaction: RFC 5321 4.5.3.1.8 "Recipients Buffer" promises so many.
 const RECIPIENTS_MAX: usize = 100;
+/// A destination that cannot be used is left alone for so long. Less than any message waits for it.
+const DOWN_SECS: i64 = 45;
 /// The longest rest between two tries of writing down what was sent.
 const WRITE_REST_MAX: Duration = Duration::from_secs(30);
 
 /// What all attempts share.
 pub(super) struct Courier {
-    pub(super) host: Option<Host>,
+    pub(super) options: Arc<QueueOptions>,
+    pub(super) peer: Option<Peer>,
+    pub(super) postman: Option<Postman>,
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
-    /// Until when the smart host is left alone, and why.
-    pub(super) down: Mutex<Option<(Timestamp, String)>>,
+    /// Until when a destination is left alone, and why.
+    pub(super) down: std::sync::Mutex<HashMap<Destination, (Timestamp, String)>>,
+}
+
+/// A message under way: the flights of one attempt share it.
+pub(super) struct Letter {
+    pub(super) id: OutgoingId,
+    state: Mutex<State>,
+}
+
+struct State {
+    row: Outgoing,
+    trouble: Option<Trouble>,
+    /// Flights that have not landed.
+    aloft: usize,
+}
+
+impl Letter {
+    /// `trouble` is why a recipient whom no flight serves is still there.
+    pub(super) fn new(row: Outgoing, trouble: Option<Trouble>, flights: usize) -> Arc<Self> {
+        Arc::new(Self { id: row.id, state: Mutex::new(State { row, trouble, aloft: flights }) })
+    }
+}
+
+/// The recipients of a letter who are reached the same way.
+pub(super) struct Flight {
+    pub(super) letter: Arc<Letter>,
+    pub(super) destination: Destination,
+    pub(super) recipients: Vec<Address>,
 }
 
 impl Courier {
-    /// Sends, and writes down what came of it.
-    pub(super) async fn attempt(&self, work: Work, shutdown: Shutdown) {
-        let Work { mut row, remote, trouble } = work;
-        let sent = self.send(&mut row, &remote, &shutdown).await;
-        let trouble = sent.err().or(trouble);
-        if !row.recipients.is_empty() {
-            let trouble = trouble.unwrap_or_else(|| Trouble::Temporary("no answer was given".to_owned()));
-            put_off(&mut row, (self.clock)(), trouble);
-        } else if !row.failed.is_empty() {
-            row.attempts = row.attempts.saturating_add(1);
+    /// Sends, and writes down what came of it; whoever lands last ends the attempt.
+    pub(super) async fn fly(&self, flight: Flight, shutdown: Shutdown) {
+        let trouble = self.send(&flight, &shutdown).await.err();
+        let mut state = flight.letter.state.lock().await;
+        state.aloft -= 1;
+        if let Some(trouble) = trouble {
+            state.trouble = Some(trouble.or(state.trouble.take()));
         }
-        let (id, left, attempts) = (row.id.0, row.recipients.len(), row.attempts);
-        match (&row.last_error, row.failed.len()) {
-            (Some(reason), failed) if left > 0 => tracing::warn!(id, left, failed, attempts, reason, "mail put off"),
-            (Some(reason), failed) if failed > 0 => tracing::error!(id, failed, reason, "mail refused for good"),
-            _ => tracing::info!(id, "mail handed on"),
+        if state.aloft > 0 {
+            self.write_down(&state.row, &shutdown).await;
+            return;
         }
-        self.write_down(&row, &shutdown).await;
+        let (trouble, now) = (state.trouble.take(), (self.clock)());
+        conclude(&mut state.row, &self.options, now, trouble);
+        let (row, options) = (state.row.clone(), Arc::clone(&self.options));
+        self.insist(row.id, &shutdown, move |store| settle(store, &options, &row, now)).await;
     }
 
-    async fn send(&self, row: &mut Outgoing, remote: &[Address], shutdown: &Shutdown) -> Result<(), Trouble> {
-        let Some(host) = &self.host else { return Err(Trouble::Host("no smart host is configured".to_owned())) };
-        if let Some(reason) = self.is_down() {
-            return Err(Trouble::Host(reason));
+    async fn send(&self, flight: &Flight, shutdown: &Shutdown) -> Result<(), Trouble> {
+        let down = |reason| Trouble::Host { reason, rest_max_min: flight.destination.rest_max_min() };
+        if let Some(reason) = self.is_down(&flight.destination) {
+            return Err(down(reason));
         }
-        let (store, blob) = (Arc::clone(&self.store), row.blob);
+        let (store, blob) = (Arc::clone(&self.store), flight.letter.state.lock().await.row.blob);
         let raw = match spawn_blocking(move || store.read_blob(blob)).await {
             Ok(Ok(raw)) => raw,
             Ok(Err(error)) => return Err(Trouble::Temporary(error.to_string())),
             Err(error) => return Err(Trouble::Temporary(error.to_string())),
         };
         let message = normal(&raw);
-        let sender = match sender(row) {
-            Ok(sender) => sender,
-            Err(reason) => {
-                fail(row, |recipient| is_one_of(recipient, remote).then(|| reason.clone()));
-                return Ok(());
-            }
-        };
-        let mut connection = host.connect().await.map_err(|reason| {
-            *self.down() = Some((later((self.clock)()), reason.clone()));
-            Trouble::Host(reason)
-        })?;
-        let mut refused = None;
-        let mut chunks = remote.chunks(RECIPIENTS_MAX).peekable();
-        while let Some(chunk) = chunks.next() {
-            let answers = connection.send(sender.as_ref(), chunk, &message).await;
-            row.recipients.retain(|recipient| !matches!(answer_to(recipient, &answers), Some(Ok(()))));
-            fail(row, |recipient| match answer_to(recipient, &answers)? {
-                Err(refusal) if refusal.permanent => Some(refusal.reason.clone()),
-                Err(_) | Ok(()) => None,
-            });
-            refused = refused.or_else(|| put_back(&answers));
-            if chunks.peek().is_some() {
-                self.write_down(row, shutdown).await;
-                if let Err(refusal) = connection.reset().await {
-                    refused = Some(Trouble::Temporary(refusal.reason));
-                    break;
+        let (sender, id) = {
+            let row = &mut flight.letter.state.lock().await.row;
+            match sender(row) {
+                Ok(sender) => (sender, token(row)),
+                Err(refusal) => {
+                    fail(row, |one| is_one_of(one, &flight.recipients).then(|| refusal.about(one)));
+                    return Ok(());
                 }
             }
-        }
+        };
+        let mut connection = match self.connect(&flight.destination).await {
+            Ok(connection) => connection,
+            Err(refusal) if refusal.permanent => {
+                let row = &mut flight.letter.state.lock().await.row;
+                fail(row, |one| is_one_of(one, &flight.recipients).then(|| refusal.about(one)));
+                return Ok(());
+            }
+            Err(refusal) => {
+                let until = (self.clock)().checked_add(DOWN_SECS.seconds()).unwrap_or(Timestamp::MAX);
+                self.down().insert(flight.destination.clone(), (until, refusal.reason.clone()));
+                return Err(down(refusal.reason));
+            }
+        };
+        let envelope = Envelope { sender: sender.as_ref(), id: &id, message: &message };
+        let refused = self.transact(&mut connection, &envelope, flight, shutdown).await;
         // Whatever the host says to QUIT, what it said before is to be written down: not waited for.
         tokio::spawn(connection.quit());
         refused.map_or(Ok(()), Err)
     }
 
-    fn down(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, String)>> {
+    /// Hands the message over, to so many at once as every server takes.
+    async fn transact(
+        &self,
+        connection: &mut Connection,
+        envelope: &Envelope<'_>,
+        flight: &Flight,
+        shutdown: &Shutdown,
+    ) -> Option<Trouble> {
+        let mut refused = None;
+        let mut chunks = flight.recipients.chunks(RECIPIENTS_MAX).peekable();
+        while let Some(chunk) = chunks.next() {
+            let answers = connection.send(envelope, chunk).await;
+            let mut state = flight.letter.state.lock().await;
+            note(&mut state.row, &answers);
+            refused = refused.or_else(|| put_back(&answers));
+            if chunks.peek().is_some() {
+                self.write_down(&state.row, shutdown).await;
+                drop(state);
+                if let Err(refusal) = connection.reset().await {
+                    return Some(Trouble::Temporary(refusal.reason));
+                }
+            }
+        }
+        refused
+    }
+
+    async fn connect(&self, destination: &Destination) -> Result<Connection, Refusal> {
+        match (destination, &self.peer, &self.postman) {
+            (Destination::SmartHost, Some(peer), _) => {
+                let failed = |reason| Refusal::for_now(format!("the smart host {reason}"));
+                peer.connect(None).await.map_err(failed)
+            }
+            (Destination::Domain(domain), _, Some(postman)) => postman.connect(domain).await,
+            _ => Err(Refusal::for_now("no smart host is configured".to_owned())),
+        }
+    }
+
+    fn down(&self) -> std::sync::MutexGuard<'_, HashMap<Destination, (Timestamp, String)>> {
         self.down.lock().expect("no holder of this lock panics")
     }
 
-    /// Why the host is left alone now, if it is.
-    fn is_down(&self) -> Option<String> {
+    /// Why the destination is left alone now, if it is.
+    fn is_down(&self, destination: &Destination) -> Option<String> {
         let now = (self.clock)();
         let mut down = self.down();
-        if down.as_ref().is_some_and(|(until, _)| *until <= now) {
-            *down = None;
-        }
-        down.as_ref().map(|(_, reason)| reason.clone())
+        down.retain(|_, (until, _)| *until > now);
+        down.get(destination).map(|(_, reason)| reason.clone())
     }
 
-    /// Writes down what is left, as often as it takes: what was sent must not be sent again.
+    /// Writes down what is left.
     async fn write_down(&self, row: &Outgoing, shutdown: &Shutdown) {
+        let copy = row.clone();
+        self.insist(row.id, shutdown, move |store| store.put_outgoing(&copy)).await;
+    }
+
+    /// Does it as often as it takes: what was sent must not be sent again.
+    async fn insist(
+        &self,
+        id: OutgoingId,
+        shutdown: &Shutdown,
+        write: impl Fn(&dyn Store) -> Result<(), StoreError> + Clone + Send + 'static,
+    ) {
         let mut rest = Duration::from_millis(100);
         loop {
-            let (store, copy) = (Arc::clone(&self.store), row.clone());
-            match spawn_blocking(move || store.put_outgoing(&copy)).await {
+            let (store, write) = (Arc::clone(&self.store), write.clone());
+            match spawn_blocking(move || write(&*store)).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::error!(id = row.id.0, error, "cannot write down what was sent");
+                    tracing::error!(id = id.0, error, "cannot write down what was sent");
                 }
-                Err(error) => tracing::error!(id = row.id.0, %error, "writing down what was sent broke"),
+                Err(error) => tracing::error!(id = id.0, %error, "writing down what was sent broke"),
             }
             if *shutdown.borrow() {
                 return;
@@ -131,15 +208,13 @@ impl Courier {
     }
 }
 
-fn later(now: Timestamp) -> Timestamp {
-    now.checked_add(HOST_DELAY_MIN.minutes()).unwrap_or(Timestamp::MAX)
-}
-
 /// The sender of the envelope. A bad one is the message's end: no host would take it, and it goes into a command line.
-fn sender(row: &Outgoing) -> Result<Option<Address>, String> {
+fn sender(row: &Outgoing) -> Result<Option<Address>, Refusal> {
     match row.sender.as_str() {
         "" => Ok(None),
-        text => Address::parse(text).map(Some).map_err(|error| format!("the sender cannot be used: {error}")),
+        text => Address::parse(text)
+            .map(Some)
+            .map_err(|error| Refusal::ours("5.1.7", format!("the sender cannot be used: {error}"))),
     }
 }
 
@@ -150,6 +225,20 @@ fn is_one_of(recipient: &str, addresses: &[Address]) -> bool {
 fn answer_to<'a>(recipient: &str, answers: &'a [Answer]) -> Option<&'a Result<(), Refusal>> {
     let recipient = Address::parse(recipient).ok()?;
     answers.iter().find(|(address, _)| *address == recipient).map(|(_, answer)| answer)
+}
+
+/// Takes out who was served and who never will be, and remembers what was said of the others.
+fn note(row: &mut Outgoing, answers: &[Answer]) {
+    row.recipients.retain(|recipient| !matches!(answer_to(recipient, answers), Some(Ok(()))));
+    fail(row, |recipient| match answer_to(recipient, answers)? {
+        Err(refusal) if refusal.permanent => Some(refusal.about(recipient)),
+        Err(_) | Ok(()) => None,
+    });
+    for recipient in row.recipients.clone() {
+        if let Some(Err(refusal)) = answer_to(&recipient, answers) {
+            delay(row, refusal.about(&recipient));
+        }
+    }
 }
 
 /// Why somebody may be served another time.

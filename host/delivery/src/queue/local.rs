@@ -1,14 +1,16 @@
 //! Recipients who are users here.
 
-use easel_protocol::MailRecord;
 use easel_store::{Content, Outgoing, Store, StoreError, UserId};
 use jiff::Timestamp;
 
 use super::QueueOptions;
+use super::connection::Refusal;
 use super::lines::normal;
-use super::retry::{Trouble, fail, put_off};
-use crate::deliver::{deliver_indexed, indexed};
-use crate::{Address, DeliveryError, INBOX, Trace, local_user};
+use super::retry::{Trouble, delay, fail};
+use super::settle::{conclude, settle};
+use super::token;
+use crate::deliver::deliver_traced;
+use crate::{Address, DeliveryError, Trace, local_user};
 
 /// Bytes at the start of a message in which the fields put there by a delivery are.
 const TRACE_BYTES_MAX: u64 = 8 * 1024;
@@ -18,7 +20,7 @@ const TRACE_BYTES_MAX: u64 = 8 * 1024;
 pub(super) struct Work {
     /// The row as it is in the store.
     pub(super) row: Outgoing,
-    /// The recipients for the smart host: some or all of the row's.
+    /// The recipients who are no users here: some or all of the row's.
     pub(super) remote: Vec<Address>,
     /// Why a recipient of the row who is none of these is still there.
     pub(super) trouble: Option<Trouble>,
@@ -37,8 +39,8 @@ fn place(store: &dyn Store, options: &QueueOptions, address: Address) -> Result<
     })
 }
 
-/// Delivers to the local recipients of a message and writes that down. `None`: nobody else is left, or nobody whom the
-/// smart host could help.
+/// Delivers to the local recipients of a message and writes that down. `None`: nobody else is left, or nobody whom another
+/// server could help.
 pub(super) fn serve(
     store: &dyn Store,
     options: &QueueOptions,
@@ -47,8 +49,12 @@ pub(super) fn serve(
 ) -> Result<Option<Work>, DeliveryError> {
     let before = row.recipients.len();
     let mut row = row;
-    fail(&mut row, |recipient| Address::parse(recipient).is_err().then(|| format!("{recipient:?} is not an address")));
-    let (mut remote, mut here, mut left, mut trouble) = (Vec::new(), Vec::new(), Vec::new(), None);
+    fail(&mut row, |recipient| {
+        let reason = || format!("{recipient:?} is not an address");
+        Address::parse(recipient).is_err().then(|| Refusal::ours("5.1.3", reason()).about(recipient))
+    });
+    let (mut remote, mut here, mut left, mut refused, mut trouble) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
     for recipient in &row.recipients {
         let Ok(address) = Address::parse(recipient) else { continue };
         match place(store, options, address)? {
@@ -65,46 +71,70 @@ pub(super) fn serve(
         for (recipient, address, user) in &here {
             let (sender, by) = (sender.as_ref(), &options.hostname);
             let trace = Trace { sender, recipient: address, from: None, by, id: &id, at: now };
-            if let Err(error) = deliver_once(store, *user, &message, &trace) {
+            if let Err(error) = deliver_once(store, options, *user, &message, &trace) {
                 tracing::error!(id = row.id.0, user = user.0, error = &error as &dyn std::error::Error, "not stored");
-                trouble = Some(Trouble::Temporary(error.to_string()));
                 left.push((*recipient).clone());
+                refused.push(((*recipient).clone(), error));
             }
         }
     }
-    write_down(store, Work { row: Outgoing { recipients: left, ..row }, remote, trouble }, before, now)
-}
-
-/// Writes down who is left, if that changed; puts the message off if nobody is left for the smart host to serve.
-fn write_down(store: &dyn Store, mut work: Work, before: usize, now: Timestamp) -> Result<Option<Work>, DeliveryError> {
-    let waits = work.remote.is_empty().then(|| work.trouble.take()).flatten();
-    if let Some(trouble) = waits {
-        put_off(&mut work.row, now, trouble);
-        store.put_outgoing(&work.row)?;
+    let mut row = Outgoing { recipients: left, ..row };
+    for (recipient, error) in refused {
+        match refusal(&error) {
+            refusal if refusal.permanent => {
+                fail(&mut row, |one| (*one == recipient).then(|| refusal.about(one)));
+            }
+            refusal => {
+                delay(&mut row, refusal.about(&recipient));
+                trouble = Some(Trouble::Temporary(refusal.reason));
+            }
+        }
+    }
+    let mut work = Work { row, remote, trouble };
+    // With nobody to be served elsewhere, the attempt ends here.
+    if work.remote.is_empty() {
+        conclude(&mut work.row, options, now, work.trouble);
+        settle(store, options, &work.row, now)?;
         return Ok(None);
     }
     if work.row.recipients.len() < before {
         store.put_outgoing(&work.row)?;
     }
-    Ok((!work.row.recipients.is_empty()).then_some(work))
+    Ok(Some(work))
 }
 
-/// Names a queued message, for ever: the number of a row that is done may be used again, the time it was queued not.
-fn token(row: &Outgoing) -> String {
-    format!("q{:x}.{:x}", row.id.0, row.queued)
+/// What a delivery that failed means for the recipient. RFC 3463 3.3.
+fn refusal(error: &DeliveryError) -> Refusal {
+    let (permanent, status) = match error {
+        DeliveryError::TooLarge => (true, "5.2.2"),
+        DeliveryError::NoMailbox => (true, "5.1.1"),
+        DeliveryError::Full => (false, "4.2.2"),
+        DeliveryError::Listen { .. }
+        | DeliveryError::NotLoopback(_)
+        | DeliveryError::PathTaken { .. }
+        | DeliveryError::PlainSmartHost(_)
+        | DeliveryError::Resolver(_)
+        | DeliveryError::Store(_)
+        | DeliveryError::Tls(_) => (false, "4.3.0"),
+    };
+    Refusal { permanent, status: status.to_owned(), reason: error.to_string(), host: String::new() }
 }
 
 /// Delivers, unless an earlier process has and died before it could write that down.
-fn deliver_once(store: &dyn Store, user: UserId, raw: &[u8], trace: &Trace<'_>) -> Result<(), DeliveryError> {
-    let message = [trace.fields().as_bytes(), raw].concat();
-    let record = MailRecord::arrived(trace.at.as_millisecond());
-    let indexed = indexed(&message, &record);
-    if let Some(uid) = &indexed.facts.uid
+fn deliver_once(
+    store: &dyn Store,
+    options: &QueueOptions,
+    user: UserId,
+    raw: &[u8],
+    trace: &Trace<'_>,
+) -> Result<(), DeliveryError> {
+    let index = easel_items::email::index(raw, trace.at);
+    if let Some(uid) = &index.facts.uid
         && has(store, user, uid, trace.id)?
     {
         return Ok(());
     }
-    deliver_indexed(store, user, INBOX, &message, indexed, record).map(drop)
+    deliver_traced(store, user, raw, trace, options.quota).map(drop)
 }
 
 /// Whether a mail of the mailbox has that Message-ID and was delivered under that id.

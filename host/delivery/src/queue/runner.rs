@@ -2,44 +2,42 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use easel_store::{Interest, OutgoingId, Store, StoreError, WatchId};
+use easel_store::{Interest, OutgoingId, StoreError, WatchId};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::QueueOptions;
-use super::attempt::Courier;
+use super::attempt::{Courier, Flight, Letter};
+use super::destination::Destination;
 use super::local::{Work, serve};
 use super::retry::{Trouble, put_off};
-use super::smart_host::Host;
-use crate::{Clock, DeliveryError, Shutdown, told};
+use crate::{Address, DeliveryError, Shutdown, told};
 
 /// Messages read from the queue at once.
 const PAGE: usize = 100;
-/// Messages that wait for their turn at the smart host; beyond it the queue is not read on.
+/// Flights that wait for their turn; beyond it the queue is not read on.
 const READY_MAX: usize = 1000;
 
 /// Works off the queue.
 pub(super) struct Runner {
-    options: Arc<QueueOptions>,
     courier: Arc<Courier>,
     wake: Arc<Notify>,
     watch: Option<WatchId>,
-    /// Local recipients served, waiting for the smart host: oldest first.
-    ready: BTreeMap<OutgoingId, Work>,
-    flying: HashMap<Id, OutgoingId>,
+    /// Local recipients served, waiting for their destination: oldest first.
+    ready: BTreeMap<(OutgoingId, Destination), Flight>,
+    flying: HashMap<Id, (OutgoingId, Destination)>,
     attempts: JoinSet<()>,
     /// Messages whose attempt broke.
     spoiled: HashSet<OutgoingId>,
 }
 
 impl Runner {
-    pub(super) fn new(options: QueueOptions, host: Option<Host>, store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub(super) fn new(courier: Courier) -> Self {
         Self {
-            options: Arc::new(options),
-            courier: Arc::new(Courier { host, store, clock, down: Mutex::new(None) }),
+            courier: Arc::new(courier),
             wake: Arc::new(Notify::new()),
             watch: None,
             ready: BTreeMap::new(),
@@ -61,13 +59,13 @@ impl Runner {
                 Some(ended) = self.attempts.join_next_with_id() => {
                     self.ended(ended);
                 }
-                () = sleep(self.options.poll) => {}
+                () = sleep(self.courier.options.poll) => {}
             }
         }
         if let Some(watch) = self.watch {
             self.courier.store.bus().unwatch(&Interest::Outgoing, watch);
         }
-        let grace = self.options.grace;
+        let grace = self.courier.options.grace;
         if timeout(grace, async { while self.attempts.join_next().await.is_some() {} }).await.is_err() {
             tracing::warn!(left = self.attempts.len(), "mail under way was cut off; it will be sent again");
         }
@@ -78,7 +76,7 @@ impl Runner {
             Ok((id, ())) => drop(self.flying.remove(&id)),
             Err(error) => {
                 // It would break again at once. It stays in the queue; the next process tries it again.
-                let id = self.flying.remove(&error.id());
+                let id = self.flying.remove(&error.id()).map(|(id, _)| id);
                 tracing::error!(%error, ?id, "sending a message broke; it is left alone");
                 self.spoiled.extend(id);
             }
@@ -96,12 +94,13 @@ impl Runner {
     /// Serves the local recipients of everything that is due, and lines up the rest.
     async fn scan(&mut self) {
         while self.ready.len() < READY_MAX {
-            let busy: HashSet<OutgoingId> =
-                self.ready.keys().chain(self.flying.values()).chain(&self.spoiled).copied().collect();
-            let (courier, options) = (Arc::clone(&self.courier), Arc::clone(&self.options));
-            match spawn_blocking(move || page(&courier, &options, &busy)).await {
+            let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
+            let busy: HashSet<OutgoingId> = known.chain(&self.spoiled).copied().collect();
+            let courier = Arc::clone(&self.courier);
+            match spawn_blocking(move || page(&courier, &busy)).await {
                 Ok(page) => {
-                    self.ready.extend(page.work.into_iter().map(|work| (work.row.id, work)));
+                    let all = page.work.into_iter().flat_map(|work| flights(&self.courier.options, work));
+                    self.ready.extend(all.map(|flight| ((flight.letter.id, flight.destination.clone()), flight)));
                     if !page.more {
                         return;
                     }
@@ -115,13 +114,31 @@ impl Runner {
     }
 
     fn start(&mut self, shutdown: &Shutdown) {
-        while self.flying.len() < self.options.concurrency.max(1) {
-            let Some((id, work)) = self.ready.pop_first() else { return };
+        let options = Arc::clone(&self.courier.options);
+        while self.flying.len() < options.concurrency.max(1) {
+            let free = |(_, destination): &&(OutgoingId, Destination)| {
+                let under_way = self.flying.values().filter(|(_, other)| other == destination).count();
+                under_way < destination.limit(&options)
+            };
+            // A destination that is busy holds up nobody who goes elsewhere.
+            let Some(next) = self.ready.keys().find(free).cloned() else { return };
+            let Some(flight) = self.ready.remove(&next) else { return };
             let (courier, shutdown) = (Arc::clone(&self.courier), shutdown.clone());
-            let handle = self.attempts.spawn(async move { courier.attempt(work, shutdown).await });
-            self.flying.insert(handle.id(), id);
+            let handle = self.attempts.spawn(async move { courier.fly(flight, shutdown).await });
+            self.flying.insert(handle.id(), next);
         }
     }
+}
+
+/// One for each way that a message has to go.
+fn flights(options: &QueueOptions, work: Work) -> Vec<Flight> {
+    let mut ways: BTreeMap<Destination, Vec<Address>> = BTreeMap::new();
+    for address in work.remote {
+        ways.entry(Destination::of(options, &address)).or_default().push(address);
+    }
+    let letter = Letter::new(work.row, work.trouble, ways.len());
+    let flight = |(destination, recipients)| Flight { letter: Arc::clone(&letter), destination, recipients };
+    ways.into_iter().map(flight).collect()
 }
 
 /// One page of the queue.
@@ -132,8 +149,8 @@ struct Page {
     more: bool,
 }
 
-fn page(courier: &Courier, options: &QueueOptions, busy: &HashSet<OutgoingId>) -> Page {
-    let (store, now) = (&*courier.store, (courier.clock)());
+fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
+    let (store, options, now) = (&*courier.store, &*courier.options, (courier.clock)());
     // The busy ones are due still: that many more rows hold at least a page of others.
     let limit = busy.len() + PAGE;
     let failed = |error: &DeliveryError| {
@@ -155,7 +172,7 @@ fn page(courier: &Courier, options: &QueueOptions, busy: &HashSet<OutgoingId>) -
             Ok(work) => page.work.extend(work),
             Err(error) => {
                 failed(&error);
-                put_off(&mut later, now, Trouble::Temporary(error.to_string()));
+                put_off(&mut later, now, &options.schedule, &Trouble::Temporary(error.to_string()));
                 if let Err(error) = store.put_outgoing(&later) {
                     // It is due still and would be read again at once: next time is soon enough.
                     failed(&error.into());

@@ -184,6 +184,9 @@ impl Store for TestStore {
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {
         self.inner.remove_device(key)
     }
+    fn mailbox_bytes(&self, user: UserId) -> Result<u64, StoreError> {
+        self.inner.mailbox_bytes(user)
+    }
     fn modseq(&self, user: UserId) -> Modseq {
         self.inner.modseq(user)
     }
@@ -208,8 +211,14 @@ impl Store for TestStore {
     }
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         broken("committing", &self.fail_delivery)?;
+        let row = |write: &Write| if let Write::PutOutgoing(row) = write { Some(row.clone()) } else { None };
+        let rows: Vec<Outgoing> = changes.writes.iter().filter_map(row).collect();
+        if !rows.is_empty() {
+            broken("writing back", &self.fail_put_outgoing)?;
+        }
         let committed = self.inner.commit(changes)?;
         self.told(Written::Committed);
+        rows.into_iter().for_each(|row| self.told(Written::PutOutgoing(row)));
         Ok(committed)
     }
     fn due_outgoing(&self, now: i64, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
@@ -291,6 +300,10 @@ impl FakeClock {
 
     pub fn advance_minutes(&self, minutes: i64) {
         self.0.fetch_add(minutes * 60_000, Ordering::SeqCst);
+    }
+
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
     }
 
     pub fn now_ms(&self) -> i64 {

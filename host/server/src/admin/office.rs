@@ -27,6 +27,8 @@ pub(crate) struct Office {
     config: Config,
     /// Bytes of one message or object taken in.
     pub(crate) message_bytes_max: usize,
+    /// What a mailbox without own quota may hold.
+    pub(super) quota_bytes: Option<u64>,
 }
 
 impl fmt::Debug for Office {
@@ -84,7 +86,9 @@ impl Office {
         // What an administrator restores is not shown to packs.
         let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), Settings::default(), now);
         let message_bytes_max = config.limits.message_bytes_max;
-        Self { store, clock, service, server: None, packs: OnceLock::new(), config: config.clone(), message_bytes_max }
+        let quota_bytes = config.limits.quota_bytes;
+        let config = config.clone();
+        Self { store, clock, service, server: None, packs: OnceLock::new(), config, message_bytes_max, quota_bytes }
     }
 
     /// The same in a server.

@@ -53,6 +53,7 @@ fn shown(office: &Office, row: Outgoing) -> Result<QueuedShown, Refusal> {
         attempts: row.attempts,
         next_attempt: (!row.recipients.is_empty()).then(|| at(row.next_attempt)),
         waiting: row.recipients,
+        delayed: row.delayed.into_iter().map(|delayed| (delayed.recipient, delayed.reason)).collect(),
         failed: row.failed.into_iter().map(|failed| (failed.recipient, failed.reason)).collect(),
         last_error: row.last_error,
     })

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::login_name::tenant_name;
 use super::office::{Office, Refusal};
-use super::{LoginName, NewUserSpec, Password, PhotoChange, Reply, TenantShown, UserChanges, UserShown};
+use super::{LoginName, NewUserSpec, Password, PhotoChange, QuotaChange, Reply, TenantShown, UserChanges, UserShown};
 
 /// Bytes of a photo.
 pub(crate) const PHOTO_BYTES_MAX: usize = 512 << 10;
@@ -86,6 +86,12 @@ pub(super) fn set(office: &Office, login: &LoginName, changes: UserChanges, phot
         Some(PhotoChange::Remove) => user.photo = None,
         None => {}
     }
+    match changes.quota {
+        Some(QuotaChange::Configured) => user.quota = None,
+        Some(QuotaChange::Mib(mib)) => user.quota = Some(checked_quota(mib)?),
+        Some(QuotaChange::Unbounded) => user.quota = Some(0),
+        None => {}
+    }
     if user != before {
         update(office, &user)?;
         list_in_address_list(office, &user)?;
@@ -124,6 +130,8 @@ fn shown(office: &Office, tenant: &Tenant, user: User) -> Result<UserShown, Refu
     Ok(UserShown {
         login: format!("{}@{}", user.name, tenant.name),
         devices: office.store.devices(user.id)?.len(),
+        bytes: office.store.mailbox_bytes(user.id)?,
+        quota_bytes: user.quota.or(office.quota_bytes).filter(|bytes| *bytes > 0),
         photo_bytes: user.photo.as_ref().map_or(0, Vec::len),
         display_name: user.display_name,
         addresses: user.addresses,
@@ -143,9 +151,11 @@ fn update(office: &Office, user: &User) -> Result<(), Refusal> {
 fn taken(error: StoreError) -> Refusal {
     match error {
         StoreError::Exists(what) => Refusal(format!("{what:?} belongs to a user already")),
-        StoreError::Backend { .. } | StoreError::NotFound(_) | StoreError::Stale | StoreError::TooNew { .. } => {
-            error.into()
-        }
+        StoreError::Backend { .. }
+        | StoreError::NotFound(_)
+        | StoreError::OverQuota { .. }
+        | StoreError::Stale
+        | StoreError::TooNew { .. } => error.into(),
     }
 }
 
@@ -170,6 +180,14 @@ fn hash(password: &Password) -> Result<String, Refusal> {
         return Err(Refusal(format!("a password has 1 to {PASSWORD_BYTES_MAX} bytes and no control characters")));
     }
     Ok(Logins::hash_password(&password.0))
+}
+
+/// Bytes of so many MiB, at most a PiB.
+fn checked_quota(mib: u64) -> Result<u64, Refusal> {
+    if mib == 0 || mib > 1 << 30 {
+        return Err(Refusal(format!("a quota is 1 to {} MiB, \"none\" or \"default\", not {mib}", 1_u64 << 30)));
+    }
+    Ok(mib << 20)
 }
 
 fn checked_text(text: String, what: &str) -> Result<String, Refusal> {

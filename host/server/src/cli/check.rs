@@ -12,7 +12,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::terminal::Terminal;
 use crate::admin::{Channel, ChannelError, DEFAULT_TENANT, Ownership, OwnershipError, ServerShown, chain};
-use crate::config::{Config, ConfigErrors, LmtpListen, Problem};
+use crate::config::{Config, ConfigErrors, LmtpListen, Problem, SmartHostPassword};
 use crate::wire_up;
 
 const HELP: &str = "\
@@ -90,14 +90,21 @@ fn files(config: &Config, problems: &mut Vec<Problem>) {
     {
         problems.push(of_config(format!("lmtp.listen: there is no folder {}", parent.display()), "make it"));
     }
-    if let Some(path) = config.smart_host.as_ref().and_then(|host| host.password_file.as_ref()) {
-        match wire_up::read_password(path) {
+    let Some(host) = &config.smart_host else { return };
+    match &host.password {
+        Some(SmartHostPassword::File(path)) => match wire_up::read_password(path) {
             Ok(_) => private(path, problems),
             Err(error) => {
                 let cure = "write the password into its first line";
                 problems.push(of_config(format!("smart_host.password_file: {}", chain(&error)), cure));
             }
-        }
+        },
+        Some(SmartHostPassword::Here(_)) => private(&config.file, problems),
+        None => {}
+    }
+    if let Some(Err(error)) = host.ca_file.as_deref().map(wire_up::read_certificates) {
+        let cure = "name a file with the certificate of the authority, in PEM";
+        problems.push(of_config(format!("smart_host.ca_file: {}", chain(&error)), cure));
     }
 }
 

@@ -70,5 +70,9 @@ fn rows(message: &QueuedShown) -> Vec<Vec<String>> {
     let next = message.next_attempt.as_deref().unwrap_or_default();
     let said = message.last_error.as_deref().unwrap_or_default();
     let failed = message.failed.iter().map(|(to, reason)| row(to, "never", reason));
-    message.waiting.iter().map(|to| row(to, next, said)).chain(failed).collect()
+    let waiting = message.waiting.iter().map(|to| {
+        let own = message.delayed.iter().find(|(delayed, _)| delayed == to);
+        row(to, next, own.map_or(said, |(_, reason)| reason))
+    });
+    waiting.chain(failed).collect()
 }

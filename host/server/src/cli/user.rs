@@ -11,7 +11,9 @@ use serde_json::json;
 use super::error::CliError;
 use super::terminal::Terminal;
 use super::{confirm, open, password};
-use crate::admin::{LoginName, NewUserSpec, PIECE_BYTES_MAX, PhotoChange, Request, UserChanges, UserShown};
+use crate::admin::{
+    LoginName, NewUserSpec, PIECE_BYTES_MAX, PhotoChange, QuotaChange, Request, UserChanges, UserShown,
+};
 
 const ADD_EXAMPLES: &str = "\
 Examples:
@@ -26,7 +28,8 @@ pub(super) enum Verb {
     Add(AddArguments),
     /// Changes a user; what is not given stays.
     #[command(
-        after_help = "Examples:\n  easel user set anna --zone America/Lima\n  easel user set zoe@ox.io --disable"
+        after_help = "Examples:\n  easel user set anna --zone America/Lima\n  easel user set zoe@ox.io --disable\n  \
+                      easel user set zoe@ox.io --quota 2048"
     )]
     Set(SetArguments),
     /// Gives a user a new password; logins with the old one end at once.
@@ -105,6 +108,19 @@ pub(super) struct SetArguments {
     /// Shuts the user out; mail still arrives.
     #[arg(long)]
     disable: bool,
+    /// What the mailbox may hold: MiB, "none" for any amount, or "default" for what the configuration says.
+    #[arg(long, value_name = "MIB", value_parser = read_quota)]
+    quota: Option<QuotaChange>,
+}
+
+fn read_quota(text: &str) -> Result<QuotaChange, String> {
+    match text {
+        "default" => Ok(QuotaChange::Configured),
+        "none" => Ok(QuotaChange::Unbounded),
+        number => number.parse().map(QuotaChange::Mib).map_err(|_| {
+            "write a whole number of MiB, \"none\" for any amount, or \"default\" for limits.quota_mib".to_owned()
+        }),
+    }
 }
 
 pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
@@ -160,6 +176,7 @@ fn set(arguments: SetArguments, file: &Path, terminal: &mut Terminal) -> Result<
             (None, true) => Some(PhotoChange::Remove),
             (None, false) => None,
         },
+        quota: arguments.quota,
     };
     if changes == UserChanges::default() {
         return Err(CliError::Said("nothing to change: see `easel user set --help`".to_owned()));
@@ -191,11 +208,21 @@ fn list(users: &[UserShown], terminal: &mut Terminal) -> Result<(), CliError> {
                 user.phones.join(", "),
                 user.zone.clone(),
                 user.devices.to_string(),
+                held(user),
                 state.to_owned(),
             ]
         })
         .collect();
-    terminal.table(&["user", "name", "addresses", "phones", "zone", "devices", ""], &rows, "no users", &users)
+    terminal.table(&["user", "name", "addresses", "phones", "zone", "devices", "MiB", ""], &rows, "no users", &users)
+}
+
+/// What the mailbox holds, and may hold, in MiB.
+fn held(user: &UserShown) -> String {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    match user.quota_bytes {
+        Some(most) => format!("{} of {}", mib(user.bytes), mib(most)),
+        None => mib(user.bytes).to_string(),
+    }
 }
 
 fn read_photo(path: &Path) -> Result<Vec<u8>, CliError> {

@@ -38,14 +38,29 @@ fn the_example_says_the_defaults() {
 fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
     let (config, problems) = Config::read(Path::new("easel.toml"), &everything());
     assert_eq!(problems, []);
-    assert_eq!(config.smart_host.unwrap().user.as_deref(), Some("easel"));
+    let host = config.smart_host.unwrap();
+    assert_eq!(host.user.as_deref(), Some("easel"));
+    assert_eq!(host.ca_file.as_deref(), Some(Path::new("smart-host-ca.pem")));
     assert_eq!(config.policy.settings["DevicePasswordEnabled"], "1");
     // Asked for in a section that holds nothing, the reader tells which keys there are.
-    for section in ["listen", "tls", "lmtp", "smart_host", "limits", "heartbeat", "policy", "packs", "log", "shutdown"]
-    {
+    for section in [
+        "listen",
+        "tls",
+        "lmtp",
+        "smart_host",
+        "direct",
+        "queue",
+        "limits",
+        "heartbeat",
+        "policy",
+        "packs",
+        "log",
+        "shutdown",
+    ] {
         let problem = read(&format!("[{section}]\nqqqqqqqq = 1")).1.join("\n");
         let keys = problem.split("the keys there are: ").nth(1).unwrap().lines().next().unwrap();
-        for key in keys.split(", ").filter(|key| *key != "settings") {
+        // The password is named in the words about the file that may hold it: both together are refused.
+        for key in keys.split(", ").filter(|key| !["settings", "password"].contains(key)) {
             let written = [format!("{key} = "), format!("[{section}.{key}.")];
             let is_written = |line: &str| written.iter().any(|start| line.trim_start_matches('#').starts_with(start));
             let written = EXAMPLE.lines().any(is_written);
@@ -202,6 +217,17 @@ fn a_bad_value_is_named_with_its_line_and_the_cure() {
         ("[smart_host]\naddress = 'a:25'\nuser = 'x'", 3, "belong together", "both, or neither"),
         ("[smart_host]\naddress = 'a:25'\ntls = 'ssl'", 3, "smart_host.tls cannot be \"ssl\"", "starttls"),
         ("[smart_host]\naddress = 'mx.org:25'\ntls = 'none'", 3, "mail would go to mx.org unencrypted", "starttls"),
+        (
+            "[smart_host]\naddress = 'a:25'\nuser = 'x'\npassword = 'y'\npassword_file = 'z'",
+            4,
+            "two passwords",
+            "not both",
+        ),
+        ("[smart_host]\naddress = 'a:25'\n[direct]\nenabled = true", 3, "either to the smart host", "remove one"),
+        ("[direct]\ntls_required = 'yes'", 2, "direct.tls_required cannot be \"yes\"", "true or false"),
+        ("[direct]\nname_servers = ['dns.example']", 2, "direct.name_servers cannot be", "192.0.2.53"),
+        ("[queue]\nexpire_hours = 0", 2, "queue.expire_hours cannot be 0", "hours, 1 to 720"),
+        ("[limits]\nrecipients_max = 1001", 2, "limits.recipients_max cannot be 1001", "1 to 1000"),
         ("[limits]\nmessage_mib_max = 0", 2, "limits.message_mib_max cannot be 0", "MiB, 1 to 1024"),
         ("[limits]\nmessage_mib_max = '50 MB'", 2, "limits.message_mib_max cannot be \"50 MB\"", "whole number"),
         ("[limits]\nmessage_mib_max = 1.5", 2, "limits.message_mib_max cannot be 1.5", "whole number"),
@@ -250,6 +276,25 @@ fn an_address_that_is_not_loopback_is_warned_of_and_taken() {
         !problems[0].is_error() && problems[0].to_string().starts_with("x.toml:2: warning: listen.plain: 0.0.0.0:80")
     );
     assert_eq!(config.listen.plain, ["0.0.0.0:80".parse().unwrap()]);
+}
+
+#[test]
+fn the_password_stands_in_a_file_or_here_and_is_not_shown() {
+    let host = |text: &str| read(&format!("[smart_host]\naddress = 'mx:25'\nuser = 'u'\n{text}")).0.smart_host.unwrap();
+    assert_eq!(host("password = 's3cret'").password, Some(SmartHostPassword::Here("s3cret".to_owned())));
+    assert_eq!(host("password_file = 'pw'").password, Some(SmartHostPassword::File("/etc/easel/pw".into())));
+    assert!(!format!("{:?}", host("password = 's3cret'")).contains("s3cret"));
+}
+
+#[test]
+fn zero_is_no_bound_and_a_name_server_has_a_usual_port() {
+    let (config, problems) = read(
+        "[limits]\nquota_mib = 0\nmessages_per_hour_max = 0\n[direct]\nname_servers = ['192.0.2.53', '[::1]:5353']",
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!((config.limits.quota_bytes, config.limits.messages_per_hour_max), (None, None));
+    assert_eq!(config.direct.name_servers, ["192.0.2.53:53".parse().unwrap(), "[::1]:5353".parse().unwrap()]);
+    assert_eq!(read("[limits]\nquota_mib = 3").0.limits.quota_bytes, Some(3 << 20));
 }
 
 #[test]

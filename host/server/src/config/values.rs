@@ -124,6 +124,14 @@ pub(super) fn smart_host_tls(text: &str) -> Result<SmartHostTls, Refused> {
     }
 }
 
+/// The address of a name server; its port is 53 if none is given.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, Refused> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, 53));
+    }
+    text.parse().map_err(|_| "write an address: \"192.0.2.53\", or with a port \"127.0.0.1:5353\"".to_owned())
+}
+
 /// A level or directives.
 pub(super) fn log_filter(text: &str) -> Result<String, Refused> {
     let cure =

@@ -12,7 +12,8 @@ fn queued(house: &House) {
     let store = SqliteStore::open(house.path("house/data").as_ref(), Arc::new(LocalBus::default())).unwrap();
     let tenant = store.tenant("defaultcontext").unwrap().unwrap().id;
     let user = store.user_by_name(tenant, "anna").unwrap().unwrap().id;
-    for (subject, queued) in [("Waits", 1000), ("Stuck =?utf-8?q?=C3=BC?=", 2000)] {
+    // So late that no server that runs tries them.
+    for (subject, queued) in [("Waits", 4_000_000_000_000), ("Stuck =?utf-8?q?=C3=BC?=", 4_000_000_001_000)] {
         let blob = store.put_blob(format!("Subject: {subject}\r\n\r\ntext\r\n").as_bytes()).unwrap();
         let recipients = vec!["bob@there.example".to_owned(), "eve@there.example".to_owned()];
         let mut set = ChangeSet::new(user);
@@ -20,10 +21,15 @@ fn queued(house: &House) {
         store.commit(set).unwrap();
     }
     let rows = store.due_outgoing(i64::MAX, 9).unwrap();
-    let failed = FailedRecipient { recipient: "eve@there.example".into(), reason: "550 5.1.1 no such user".into() };
+    let (recipient, reason) = ("eve@there.example".into(), "550 5.1.1 no such user".into());
+    let failed = FailedRecipient { recipient, reason, ..FailedRecipient::default() };
+    let (recipient, reason) = ("bob@there.example".into(), "450 4.2.0 not now".into());
+    let delayed = vec![FailedRecipient { recipient, reason, ..FailedRecipient::default() }];
     let (recipients, failed) = (vec!["bob@there.example".into()], vec![failed]);
     let next_attempt = 4_102_444_800_000;
-    store.put_outgoing(&Outgoing { recipients, failed, attempts: 3, next_attempt, ..rows[1].clone() }).unwrap();
+    store
+        .put_outgoing(&Outgoing { recipients, failed, delayed, attempts: 3, next_attempt, ..rows[1].clone() })
+        .unwrap();
 }
 
 #[test]
@@ -32,7 +38,15 @@ fn stuck_mail_is_seen_retried_and_dropped_without_a_server() {
     assert_eq!(house.run(&["queue", "list"]).ok(), "nothing is queued\n");
     queued(&house);
     let said = house.run(&["queue", "list"]).ok();
-    for part in ["Waits", "Stuck ü", "anna@defaultcontext", "eve@there.example", "never", "550 5.1.1 no such user"] {
+    for part in [
+        "Waits",
+        "Stuck ü",
+        "anna@defaultcontext",
+        "eve@there.example",
+        "never",
+        "550 5.1.1 no such user",
+        "450 4.2.0 not now",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     assert_eq!(said.lines().count(), 1 + 4, "a head, and a line for each recipient: {said}");

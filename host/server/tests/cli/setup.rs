@@ -141,6 +141,16 @@ fn users_are_added_listed_changed_and_removed() {
     assert_eq!((zoe["enabled"].as_bool(), zoe["photo_bytes"].as_u64()), (Some(false), Some(0)));
     assert_eq!(zoe["addresses"].as_array().unwrap().len(), 2);
     assert!(house.run(&["user", "list"]).ok().contains("disabled"));
+    assert_eq!((zoe["bytes"].as_u64(), zoe["quota_bytes"].as_u64()), (Some(0), None));
+    let quota = |value: &str| {
+        house.run(&["user", "set", "zoe@ox.io", "--quota", value]).ok();
+        house.json(&["user", "list", "--tenant", "ox.io"])[0]["quota_bytes"].as_u64()
+    };
+    assert_eq!(["2048", "none", "1", "default"].map(quota), [Some(2 << 30), None, Some(1 << 20), None]);
+    quota("7");
+    assert!(house.run(&["user", "list", "--tenant", "ox.io"]).ok().contains("0 of 7"));
+    let said = house.run(&["user", "set", "zoe@ox.io", "--quota=0"]).refused();
+    assert!(said.contains("MiB") && said.contains("\"default\""), "{said}");
     let unconfirmed = house.run(&["user", "remove", "zoe@ox.io"]).refused();
     assert!(unconfirmed.contains("confirm with zoe@ox.io"), "{unconfirmed}");
     house.run(&["user", "remove", "zoe@ox.io", "--confirm", "zoe@ox.io"]).ok();

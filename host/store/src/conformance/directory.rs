@@ -49,6 +49,7 @@ pub fn a_user_is_found_by_id_name_and_address(subject: &Subject<'_>) {
         password_hash: new.password_hash,
         login_generation: user.login_generation,
         enabled: true,
+        quota: None,
     };
     assert_eq!(user, expected);
     assert_eq!(store.user(user.id).unwrap(), Some(expected.clone()));
@@ -121,6 +122,7 @@ pub fn an_update_replaces_everything_but_the_ids(subject: &Subject<'_>) {
         photo: Some(vec![7]),
         zone: "UTC".into(),
         tenant: TenantId(old.tenant.0 + 1),
+        quota: Some(5_000_000_000),
         ..old.clone()
     };
     let updated = store.update_user(&new).unwrap();

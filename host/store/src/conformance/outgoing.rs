@@ -15,6 +15,8 @@ pub fn a_message_is_queued_with_its_change_set(subject: &Subject<'_>) {
         sender: "anna@one.example".into(),
         recipients: vec!["x@there.example".into(), "y@there.example".into()],
         failed: Vec::new(),
+        delayed: Vec::new(),
+        delay_told: false,
         blob,
         queued: 5,
         attempts: 0,
@@ -50,10 +52,15 @@ pub fn due_messages_come_oldest_first(subject: &Subject<'_>) {
 }
 
 fn failed(recipient: &str) -> FailedRecipient {
-    FailedRecipient { recipient: recipient.into(), reason: "550 nö".into() }
+    FailedRecipient {
+        recipient: recipient.into(),
+        reason: "550 nö".into(),
+        status: "5.1.1".into(),
+        host: "mx.there.example".into(),
+    }
 }
 
-pub fn a_message_refused_for_good_is_kept_and_not_due(subject: &Subject<'_>) {
+pub fn a_message_refused_for_good_is_kept_until_its_sender_was_told(subject: &Subject<'_>) {
     let user = subject.anna();
     let (blob, queue) = subject.message("text", 5);
     subject.commit(user, vec![queue]);
@@ -64,12 +71,27 @@ pub fn a_message_refused_for_good_is_kept_and_not_due(subject: &Subject<'_>) {
     assert_eq!(subject.store.due_outgoing(5, 9).unwrap(), std::slice::from_ref(&one));
     let both = Outgoing { recipients: Vec::new(), failed: vec![failed(x), failed(y)], attempts: 2, ..row };
     subject.store.put_outgoing(&both).unwrap();
-    assert!(subject.store.due_outgoing(i64::MAX, 9).unwrap().is_empty());
+    assert_eq!(subject.store.due_outgoing(5, 9).unwrap(), std::slice::from_ref(&both));
     assert_eq!(subject.store.outgoing(both.id).unwrap(), Some(both.clone()));
     assert_eq!((subject.store.sweep().unwrap(), subject.store.sweep().unwrap()), (0, 0));
     assert_eq!(subject.store.read_blob(blob).unwrap(), b"text");
-    subject.store.put_outgoing(&Outgoing { failed: Vec::new(), ..both.clone() }).unwrap();
+    // Told, and gone, in one step with what the sender is told; or neither.
+    let told = |blob| {
+        vec![
+            Write::PutOutgoing(Outgoing { failed: Vec::new(), ..both.clone() }),
+            Write::Queue(NewOutgoing {
+                sender: String::new(),
+                recipients: vec!["anna@one.example".into()],
+                blob,
+                queued: 6,
+            }),
+        ]
+    };
+    assert_missing(subject.try_commit(user, told(BlobId(77))), Missing::Blob);
+    assert_eq!(subject.store.outgoing(both.id).unwrap(), Some(both.clone()));
+    subject.commit(user, told(blob));
     assert_eq!(subject.store.outgoing(both.id).unwrap(), None);
+    assert_eq!(subject.store.due_outgoing(6, 9).unwrap().len(), 1);
 }
 
 pub fn a_queue_is_listed_retried_and_dropped(subject: &Subject<'_>) {
@@ -124,6 +146,8 @@ pub fn an_attempt_is_written_back(subject: &Subject<'_>) {
         attempts: 1,
         next_attempt: 60,
         last_error: Some("450 später".into()),
+        delayed: vec![failed("y@there.example")],
+        delay_told: true,
         ..outgoing
     };
     subject.store.put_outgoing(&tried).unwrap();
