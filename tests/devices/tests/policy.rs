@@ -73,7 +73,7 @@ fn tree(phone: &mut Phone<Socket>) -> u16 {
 #[test]
 fn tc27_a_symbian_that_cannot_take_a_forbidden_browser_is_refused_and_never_told_that_it_may() {
     let house = House::with(&[
-        ("required = false", "required = true"),
+        ("\nrequired = false", "\nrequired = true"),
         ("#DevicePasswordEnabled = true", "AllowBrowser = false"),
     ]);
     let user = house.user("Europe/Berlin");

@@ -10,7 +10,7 @@ use easel_wbxml::pages::{folder_hierarchy as fh, provision as prov, settings};
 
 const WBXML: &str = "MS-EAS-Provisioning-WBXML";
 const WAP: &str = "MS-WAP-Provisioning-XML";
-const DEMANDED: (&str, &str) = ("required = false", "required = true");
+const DEMANDED: (&str, &str) = ("\nrequired = false", "\nrequired = true");
 
 fn roadsync() -> Identity {
     identities::other("Android", "RoadSync-Android/2.502", Version::V2_5)

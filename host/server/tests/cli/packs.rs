@@ -245,7 +245,7 @@ fn a_folder_of_packs_that_others_may_write_to_keeps_the_server_from_starting_and
 fn a40_tc54_a_pack_is_spared_the_policy_only_where_the_operator_gave_leave() {
     let house = house();
     let config = std::fs::read_to_string(house.path("house/easel.toml")).unwrap();
-    let required = config.replace("required = false", "required = true");
+    let required = config.replace("\nrequired = false", "\nrequired = true");
     assert_ne!(required, config);
     house.write("house/easel.toml", &required);
     let pack = house.write("gmail-android.wasm", gmail());
