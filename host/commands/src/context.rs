@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
+use crate::profiles::Chosen;
 use crate::served::{Marks, Served};
 use crate::{Answer, Reply, Service, Settings};
 
@@ -41,6 +42,8 @@ pub(crate) struct Context<'a> {
     pub(crate) ids: Ids,
     /// How items are shown to the device.
     pub(crate) manner: DeviceManner,
+    /// What serves the device.
+    pub(crate) chosen: Arc<Chosen>,
     /// The folders whose events the device sees in its default calendar; looked up when it is asked for.
     pub(crate) default_calendar: OnceCell<Vec<CollectionId>>,
     pub(crate) version: Version,

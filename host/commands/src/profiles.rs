@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use easel_plugin::{DevicePlugin, DevicePlugins, Profile};
-use easel_protocol::{DeviceFacts, Version};
+use easel_plugin::{DevicePlugin, DevicePlugins, Direction, Profile, rules};
+use easel_protocol::{Class, DeviceFacts, Version};
 use easel_store::{Device, DeviceKey};
 
 use crate::device;
+use crate::manner::DeviceManner;
+use crate::served::Marks;
 
 /// Devices remembered; above it all are forgotten, and asked for again as they come.
 const REMEMBERED_MAX: usize = 20_000;
@@ -20,29 +22,58 @@ pub(crate) struct Profiles {
 }
 
 /// What serves a device, the facts it was chosen by, and of which set of packs.
-type Known = HashMap<DeviceKey, (DeviceFacts, u64, Arc<dyn DevicePlugin>)>;
+type Known = HashMap<DeviceKey, (DeviceFacts, u64, Arc<Chosen>)>;
+
+/// What serves a device, and what of its profile every request asks for: read out once.
+pub(crate) struct Chosen {
+    pub(crate) plugin: Arc<dyn DevicePlugin>,
+    pub(crate) marks: Marks,
+    pub(crate) manner: DeviceManner,
+    /// The marks of the rules for what is sent.
+    rules: [(Class, u64); 5],
+}
+
+impl std::fmt::Debug for Chosen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chosen").field("marks", &self.marks).finish_non_exhaustive()
+    }
+}
+
+impl Chosen {
+    pub(crate) fn of(plugin: Arc<dyn DevicePlugin>) -> Self {
+        let (marks, manner) = (Marks::of(plugin.profile()), DeviceManner::of(plugin.profile()));
+        let classes = [Class::Email, Class::Calendar, Class::Contacts, Class::Tasks, Class::Notes];
+        let rules = classes.map(|class| (class, rules::mark(plugin.rules(), Direction::Outgoing, class)));
+        Self { plugin, marks, manner, rules }
+    }
+
+    /// The mark of the rules for what is sent of a class; 0 where there are none.
+    pub(crate) fn rules(&self, class: Class) -> u64 {
+        self.rules.iter().find(|(of, _)| *of == class).map_or(0, |(_, mark)| *mark)
+    }
+}
 
 impl Profiles {
     /// What serves a device; asked again only when its facts or the set of packs changed since.
-    pub(crate) fn of(&self, plugins: &dyn DevicePlugins, device: &Device) -> Arc<dyn DevicePlugin> {
+    pub(crate) fn of(&self, plugins: &dyn DevicePlugins, device: &Device) -> Arc<Chosen> {
         if device::is_probe(device) {
-            return plugins.serve(&device.facts);
+            return Arc::new(Chosen::of(plugins.serve(&device.facts)));
         }
         let generation = plugins.generation();
-        if let Some((facts, then, plugin)) = self.lock().get(&device.key)
+        if let Some((facts, then, chosen)) = self.lock().get(&device.key)
             && *then == generation
             && *facts == device.facts
         {
-            return Arc::clone(plugin);
+            return Arc::clone(chosen);
         }
         // Nobody waits for the plugin but this device.
-        let plugin = plugins.serve(&device.facts);
+        let chosen = Arc::new(Chosen::of(plugins.serve(&device.facts)));
         let mut known = self.lock();
         if known.len() >= REMEMBERED_MAX && !known.contains_key(&device.key) {
             known.clear();
         }
-        known.insert(device.key, (device.facts.clone(), generation, Arc::clone(&plugin)));
-        plugin
+        known.insert(device.key, (device.facts.clone(), generation, Arc::clone(&chosen)));
+        chosen
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -94,7 +125,7 @@ mod tests {
         let plugin = ScriptedPlugin::new().set("sync.window_max", Value::Number(7));
         let profiles = Profiles::default();
         for (key, agent, asked) in [(1, "a", 1), (1, "a", 1), (2, "a", 2), (1, "b", 3), (1, "b", 3), (2, "a", 3)] {
-            assert_eq!(profiles.of(&plugin, &device(key, agent)).profile().number("sync.window_max"), 7);
+            assert_eq!(profiles.of(&plugin, &device(key, agent)).plugin.profile().number("sync.window_max"), 7);
             assert_eq!(plugin.profiled(), asked, "device {key} with {agent}");
         }
         plugin.changed();

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use easel_plugin::hooks::Unclaimed;
-use easel_plugin::{Asked, DevicePlugin, DevicePlugins};
+use easel_plugin::{Asked, DevicePlugins};
 use easel_protocol::{Command, CommonStatus, DeviceFacts, Origin, RequestLine, Version};
 use easel_store::{Device, DeviceKey, Store, StoreError, User, UserId};
 use jiff::Timestamp;
@@ -16,11 +16,10 @@ use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::entry::{Entries, EntryRules};
 use crate::hierarchy::Ids;
-use crate::manner::DeviceManner;
 use crate::overheard::Overheard;
-use crate::profiles::{self, Profiles};
+use crate::profiles::{self, Chosen, Profiles};
 use crate::recovery::{self, Symptoms};
-use crate::served::{self, Marks, Served};
+use crate::served::{self, Served};
 use crate::sync::outflow::Outflow;
 use crate::{Answer, PolicyAllowance, Reply, Resume, Sink, Why, device, dispatch, gate, ping, sync};
 
@@ -264,7 +263,7 @@ impl Service {
         let known =
             if id.is_empty() { None } else { self.store.device(user.id, &id, &facts.device_type).ok().flatten() };
         let plugin = match known {
-            Some(device) => self.profiles.of(self.plugins(), &device),
+            Some(device) => Arc::clone(&self.profiles.of(self.plugins(), &device).plugin),
             None => self.plugins.serve(facts),
         };
         let profile = plugin.profile();
@@ -300,8 +299,8 @@ impl Service {
                 return Err(dispatch::refuse(command, version, CommonStatus::ServerErrorRetryLater));
             }
         };
-        let plugin = self.profiles.of(self.plugins(), &device);
-        Ok(self.context_of(request, device, plugin, version, settings))
+        let chosen = self.profiles.of(self.plugins(), &device);
+        Ok(self.context_of(request, device, chosen, version, settings))
     }
 
     /// As if the device asked for something, and no pack served it.
@@ -313,19 +312,20 @@ impl Service {
         version: Version,
     ) -> Context<'a> {
         let request = unsaid(line, user, (self.clock)());
-        self.context_of(&request, device, Arc::new(Unclaimed::default()), version, self.settings())
+        let unclaimed = Arc::new(Chosen::of(Arc::new(Unclaimed::default())));
+        self.context_of(&request, device, unclaimed, version, self.settings())
     }
 
     fn context_of<'a>(
         &'a self,
         request: &Request<'a>,
         device: Device,
-        plugin: Arc<dyn DevicePlugin>,
+        chosen: Arc<Chosen>,
         version: Version,
         settings: Arc<Settings>,
     ) -> Context<'a> {
-        let asked = Asked::new(plugin);
-        let marks = Marks::of(asked.profile());
+        let asked = Asked::new(Arc::clone(&chosen.plugin));
+        let marks = chosen.marks;
         let served = if device::is_probe(&device) {
             Ok(Served::with(marks))
         } else {
@@ -342,7 +342,8 @@ impl Service {
             owner: owner(request.user),
             device,
             ids: Ids::of(asked.profile()),
-            manner: DeviceManner::of(asked.profile()),
+            manner: chosen.manner,
+            chosen,
             default_calendar: OnceCell::new(),
             asked,
             marks,

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use easel_plugin::{Direction, rules};
 use easel_protocol::{Class, CollectionId, ServerId};
 use easel_store::{Cursors, LogKind, Modseq, Order, POSITION_START, Snapshot, StoreError};
 use serde::{Deserialize, Serialize};
@@ -33,7 +32,7 @@ impl Look {
     fn of(context: &Context<'_>, class: Class) -> Self {
         Self {
             manner: context.manner.shown(class),
-            rules: rules::mark(context.asked.plugin().rules(), Direction::Outgoing, class),
+            rules: context.chosen.rules(class),
             resends: context.served.resends,
         }
     }

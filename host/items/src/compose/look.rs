@@ -220,6 +220,6 @@ mod tests {
         assert!(header.contains("X-New: one") && header.contains("Content-Type: multipart/mixed"), "{header}");
         assert_eq!(look(text.as_bytes()).parts.len(), 3);
         let bare = String::from_utf8(mended(b"Subject: x\r\n", &[Mend::SetHeader("To".into(), "a@b".into())])).unwrap();
-        assert_eq!(bare, "Subject: x\r\nTo: a@b\r\n\r\n");
+        assert_eq!(bare, "Subject: x\r\nTo: <a@b>\r\n\r\n");
     }
 }
