@@ -30,6 +30,26 @@ fn phones_synchronise_wait_and_are_told_under_the_load_program() {
     }
 }
 
+#[test]
+fn a_pack_is_replaced_under_the_load_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        easel: Path::new(env!("CARGO_BIN_EXE_easel")).to_owned(),
+        dir: dir.path().to_owned(),
+        works: vec![Work::Reloads],
+        scale: Scale::TEST,
+        command: "the test".to_owned(),
+    };
+    let outcome = run(&options).unwrap();
+    let report = &outcome.report;
+    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+    let reached: Vec<(&str, &str)> = report.rows.iter().map(|row| (row.work.as_str(), row.reached.as_str())).collect();
+    let [(replaced, requests), (_, cached), (_, compiled)] = reached.as_slice() else { panic!("{reached:?}") };
+    assert!(replaced.starts_with("4 times") && requests.starts_with("0 of "), "{replaced}: {requests}");
+    assert!(cached.ends_with(" ms") && compiled.ends_with(" ms"), "{cached} and {compiled}");
+    assert!(report.rows.iter().all(|row| row.verdict == Some(Verdict::Measured)), "{report:?}");
+}
+
 /// What the server said last.
 fn log(dir: &Path) -> String {
     let text = std::fs::read_to_string(dir.join("seed-1-test/main/easel.log")).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -22,9 +23,19 @@ use crate::phone::Door;
 #[derive(Clone, Debug)]
 pub(crate) struct House {
     pub(crate) dir: PathBuf,
+    /// The name of the configuration in it.
+    config: &'static str,
 }
 
+/// Where packs lie in a house.
+const PACKS: &str = "packs";
+
 impl House {
+    /// One that is there.
+    pub(crate) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), config: "easel.toml" }
+    }
+
     /// Makes configuration, certificate and an empty data directory.
     pub(crate) fn make(easel: &Path, dir: &Path) -> anyhow::Result<Self> {
         let place = dir.display().to_string();
@@ -34,7 +45,57 @@ impl House {
             .with_context(|| format!("starting {}", easel.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "easel init ended with {}: {}", output.status, said.trim());
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self::at(dir))
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.join(self.config)
+    }
+
+    /// The same with a folder of packs, empty at first, and a configuration of its own, which lets files of these hashes
+    /// serve and pages be as large as they are wanted, whatever packs say.
+    pub(crate) fn with_packs(&self, hashes: &[String]) -> anyhow::Result<Self> {
+        let packs = self.dir.join(PACKS);
+        if packs.exists() {
+            fs::remove_dir_all(&packs).with_context(|| format!("removing {}", packs.display()))?;
+        }
+        fs::DirBuilder::new().mode(0o700).create(&packs).with_context(|| format!("making {}", packs.display()))?;
+        let mut text = fs::read_to_string(self.dir.join("easel.toml"))?;
+        for (line, other) in [
+            ("\n#dir = \"packs\"\n", format!("\ndir = \"{PACKS}\"\n")),
+            ("\nallow_unsigned = []\n", format!("\nallow_unsigned = {hashes:?}\n")),
+            ("\nsettings = []\n", "\nsettings = [\"sync.window_max=512\"]\n".to_owned()),
+        ] {
+            ensure!(text.matches(line).count() == 1, "the configuration has no line {}", line.trim());
+            text = text.replace(line, &other);
+        }
+        let house = Self { dir: self.dir.clone(), config: "with-packs.toml" };
+        fs::write(house.config(), text)?;
+        Ok(house)
+    }
+
+    /// Puts a pack into the folder, whole, in the place of what is called so; when it was there.
+    pub(crate) fn put_pack(&self, name: &str, component: &[u8]) -> anyhow::Result<Instant> {
+        let (new, file) = (self.dir.join("new-pack"), self.dir.join(PACKS).join(name));
+        fs::write(&new, component).with_context(|| format!("writing {}", new.display()))?;
+        let renamed = now();
+        fs::rename(&new, &file).with_context(|| format!("naming {}", file.display()))?;
+        Ok(renamed)
+    }
+
+    /// The packs that serve, each with the devices it serves, as `easel pack list` tells of a server that runs.
+    pub(crate) fn packs(&self, easel: &Path) -> anyhow::Result<Vec<(String, u64)>> {
+        let mut command = Command::new(easel);
+        command.arg("--config").arg(self.config()).args(["--json", "pack", "list"]);
+        let output = command.output().with_context(|| format!("starting {}", easel.display()))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "easel pack list ended with {}: {}", output.status, said.trim());
+        let listed: serde_json::Value = serde_json::from_slice(&output.stdout).context("the list of packs")?;
+        let listed = listed["packs"].as_array().context("a list of packs")?.iter();
+        let serving = listed.filter(|pack| pack["state"] == "serves");
+        Ok(serving
+            .map(|pack| (pack["id"].as_str().unwrap_or_default().to_owned(), pack["devices"].as_u64().unwrap_or(0)))
+            .collect())
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -57,7 +118,7 @@ impl Easel {
     pub(crate) fn start(easel: &Path, house: &House, preload: Option<&Path>) -> anyhow::Result<Self> {
         let log = house.dir.join("easel.log");
         let mut command = Command::new(easel);
-        command.arg("--config").arg(house.dir.join("easel.toml")).arg("serve");
+        command.arg("--config").arg(house.config()).arg("serve");
         if let Some(library) = preload {
             command.env("LD_PRELOAD", library);
         }

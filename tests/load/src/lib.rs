@@ -16,6 +16,7 @@ mod http;
 mod lmtp;
 mod lot;
 mod machine;
+mod pack;
 mod phone;
 mod process;
 mod report;

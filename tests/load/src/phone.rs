@@ -25,7 +25,7 @@ use crate::scan::Synced;
 pub(crate) const PASSWORD: &str = "a password of sixteen words";
 /// DeviceType of every phone of the load program.
 const DEVICE_TYPE: &str = "LoadPhone";
-/// User-Agent of every phone of the load program.
+/// User-Agent of phones that no pack is for.
 pub(crate) const USER_AGENT: &str = "EaselLoad/1.0";
 /// How long an answer may take that is not held back.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,11 +38,18 @@ pub(crate) struct Identity {
     pub(crate) user: String,
     pub(crate) device: String,
     pub(crate) version: Version,
+    /// User-Agent, by which packs know it.
+    pub(crate) agent: &'static str,
 }
 
 impl Identity {
     pub(crate) fn new(user: &str, device: &str, version: Version) -> Self {
-        Self { user: user.to_owned(), device: device.to_owned(), version }
+        Self { user: user.to_owned(), device: device.to_owned(), version, agent: USER_AGENT }
+    }
+
+    /// The same under another User-Agent.
+    pub(crate) fn called(self, agent: &'static str) -> Self {
+        Self { agent, ..self }
     }
 
     /// What stands behind `?`: plain up to 12.1, base64 above, as phones of these versions do.
@@ -74,9 +81,10 @@ impl Identity {
         let version = version.map(|version| format!("MS-ASProtocolVersion: {version}\r\nX-MS-PolicyKey: 0\r\n"));
         let kind = if body.is_empty() { "" } else { "Content-Type: application/vnd.ms-sync.wbxml\r\n" };
         let head = format!(
-            "POST /Microsoft-Server-ActiveSync?{} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {USER_AGENT}\r\n\
+            "POST /Microsoft-Server-ActiveSync?{} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {}\r\n\
              Accept: */*\r\nAccept-Language: en-us\r\nAuthorization: Basic {}\r\n{}{kind}Content-Length: {}\r\n\r\n",
             self.query(command),
+            self.agent,
             self.login(),
             version.unwrap_or_default(),
             body.len()
@@ -87,8 +95,9 @@ impl Identity {
     /// What a phone asks first.
     pub(crate) fn options(&self) -> Vec<u8> {
         format!(
-            "OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {USER_AGENT}\r\n\
+            "OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {}\r\n\
              Authorization: Basic {}\r\nContent-Length: 0\r\n\r\n",
+            self.agent,
             self.login()
         )
         .into_bytes()

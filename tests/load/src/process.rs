@@ -1,9 +1,10 @@
 //! What a process costs, as Linux tells it: proc_pid_stat(5), proc_pid_status(5), smaps_rollup and clear_refs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::clock::now;
 
@@ -29,6 +30,41 @@ pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
     let path = format!("/proc/{process}/stat");
     parse_stat(&fs::read_to_string(&path).with_context(|| format!("reading {path}"))?)
         .with_context(|| format!("{path} has no times"))
+}
+
+/// CPU time of each thread that runs now, to the nanosecond: /proc/PID/task/TID/schedstat.
+fn threads(process: u32) -> anyhow::Result<BTreeMap<String, u64>> {
+    let path = format!("/proc/{process}/task");
+    let mut times = BTreeMap::new();
+    for entry in fs::read_dir(&path).with_context(|| format!("reading {path}"))? {
+        let entry = entry?;
+        // One that ended meanwhile has nothing to tell.
+        let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) else { continue };
+        let nanos = text.split(' ').next().and_then(|nanos| nanos.parse().ok());
+        let nanos = nanos.with_context(|| format!("{} has no times", entry.path().display()))?;
+        times.insert(entry.file_name().to_string_lossy().into_owned(), nanos);
+    }
+    ensure!(!times.is_empty(), "{path} has no threads, or this kernel does not count their time");
+    Ok(times)
+}
+
+/// Measures short times of a process whose threads stay: what one uses that ends meanwhile is not seen.
+#[derive(Debug)]
+pub(crate) struct FineMeter {
+    process: u32,
+    before: BTreeMap<String, u64>,
+}
+
+impl FineMeter {
+    pub(crate) fn start(process: u32) -> anyhow::Result<Self> {
+        Ok(Self { process, before: threads(process)? })
+    }
+
+    pub(crate) fn read(&self) -> anyhow::Result<Duration> {
+        let now = threads(self.process)?;
+        let used = now.iter().map(|(thread, nanos)| nanos - self.before.get(thread).unwrap_or(&0).min(nanos));
+        Ok(Duration::from_nanos(used.sum()))
+    }
 }
 
 fn parse_stat(text: &str) -> Option<Duration> {
@@ -103,6 +139,13 @@ impl Meter {
 }
 
 impl Spent {
+    /// Both together.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.wall += other.wall;
+        self.server += other.server;
+        self.own += other.own;
+    }
+
     /// The server's CPU for each of so many things.
     pub(crate) fn each(&self, count: u64) -> Duration {
         Duration::from_nanos(u64::try_from(self.server.as_nanos()).unwrap_or(u64::MAX) / count.max(1))
@@ -136,7 +179,7 @@ mod tests {
         let me = std::process::id();
         reset_peak(me).unwrap();
         let before = memory(me).unwrap();
-        let meter = Meter::start(me).unwrap();
+        let (meter, fine) = (Meter::start(me).unwrap(), FineMeter::start(me).unwrap());
         let mut taken = vec![1_u8; 64 << 20];
         let after = memory(me).unwrap();
         assert!(after.peak >= before.resident + (50 << 20), "{before:?} {after:?}");
@@ -147,6 +190,8 @@ mod tests {
         let spent = meter.read().unwrap();
         assert!(spent.wall >= Duration::from_millis(20) && spent.own_share() > 0.3, "{spent:?}");
         assert_eq!(spent.each(1), spent.server);
+        // This thread is still there, and what others use counts in both.
+        assert!(fine.read().unwrap() >= Duration::from_millis(10), "{fine:?}");
         assert!(taken.contains(&taken[0]));
     }
 }

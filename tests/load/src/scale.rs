@@ -37,6 +37,12 @@ pub struct Scale {
     pub(crate) weighed: usize,
     /// Phones that find a mail when they come back.
     pub(crate) missed: usize,
+    /// Packs where many are loaded.
+    pub(crate) packs: usize,
+    /// Turns that each kind of device takes where kinds are compared; at least 5, for a median.
+    pub(crate) rounds: usize,
+    /// How often a pack is replaced.
+    pub(crate) replacements: usize,
 }
 
 /// Files that are no connections of phones.
@@ -63,6 +69,9 @@ impl Scale {
         few_items: 1_000,
         weighed: 1_000,
         missed: 100,
+        packs: 100,
+        rounds: 9,
+        replacements: 1_000,
     };
 
     /// A twentieth of them: to see that everything works.
@@ -85,6 +94,9 @@ impl Scale {
         few_items: 200,
         weighed: 100,
         missed: 20,
+        packs: 20,
+        rounds: 5,
+        replacements: 60,
     };
 
     /// For the test suite, against a server that nothing was optimised in.
@@ -107,6 +119,9 @@ impl Scale {
         few_items: 20,
         weighed: 20,
         missed: 4,
+        packs: 3,
+        rounds: 5,
+        replacements: 4,
     };
 
     /// The same with closed loops of that length.

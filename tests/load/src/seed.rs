@@ -109,7 +109,7 @@ pub(crate) fn kept(dir: &Path, scale: &Scale) -> PathBuf {
 pub(crate) fn house(easel: &Path, dir: &Path, scale: &Scale, sort: Sort) -> anyhow::Result<House> {
     let place = kept(dir, scale).join(sort.name());
     if place.join("easel.toml").exists() {
-        return Ok(House { dir: place });
+        return Ok(House::at(&place));
     }
     say(&format!("making sample data in {}, which is kept", place.display()));
     let unfinished = place.with_extension("unfinished");
@@ -133,7 +133,7 @@ pub(crate) fn house(easel: &Path, dir: &Path, scale: &Scale, sort: Sort) -> anyh
     }
     seeder.finish()?;
     fs::rename(&unfinished, &place).with_context(|| format!("naming {}", place.display()))?;
-    Ok(House { dir: place })
+    Ok(House::at(&place))
 }
 
 /// A data directory in this process's hands.
@@ -162,13 +162,7 @@ impl Seeder {
     }
 
     fn main(&self, scale: &Scale) -> anyhow::Result<()> {
-        let workers = (0..scale.syncers).map(syncer).chain((0..scale.writers).map(writer));
-        let names: Vec<String> = workers.map(|identity| identity.user).collect();
-        let users = self.users(&names, Hash::Light)?;
-        in_parallel(&users, |user| {
-            let mails = (0..MAILS_EACH).map(|number| short_mail(number, &user.addresses[0]));
-            self.store_mails(user.id, mails.collect())
-        })?;
+        self.workers((0..scale.syncers).map(syncer).chain((0..scale.writers).map(writer)))?;
         let large = self.users(&[LARGE.to_owned()], Hash::Light)?;
         let [large] = large.as_slice() else { bail!("one user was made") };
         self.mails(large, scale.mails, mail)?;
@@ -176,6 +170,26 @@ impl Seeder {
         self.objects(large, Class::Contacts, scale.contacts, |number| contacts.card(number))?;
         self.objects(large, Class::Calendar, scale.events, |number| event(number, &large.addresses[0]))?;
         self.devices(Hash::Light, scale.phones, 1)
+    }
+
+    /// The users of devices that synchronise, with some mail each.
+    pub(crate) fn workers(&self, devices: impl Iterator<Item = Identity>) -> anyhow::Result<()> {
+        let names: Vec<String> = devices.map(|identity| identity.user).collect();
+        let users = self.users(&names, Hash::Light)?;
+        in_parallel(&users, |user| {
+            let mails = (0..MAILS_EACH).map(|number| short_mail(number, &user.addresses[0]));
+            self.store_mails(user.id, mails.collect())
+        })?;
+        Ok(())
+    }
+
+    /// Users with so many contacts each, none of them with a photo.
+    pub(crate) fn acquainted(&self, names: &[String], contacts: u64) -> anyhow::Result<()> {
+        let cards = Contacts::new()?;
+        for user in self.users(names, Hash::Light)? {
+            self.objects(&user, Class::Contacts, contacts, |number| cards.card(number * 3 + 1))?;
+        }
+        Ok(())
     }
 
     /// The user with so many short mails.

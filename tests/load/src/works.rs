@@ -3,8 +3,10 @@
 mod commits;
 mod first_sync;
 mod no_change;
+mod packs;
 mod parked;
 mod push;
+mod reloads;
 mod restart;
 mod state;
 
@@ -15,8 +17,9 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::easel::{Easel, House};
+use crate::pack;
 use crate::report::{Report, Row};
-use crate::seed::{self, Sort};
+use crate::seed::{self, Seeder, Sort};
 use crate::{Options, Scale};
 
 /// What can be measured.
@@ -40,11 +43,15 @@ pub enum Work {
     State,
     /// The server starts, and everybody comes back.
     Restart,
+    /// What packs add to a Sync.
+    Packs,
+    /// A pack is replaced again and again while its phones synchronise.
+    Reloads,
 }
 
 impl Work {
     /// All, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NoChange,
         Self::FirstMail,
         Self::FirstContacts,
@@ -54,6 +61,8 @@ impl Work {
         Self::Commits,
         Self::State,
         Self::Restart,
+        Self::Packs,
+        Self::Reloads,
     ];
 
     /// As on the command line.
@@ -68,6 +77,8 @@ impl Work {
             Self::Commits => "commits",
             Self::State => "state",
             Self::Restart => "restart",
+            Self::Packs => "packs",
+            Self::Reloads => "reloads",
         }
     }
 
@@ -77,7 +88,8 @@ impl Work {
             Self::NoChange | Self::FirstContacts | Self::FirstEvents => 180,
             Self::FirstMail | Self::Commits => 300,
             Self::Parked | Self::Push | Self::State => 600,
-            Self::Restart => 1200,
+            Self::Packs => 900,
+            Self::Restart | Self::Reloads => 1200,
         })
     }
 }
@@ -95,15 +107,20 @@ impl<'a> Bench<'a> {
 
     /// Runs one work; what it measured goes into `report`.
     pub(crate) async fn run(&self, work: Work, report: &mut Report) -> anyhow::Result<()> {
-        // Sample data is made before the clock runs.
+        // Sample data is made before the clock runs, and so are packs.
+        if matches!(work, Work::Packs | Work::Reloads) {
+            pack::built()?;
+        }
         for sort in match work {
             Work::State => vec![Sort::Few, Sort::Many],
             Work::Restart => vec![Sort::Many],
+            Work::Reloads => Vec::new(),
             Work::Commits
             | Work::FirstContacts
             | Work::FirstEvents
             | Work::FirstMail
             | Work::NoChange
+            | Work::Packs
             | Work::Parked
             | Work::Push => vec![Sort::Main],
         } {
@@ -120,6 +137,8 @@ impl<'a> Bench<'a> {
                 Work::Commits => commits::run(self, report).await,
                 Work::State => state::run(self, report).await,
                 Work::Restart => restart::run(self, report).await,
+                Work::Packs => packs::run(self, report).await,
+                Work::Reloads => reloads::run(self, report).await,
             }
         };
         let within = tokio::time::timeout(work.bound(), Box::pin(running)).await;
@@ -147,6 +166,20 @@ impl<'a> Bench<'a> {
         }
         std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
         Ok(dir)
+    }
+
+    /// A house of a work's own, which loads packs of these hashes; `fill` makes its sample data.
+    fn own_house(
+        &self,
+        name: &str,
+        hashes: &[String],
+        fill: impl FnOnce(&Seeder) -> anyhow::Result<()>,
+    ) -> anyhow::Result<House> {
+        let house = House::make(&self.options.easel, &self.own_dir(name)?)?;
+        let seeder = Seeder::open(&house)?;
+        fill(&seeder)?;
+        seeder.finish()?;
+        house.with_packs(hashes)
     }
 
     /// A row with what was reached; whether that is enough is said only of the sizes that the goals are set for.

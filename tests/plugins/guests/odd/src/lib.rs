@@ -25,13 +25,20 @@ const LAST_NAME: u16 = 0x0129;
 const PICTURE: u16 = 0x013C;
 const NICK_NAME: u16 = 0x0C0D;
 
-/// Id and version; tests write others in their place, which is quicker than building.
+/// Id and version, and what else tells one file from another; tests write others in their place, which is quicker than
+/// building.
 static NAME: [u8; 64] = *b"@odd@1.0.0@                                                     ";
 
 static mut SEEN: u32 = 0;
 static mut SECRET: String = String::new();
 
 struct Odd;
+
+/// The `at`-th part of the name: 1 is the id, 2 the version, 3 whatever is behind.
+fn name(at: usize) -> String {
+    let name = String::from_utf8_lossy(core::hint::black_box(&NAME));
+    name.split('@').nth(at).unwrap_or_default().trim().to_owned()
+}
 
 fn text(name: &str, value: &str) -> Setting {
     Setting { name: name.to_owned(), value: SettingValue::Text(value.to_owned()) }
@@ -57,36 +64,45 @@ impl exports::easel::plugin::describe::Guest for Odd {
             header: Some(Header { name: "X-Odd".to_owned(), pattern: "^1$".to_owned() }),
             ..matcher("")
         };
-        let name = String::from_utf8_lossy(core::hint::black_box(&NAME));
-        let name: Vec<&str> = name.split('@').collect();
+        let (id, version) = (name(1), name(2));
+        // What only declares is for devices of its own and sees no items.
+        let declares = id == "odd-declares";
         let wanted = |property| Wanted { property, content: Content::Text, max_bytes: 1024 };
         Manifest {
-            id: name[1].to_owned(),
-            version: name[2].to_owned(),
+            id,
+            version: version.clone(),
             summary: "Behaves as it is called".to_owned(),
             author: "Easel".to_owned(),
             licence: "MIT OR Apache-2.0".to_owned(),
-            matchers: vec![matcher("^odd/"), with_header],
+            matchers: if declares { vec![matcher("^declares/")] } else { vec![matcher("^odd/"), with_header] },
             priority: 0,
             headers: vec!["X-Odd".to_owned()],
-            subscriptions: vec![
-                Subscription {
-                    class: Class::Contacts,
-                    direction: Direction::ToDevice,
-                    wanted: vec![
-                        wanted(FILE_AS),
-                        wanted(FIRST_NAME),
-                        wanted(LAST_NAME),
-                        Wanted { property: PICTURE, content: Content::Presence, max_bytes: 0 },
-                    ],
-                },
-                Subscription {
-                    class: Class::Contacts,
-                    direction: Direction::FromDevice,
-                    wanted: vec![wanted(FILE_AS), wanted(LAST_NAME)],
-                },
-            ],
-            commands: vec![Command { name: "Search".to_owned(), wanted: Vec::new() }],
+            subscriptions: if declares {
+                Vec::new()
+            } else {
+                vec![
+                    Subscription {
+                        class: Class::Contacts,
+                        direction: Direction::ToDevice,
+                        wanted: vec![
+                            wanted(FILE_AS),
+                            wanted(FIRST_NAME),
+                            wanted(LAST_NAME),
+                            Wanted { property: PICTURE, content: Content::Presence, max_bytes: 0 },
+                        ],
+                    },
+                    Subscription {
+                        class: Class::Contacts,
+                        direction: Direction::FromDevice,
+                        wanted: vec![wanted(FILE_AS), wanted(LAST_NAME)],
+                    },
+                ]
+            },
+            commands: if declares {
+                Vec::new()
+            } else {
+                vec![Command { name: "Search".to_owned(), wanted: Vec::new() }]
+            },
             settings: vec![
                 Setting { name: "sync.window_max".to_owned(), value: SettingValue::Number(77) },
                 Setting { name: "sync.no_such_setting".to_owned(), value: SettingValue::Flag(true) },
@@ -94,7 +110,7 @@ impl exports::easel::plugin::describe::Guest for Odd {
             ],
             quirks: vec!["N03".to_owned()],
             // What a test wants of a new version it says in the last number.
-            upgrade: match name[2] {
+            upgrade: match version.as_str() {
                 "2.0.1" => Effect::Resend,
                 "2.0.2" => Effect::Hierarchy,
                 "2.0.3" => Effect::Renegotiate,
@@ -203,14 +219,20 @@ fn answer(word: &str, state: &State, entries: &[Entry]) -> Result<Answer, String
             left = Some(vec![turns]);
             of(vec![set(first, &format!("{turns} after {:?}", state.version))])
         }
-        // What a pack of ordinary size does to a contact.
+        // Which file it is that serves.
+        "version" => {
+            let mark = format!("{} {}", name(2), name(3));
+            let of_name = entries.iter().filter(|entry| entry.property == FILE_AS);
+            of(of_name.map(|entry| set(entry.node, &mark)).collect())
+        }
+        // What a pack of ordinary size does to a contact; where it is called `names` the picture stays.
         _ => {
             let mut edits = Vec::new();
             for entry in entries {
                 match (entry.property, entry.text.as_deref()) {
                     (FILE_AS, Some(name)) => edits.push(set(entry.node, &name.to_uppercase())),
                     (FIRST_NAME | LAST_NAME, Some(name)) => edits.push(set(entry.node, name.trim())),
-                    (PICTURE, _) => edits.push(Edit::Remove(entry.node)),
+                    (PICTURE, _) if word != "names" => edits.push(Edit::Remove(entry.node)),
                     _ => {}
                 }
             }
@@ -267,6 +289,9 @@ impl exports::easel::plugin::items::Guest for Odd {
         entries: Vec<Entry>,
         base: Vec<Entry>,
     ) -> Result<Answer, String> {
+        if word(&context) == "version" {
+            return Ok(Answer { verdict: Verdict::Keep, state: None });
+        }
         if word(&context) == "base" {
             let before = base.iter().find_map(|entry| entry.text.clone()).unwrap_or_default();
             let verdict = Verdict::Edit(vec![set(entries[0].node, &format!("was {before}"))]);
