@@ -23,11 +23,14 @@ mod s_client;
 use front::{APACHE, CADDY, HAPROXY, NGINX, OPENSSL, Program};
 use libtest_mimic::{Arguments, Trial};
 
+/// Its name, what it needs, and what it does.
+type Test = (&'static str, &'static [Program], fn());
+
 fn main() {
     let mut arguments = Arguments::from_args();
     // They wait for most of their time.
     arguments.test_threads.get_or_insert(16);
-    let tests: [(&str, &[Program], fn()); 12] = [
+    let tests: [Test; 12] = [
         ("a_phone_with_tls_1_0_syncs_to_the_end", &[HAPROXY, OPENSSL], old_tls::syncs),
         ("tls_1_0_is_refused_by_easel_itself", &[OPENSSL], old_tls::refused_directly),
         ("tls_1_0_is_refused_where_the_security_level_is_not_lowered", &[HAPROXY, OPENSSL], old_tls::level_matters),

@@ -33,7 +33,7 @@ fn ping(port: u16) -> Result<String, String> {
 }
 
 /// A mail of 20 MB, from anna to anna.
-fn send(port: u16) -> HttpResponse {
+fn send(port: u16) -> (HttpResponse, usize) {
     let mut phone =
         Phone::new(Socket::new(([127, 0, 0, 1], port).into(), "anna", PASSWORD), Identity::iphone_3gs(), "anna");
     phone.options().unwrap();
@@ -42,24 +42,29 @@ fn send(port: u16) -> HttpResponse {
         [head.as_bytes(), &b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(MAIL / 64)]
             .concat();
     let request = phone.request(Command::SendMail, &mail, "message/rfc822");
-    phone.transport.exchange(&request).unwrap()
+    (phone.transport.exchange(&request).unwrap(), mail.len())
 }
 
 /// What every proxy has to let pass; `sees` is whether the server is told the phone's address.
-fn passes(house: &House, front: &Front, sees: bool) {
+fn passes(house: House, front: &Front, sees: bool) {
     let url = format!("https://127.0.0.1:{}", front.port);
-    thread::scope(|scope| {
+    let sent = thread::scope(|scope| {
         let pinging = scope.spawn(|| ping(front.port));
         let sending = scope.spawn(|| send(front.port));
         // The pieces of an answer pass as they come, bodies of 52 MiB pass, and what is sent is not kept back.
-        let (code, list) = findings(house, &url, &["--secs", "62"]);
+        let (code, list) = findings(&house, &url, &["--secs", "62"]);
         assert_eq!(code, 0, "{list:#?} {}", front.log());
         let others: Vec<_> = list.iter().filter(|(_, what, _)| !what.contains("sees the address")).collect();
         assert!(others.is_empty(), "{others:#?}");
         assert_eq!(list.is_empty(), sees, "{list:#?}");
-        assert_eq!(sending.join().unwrap().code, 200, "{}", front.log());
         assert_eq!(pinging.join().unwrap(), Ok("1".to_owned()), "{}", front.log());
+        let (answer, sent) = sending.join().unwrap();
+        assert_eq!(answer.code, 200, "{}", front.log());
+        sent
     });
+    let (_, log) = house.serving.stop("TERM");
+    let line = log.lines().find(|line| line.contains("SendMail")).unwrap();
+    assert!(line.contains(&format!("received={sent} code=200")), "{line}");
 }
 
 /// The changes that have an example serve here.
@@ -88,7 +93,7 @@ pub(crate) fn nginx() {
     let listen = format!("listen 127.0.0.1:{} ssl", here.port);
     let changes = [("listen 443 ssl", &*listen), ("/etc/ssl", &here.certificates), ("127.0.0.1:8080", &here.plain)];
     let front = Front::nginx(tempfile::tempdir().unwrap(), here.port, &example("proxies/nginx.conf", &changes));
-    passes(&house, &front, false);
+    passes(house, &front, false);
 }
 
 pub(crate) fn caddy() {
@@ -97,7 +102,7 @@ pub(crate) fn caddy() {
     let site = format!("https://127.0.0.1:{}, https://localhost:{} {{", here.port, here.port);
     let changes = [("mail.example.org {", &*site), ("/etc/ssl", &here.certificates), ("127.0.0.1:8080", &here.plain)];
     let front = Front::caddy(tempfile::tempdir().unwrap(), here.port, &example("proxies/Caddyfile", &changes));
-    passes(&house, &front, false);
+    passes(house, &front, false);
 }
 
 pub(crate) fn apache() {
@@ -106,7 +111,7 @@ pub(crate) fn apache() {
     let host = format!("127.0.0.1:{}", here.port);
     let changes = [("*:443", &*host), ("/etc/ssl", &here.certificates), ("127.0.0.1:8080", &here.plain)];
     let front = Front::apache(tempfile::tempdir().unwrap(), here.port, &example("proxies/apache.conf", &changes));
-    passes(&house, &front, false);
+    passes(house, &front, false);
 }
 
 pub(crate) fn haproxy() {
@@ -115,7 +120,7 @@ pub(crate) fn haproxy() {
     let (bind, pem) = (format!("bind 127.0.0.1:{} ssl", here.port), format!("{}/both.pem", here.certificates));
     let changes = [("bind :443 ssl", &*bind), ("/etc/haproxy/mail.pem", &pem), ("127.0.0.1:8081", &here.proxied)];
     let front = Front::haproxy(tempfile::tempdir().unwrap(), here.port, &example("proxies/haproxy.cfg", &changes));
-    passes(&house, &front, true);
+    passes(house, &front, true);
 }
 
 /// What the examples change is needed: without it nginx and Apache cut the same Ping.

@@ -190,16 +190,19 @@ impl Line {
     /// Reads an answer; `patience` is the longest time in which nothing comes.
     pub(super) fn answer(&mut self, patience: Duration) -> Result<Answer, WireError> {
         self.socket.set_read_timeout(Some(patience)).map_err(WireError::Io)?;
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => WireError::Silent(patience.as_secs()),
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+        self.read().map_err(|error| {
+            let WireError::Io(error) = error else { return error };
+            let kind = error.kind();
+            if matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+                WireError::Silent(patience.as_secs())
+            } else if matches!(
+                kind,
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+            ) {
                 WireError::Closed
+            } else {
+                WireError::Io(error)
             }
-            _ => WireError::Io(error),
-        };
-        self.read().map_err(|error| match error {
-            WireError::Io(error) => failed(error),
-            other => other,
         })
     }
 
