@@ -1,7 +1,7 @@
 //! What `easel check --proxy` asks through a proxy in front: how requests arrive here, and how answers leave.
 //!
-//! A probe is a POST to the path of the protocol with the query `EaselProbe=TOKEN&Do=..`. A token is made through the admin
-//! socket and good for one check; without one a request is treated like any other. Nothing here is ActiveSync, and
+//! A probe is a POST to the path of the protocol with the query `EaselProbe=TOKEN&Do=..`. A token is made through the
+//! admin socket and good for one check; without one a request is treated like any other. Nothing here is ActiveSync, and
 //! nothing of a mailbox is touched.
 
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The binary behind real proxies: HAProxy, nginx, Caddy and Apache, as private instances on loopback ports with the
 //! configurations of `examples/old-tls` and `examples/proxies`.
 //!
-//! Needs the Debian packages `haproxy`, `nginx-light`, `caddy`, `apache2` and `openssl`. A test whose program is not there is
-//! counted as ignored, and one line on standard error says why.
+//! Needs the Debian packages `haproxy`, `nginx-light`, `caddy`, `apache2` and `openssl`. A test whose program is not
+//! there is counted as ignored, and one line on standard error says why.
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 #![expect(clippy::print_stderr, reason = "says what is skipped")]

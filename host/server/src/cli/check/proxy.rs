@@ -1,4 +1,4 @@
-//! `easel check --proxy`: what a proxy in front does to requests and answers, by talking to the running server through it.
+//! `easel check --proxy`: what a proxy in front does to requests and answers, seen by asking the server through it.
 
 use std::net::IpAddr;
 use std::time::Duration;
