@@ -49,6 +49,8 @@ pub(crate) enum Request {
     Hello { protocol: u32 },
     /// Who carries this out.
     Status,
+    /// Lets this administrator look for so many seconds at how requests arrive through a proxy.
+    ProbeOpen { secs: u32 },
     /// Adds a tenant.
     TenantAdd { name: String },
     /// Every tenant.
@@ -123,6 +125,8 @@ pub(crate) enum Reply {
     Hello { protocol: u32, version: String },
     /// To [`Request::Status`]; `None` when no server runs.
     Status { server: Option<ServerShown> },
+    /// To [`Request::ProbeOpen`]: what to ask with.
+    Probe { token: String },
     /// To [`Request::TenantList`].
     Tenants { tenants: Vec<TenantShown> },
     /// To [`Request::UserList`].

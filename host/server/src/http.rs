@@ -23,6 +23,7 @@ use crate::devices::Devices;
 use crate::gzip;
 use crate::login::Session;
 use crate::park::{self, FirstLook, Visitor};
+use crate::probe;
 use crate::shared::{Begun, Shared};
 use crate::sink::{AnswerBody, CutShort, Stream};
 use crate::throttle::Origin;
@@ -84,6 +85,11 @@ async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>
         }
         _ => return Err(HttpError::MethodUnknown),
     };
+    if let Some(probe) = shared.probes.asked(request.uri().query(), shared.clock.now())
+        && !is_options
+    {
+        return probe::answer(shared, peer, probe, request).await.map(Exchange::Begun);
+    }
     let session = match log_in(shared, peer, &request).await {
         Ok(session) => session,
         Err(error) => {
@@ -180,6 +186,7 @@ async fn options(
     let facts = told(shared, peer, &request);
     body::drain(request).await;
     let trace = Arc::new(Trace {
+        peer,
         user: session.user.id,
         device: facts.device_id.clone(),
         command: "OPTIONS",
@@ -235,6 +242,7 @@ async fn post(
     let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let body = body::read(shared, request).await?;
     let trace = Arc::new(Trace {
+        peer,
         user: session.user.id,
         device: line.device_id.clone(),
         command: line.command.name(),

@@ -20,6 +20,7 @@ mod limits;
 mod login;
 mod networks;
 mod park;
+mod probe;
 mod proxy_protocol;
 mod serve;
 mod shared;

@@ -19,6 +19,7 @@ use crate::limits::Limits;
 use crate::login::Logins;
 use crate::networks::Networks;
 use crate::park::Standing;
+use crate::probe::Probes;
 use crate::shared::{Addresses, Shared};
 use crate::shutdown::{Phase, Shutdown};
 use crate::tls::{self, Certificate, TlsFiles};
@@ -141,6 +142,7 @@ fn shared(
         standing: Standing::default(),
         connections: Arc::new(Semaphore::new(connections)),
         connections_max: u32::try_from(connections).expect("bounded by the limit on open files"),
+        probes: Probes::default(),
         addresses: Addresses::new(limits.address_allowed(connections)),
         clouds: ArcSwap::from_pointee(options.clouds),
         bodies: Arc::new(Semaphore::new(limits.bodies_bytes / 1024)),
@@ -213,6 +215,11 @@ impl Running {
     /// How many requests wait outside of hyper.
     pub fn parked(&self) -> usize {
         self.shared.standing.parked()
+    }
+
+    /// Lets somebody look for so long at how requests arrive through a proxy: the token to ask with.
+    pub fn open_probe(&self, good_for: Duration) -> String {
+        self.shared.probes.open(self.shared.clock.now(), good_for)
     }
 
     /// Reads the certificate's files now. The one in use stays when they make no sense.

@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::login::Logins;
 use crate::networks::Networks;
 use crate::park::Standing;
+use crate::probe::Probes;
 use crate::shutdown::Shutdown;
 use crate::sink::{ChannelSink, Stream};
 use crate::throttle::network;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     /// How much room for connections there is in all.
     pub(crate) connections_max: u32,
     pub(crate) addresses: Addresses,
+    pub(crate) probes: Probes,
     /// Networks that devices do not send from.
     pub(crate) clouds: ArcSwap<Networks>,
     /// Room for request bodies, in KiB.

@@ -1,11 +1,15 @@
 //! One line in the log for each request: who, what, how it went. Never content, never credentials.
 
+use std::net::IpAddr;
+
 use easel_store::UserId;
 use jiff::Timestamp;
 
 /// What is known of a request when it begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
+    /// Who sent it; behind a proxy in front, whom its PROXY header names.
+    pub(crate) peer: IpAddr,
     pub(crate) user: UserId,
     /// The device's id as sent; empty for OPTIONS.
     pub(crate) device: String,
@@ -21,6 +25,7 @@ impl Trace {
     pub(crate) fn finish(&self, code: u16, bytes: usize, now: Timestamp) {
         let millis = now.duration_since(self.began).as_millis();
         tracing::info!(
+            peer = %self.peer,
             user = self.user.0,
             device = %self.device,
             command = self.command,

@@ -1,11 +1,11 @@
 //! HTTP/1.1 over TLS over TCP, by hand: nothing between the bytes and the test.
 
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::BufReader;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::Context as _;
 use base64::Engine as _;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -71,45 +71,13 @@ impl Socket {
             self.connection = Some(self.connect()?);
         }
         let connection = self.connection.as_mut().context("a connection was just made")?;
-        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-        let mut head = format!(
-            "{} /Microsoft-Server-ActiveSync{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n",
-            request.method, self.login
-        );
-        for (name, value) in &request.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", request.body.len()));
-        let stream = connection.get_mut();
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(&request.body)?;
-        stream.flush()?;
+        request.write(&self.login, connection.get_mut())?;
         Ok(())
     }
 
     fn receive(&mut self) -> anyhow::Result<HttpResponse> {
         let connection = self.connection.as_mut().context("the connection is gone")?;
-        let status = line(connection)?;
-        let code = status.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let code = code.with_context(|| format!("status line {status:?}"))?;
-        let mut headers = Vec::new();
-        loop {
-            let header = line(connection)?;
-            if header.is_empty() {
-                break;
-            }
-            let (name, value) = header.split_once(':').with_context(|| format!("header {header:?}"))?;
-            headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let mut response = HttpResponse { code, headers, body: Vec::new() };
-        response.body = if response.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
-            chunks(connection)?
-        } else {
-            let length = response.header("content-length").unwrap_or("0");
-            let mut body = vec![0; length.parse().with_context(|| format!("Content-Length {length:?}"))?];
-            connection.read_exact(&mut body)?;
-            body
-        };
+        let response = HttpResponse::read(connection)?;
         if response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             self.connection = None;
         }
@@ -131,29 +99,6 @@ impl Transport for Socket {
         };
         self.bytes += (request.body.len() + response.body.len()) as u64;
         Ok(response)
-    }
-}
-
-fn line(connection: &mut impl std::io::BufRead) -> anyhow::Result<String> {
-    let mut line = String::new();
-    ensure!(connection.read_line(&mut line)? > 0, "the server closed the connection");
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn chunks(connection: &mut Tls) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let size = line(connection)?;
-        let Ok(size) = usize::from_str_radix(size.split(';').next().unwrap_or("").trim(), 16) else {
-            bail!("chunk size {size:?}");
-        };
-        let start = body.len();
-        body.resize(start + size, 0);
-        connection.read_exact(&mut body[start..])?;
-        ensure!(line(connection)?.is_empty(), "no line end behind a chunk");
-        if size == 0 {
-            return Ok(body);
-        }
     }
 }
 

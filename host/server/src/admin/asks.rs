@@ -22,6 +22,13 @@ impl Channel {
         Ok(server)
     }
 
+    /// What to ask with through a proxy in front, for so many seconds.
+    pub(crate) fn open_probe(&mut self, secs: u32) -> Result<String, ChannelError> {
+        let reply = self.ask(Request::ProbeOpen { secs })?;
+        let Reply::Probe { token } = reply else { return Err(unexpected(&reply)) };
+        Ok(token)
+    }
+
     pub(crate) fn tenants(&mut self) -> Result<Vec<TenantShown>, ChannelError> {
         let reply = self.ask(Request::TenantList)?;
         let Reply::Tenants { tenants } = reply else { return Err(unexpected(&reply)) };

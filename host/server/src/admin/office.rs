@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use easel_commands::{Service, Settings};
 use easel_plugin::NoPlugin;
@@ -120,6 +121,15 @@ impl Office {
             waiting: serving.running.parked(),
         });
         Reply::Status { server }
+    }
+
+    /// Only a server can be asked through a proxy.
+    pub(super) fn open_probe(&self, secs: u32) -> Result<Reply, Refusal> {
+        let Some(serving) = &self.server else {
+            let cure = "no server runs on the data directory, so none can be asked through the proxy: start it first";
+            return Err(Refusal(cure.to_owned()));
+        };
+        Ok(Reply::Probe { token: serving.running.open_probe(Duration::from_secs(secs.into())) })
     }
 
     /// Logins that the server remembers end with the password they were made with.

@@ -46,6 +46,7 @@ impl Session {
         let reply = match request {
             Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() },
             Request::Status => office.status(),
+            Request::ProbeOpen { secs } => office.open_probe(secs)?,
             Request::TenantAdd { name } => users::add_tenant(office, &name)?,
             Request::TenantList => users::list_tenants(office)?,
             Request::UserAdd { login, user, password } => users::add(office, &login, user, &password, body)?,
@@ -160,6 +161,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::PackLogRead { .. }
         | Request::Guides
         | Request::QueueList { .. }
+        | Request::ProbeOpen { .. }
         | Request::Status
         | Request::TenantList
         | Request::UserList { .. }

@@ -1,5 +1,10 @@
 //! `easel check`
 
+mod finding;
+mod proxy;
+mod trust;
+mod wire;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -19,12 +24,28 @@ const HELP: &str = "\
 Every mistake is named with its file, its line and its cure. The exit code is 0 when the server would start, 1 when it
 would not, 2 when the command line makes no sense.
 
-Example:
-  easel --config /srv/easel/easel.toml check --json";
+With --proxy the running server is asked through a proxy in front of it: whether the proxy keeps answers or requests back,
+cuts requests that wait, drops headers, refuses large bodies or closes connections; what is wrong comes with the directives
+of nginx, Apache, HAProxy and Caddy that help. No login is needed, and the proxy's certificate is not looked at. The exit
+code is 1 when devices would suffer.
+
+Examples:
+  easel --config /srv/easel/easel.toml check --json
+  easel --config /srv/easel/easel.toml check --proxy https://mail.example.org";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// Looks at the proxy in front instead: where devices reach it.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Seconds a request is left waiting there: most proxies that cut do so after 60 (1 to 3540).
+    #[arg(long, requires = "proxy", default_value_t = 95, value_parser = clap::value_parser!(u32).range(1..=3540))]
+    secs: u32,
+    /// The body that has to pass there, in MiB; without it, as much as limits.request_mib_max.
+    #[arg(long, requires = "proxy", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    mib: Option<u32>,
+}
 
 /// What is known of the data.
 #[derive(Debug, Default)]
@@ -35,7 +56,11 @@ struct Data {
     users: usize,
 }
 
-pub(super) fn run(_arguments: &Arguments, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
+pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -> Result<(), CliError> {
+    if let Some(url) = &arguments.proxy {
+        let (config, _) = Config::load(file)?;
+        return proxy::run(url, arguments.secs, arguments.mib, &config, terminal);
+    }
     let (mut problems, data) = match Config::load(file) {
         Err(ConfigErrors(problems)) => (problems, Data::default()),
         Ok((config, mut problems)) => {
