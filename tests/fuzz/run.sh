@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Fuzzes one target after the other, each for a number of seconds, beginning with the checked vectors.
+# Fuzzes one target after the other, each for a number of seconds, beginning with the checked vectors, the fixtures and
+# the seeds.
 #
 #   tests/fuzz/run.sh [SECONDS [TARGET...]]        60 seconds and every target unless told otherwise
 #
-# Needs a nightly compiler, cargo-fuzz and xxd: rustup toolchain install nightly, cargo install cargo-fuzz.
+# Needs xxd. The targets are built by the stable compiler: see build.sh.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 seconds=${1:-60}
 shift || true
 if [ $# -eq 0 ]; then
-    set -- wbxml_decode xml_read request_line nouns
+    set -- wbxml_decode xml_read request_line nouns mail calendar contact merge plugin_edits lmtp proxy
 fi
 
-mkdir -p corpus/wbxml_decode corpus/xml_read corpus/request_line corpus/nouns
+mkdir -p corpus/{wbxml_decode,xml_read,request_line,nouns,mail,calendar,contact} artifacts
 for vector in ../fixtures/spec/vectors/*.hex; do
     name=$(basename "$vector" .hex)
     xxd -r -p "$vector" >"corpus/wbxml_decode/$name"
@@ -28,8 +29,14 @@ for noun in a1f c1f-2 e1f b0a1b2c3d1 2000-12-25T08:35:00.000Z 20001225T083500Z 1
     printf '%s' "$noun" >"corpus/nouns/$noun"
 done
 
+cp ../fixtures/mail/*.eml corpus/mail
+cp ../fixtures/calendar/*.ics ../fixtures/tasks/*.ics ../fixtures/notes/*.ics corpus/calendar
+cp ../fixtures/contacts/*.vcf corpus/contact
+cp -r seeds/* corpus
+
+./build.sh
 for target in "$@"; do
     echo "== $target for $seconds seconds"
-    cargo +nightly fuzz run --fuzz-dir . "$target" -- -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=1024 \
-        -print_final_stats=1
+    nice "target/x86_64-unknown-linux-gnu/debug/$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=1024 \
+        -timeout=10 -print_final_stats=1 -artifact_prefix="artifacts/$target-" "corpus/$target"
 done

@@ -1,6 +1,7 @@
 //! A copy of both files as one stream of bytes, made while the store goes on.
 //!
-//! First easel.db is copied as it is at one moment (`VACUUM INTO`: a reader like any other, which no writer waits for).
+//! First easel.db is copied as it is at one moment (`VACUUM INTO`: a reader like any other, which no writer waits
+//! for).
 //! Then every mail it names follows, each read by itself. A mail is committed before anything names it and never changes,
 //! and nothing is swept until the backup ends: so no item names mail that is not in the copy, and no look at mail.db
 //! lasts longer than a piece.

@@ -1,13 +1,13 @@
 //! A backup becomes a data directory.
 //!
-//! The file is read twice: once to see that it is whole, and once to build both files in a directory of their own inside
-//! the data directory. They are renamed into their places last.
+//! The file is read twice: once to see that it is whole, and once to build both files in a directory of their own
+//! inside the data directory. They are renamed into their places last.
 //!
 //! What happened after the backup was made is forgotten here, and remembered by phones and by whoever got mail. So
 //! numbers of items and folders go on far above those that may have been given out since: an id that a phone learned in
 //! the meantime names nothing, rather than something else. Sync keys need no such leap: a state and its key are in the
-//! copy together, and a key from later is not the one that the copy expects. And the outgoing queue is held, because its
-//! messages may have left since.
+//! copy together, and a key from later is not the one that the copy expects. And the outgoing queue is held, because
+//! its messages may have left since.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -69,7 +69,10 @@ pub enum RestoreError {
         path: PathBuf,
     },
     /// A newer program made it.
-    #[error("{}: was made by {made_by}, newer than this program: restore it with that version or a later one", path.display())]
+    #[error(
+        "{}: was made by {made_by}, newer than this program: restore it with that version or a later one",
+        path.display()
+    )]
     Newer {
         /// The backup.
         path: PathBuf,
@@ -90,7 +93,7 @@ pub enum RestoreError {
     Store(#[from] StoreError),
     /// There is data already.
     #[error(
-        "{}: holds data already: --to restores into another directory; --replace keeps the old data in a directory beside it",
+        "{}: holds data already: --to restores into another directory; --replace keeps the old data beside it",
         dir.display()
     )]
     Taken {
@@ -135,8 +138,8 @@ pub fn verify(path: &Path) -> Result<Verified, RestoreError> {
 }
 
 impl Verified {
-    /// Makes it the data of a directory that this process owns ([`crate::lock`]) and that is there. With `replace`, data
-    /// that is in it goes into a directory of that name inside it first; without, there must be none.
+    /// Makes it the data of a directory that this process owns ([`crate::lock`]) and that is there. With `replace`,
+    /// data that is in it goes into a directory of that name inside it first; without, there must be none.
     pub fn restore(&self, dir: &Path, replace: Option<&str>) -> Result<Restored, RestoreError> {
         let present: Vec<&str> = NAMES.into_iter().filter(|name| dir.join(name).exists()).collect();
         if !present.is_empty() && replace.is_none() {

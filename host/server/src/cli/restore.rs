@@ -16,8 +16,8 @@ use crate::wire_up;
 const HELP: &str = "\
 The file is read to its end before anything is changed. No server may run on the data directory.
 
-Everything is as it was when the backup was made: passwords, devices, wipes and blocks as well. A phone that has synced a
-folder since then syncs that folder anew; one that has not goes on where it was. Messages in the outgoing queue may have
+Everything is as it was when the backup was made: passwords, devices, wipes and blocks as well. A phone that has synced
+a folder since then syncs that folder anew; one that has not goes on where it was. Messages in the outgoing queue may have
 been sent since, so they are held: `easel queue list` shows them, `easel queue retry` sends one, `easel queue drop`
 removes it.
 
