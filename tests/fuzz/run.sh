@@ -4,7 +4,7 @@
 #
 #   tests/fuzz/run.sh [SECONDS [TARGET...]]        60 seconds and every target unless told otherwise
 #
-# Needs xxd. The targets are built by the stable compiler: see build.sh.
+# Needs a nightly compiler, cargo-fuzz and xxd: rustup toolchain install nightly, cargo install cargo-fuzz.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -14,7 +14,7 @@ if [ $# -eq 0 ]; then
     set -- wbxml_decode xml_read request_line nouns mail calendar contact merge plugin_edits lmtp proxy
 fi
 
-mkdir -p corpus/{wbxml_decode,xml_read,request_line,nouns,mail,calendar,contact} artifacts
+mkdir -p corpus/{wbxml_decode,xml_read,request_line,nouns,mail,calendar,contact}
 for vector in ../fixtures/spec/vectors/*.hex; do
     name=$(basename "$vector" .hex)
     xxd -r -p "$vector" >"corpus/wbxml_decode/$name"
@@ -34,9 +34,8 @@ cp ../fixtures/calendar/*.ics ../fixtures/tasks/*.ics ../fixtures/notes/*.ics co
 cp ../fixtures/contacts/*.vcf corpus/contact
 cp -r seeds/* corpus
 
-./build.sh
 for target in "$@"; do
     echo "== $target for $seconds seconds"
-    nice "target/x86_64-unknown-linux-gnu/debug/$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=1024 \
-        -timeout=10 -print_final_stats=1 -artifact_prefix="artifacts/$target-" "corpus/$target"
+    cargo +nightly fuzz run --fuzz-dir . "$target" -- -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=1024 \
+        -print_final_stats=1
 done
