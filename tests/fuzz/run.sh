@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes one target after the other, each for a number of seconds, beginning with the checked vectors.
+# Fuzzes one target after the other, each for a number of seconds, beginning with the checked vectors, the fixtures and
+# the seeds.
 #
 #   tests/fuzz/run.sh [SECONDS [TARGET...]]        60 seconds and every target unless told otherwise
 #
@@ -10,10 +11,10 @@ cd "$(dirname "$0")"
 seconds=${1:-60}
 shift || true
 if [ $# -eq 0 ]; then
-    set -- wbxml_decode xml_read request_line nouns
+    set -- wbxml_decode xml_read request_line nouns mail calendar contact merge plugin_edits lmtp proxy
 fi
 
-mkdir -p corpus/wbxml_decode corpus/xml_read corpus/request_line corpus/nouns
+mkdir -p corpus/{wbxml_decode,xml_read,request_line,nouns,mail,calendar,contact}
 for vector in ../fixtures/spec/vectors/*.hex; do
     name=$(basename "$vector" .hex)
     xxd -r -p "$vector" >"corpus/wbxml_decode/$name"
@@ -27,6 +28,11 @@ printf 'Cmd=Sync&User=a%%40b&DeviceId=d1&DeviceType=t&SaveInSent=T\n14.1\n7\nT' 
 for noun in a1f c1f-2 e1f b0a1b2c3d1 2000-12-25T08:35:00.000Z 20001225T083500Z 16.1 6E696E6530313233414243444546; do
     printf '%s' "$noun" >"corpus/nouns/$noun"
 done
+
+cp ../fixtures/mail/*.eml corpus/mail
+cp ../fixtures/calendar/*.ics ../fixtures/tasks/*.ics ../fixtures/notes/*.ics corpus/calendar
+cp ../fixtures/contacts/*.vcf corpus/contact
+cp -r seeds/* corpus
 
 for target in "$@"; do
     echo "== $target for $seconds seconds"

@@ -10,6 +10,7 @@
 mod command;
 mod content;
 mod listen;
+mod rehearse;
 mod reply;
 mod serve;
 mod session;
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use rehearse::{Rehearsal, rehearse};
 pub use serve::serve;
 
 /// Where and how LMTP is served.

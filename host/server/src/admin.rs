@@ -39,7 +39,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +93,10 @@ pub(crate) enum Request {
     PackLogRead { pack: Option<String>, after: u64, wait: bool },
     /// The guides of all packs.
     Guides,
+    /// Begins a backup, which lasts as long as this conversation.
+    BackupBegin,
+    /// The next piece of it, in the body; an empty one is the end.
+    BackupRead,
     /// Puts an entry into the address list of a tenant; the body is the photo.
     AddressListPut { tenant: String, entry: Box<GalEntry> },
     /// The folder of a mailbox by path, made when it is missing.

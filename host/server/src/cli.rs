@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod check;
 mod confirm;
 mod device;
@@ -12,6 +13,7 @@ mod pack;
 mod password;
 mod progress;
 mod queue;
+mod restore;
 mod serve;
 mod tenant;
 mod terminal;
@@ -74,6 +76,10 @@ enum Verb {
     Import(import::Arguments),
     /// Exports a mailbox into files.
     Export(export::Arguments),
+    /// Writes everything into one file while the server goes on.
+    Backup(backup::Arguments),
+    /// Makes a backup the data again.
+    Restore(restore::Arguments),
     /// Lists devices, and blocks, wipes or forgets them.
     #[command(subcommand)]
     Device(device::Verb),
@@ -100,6 +106,8 @@ pub(crate) fn run() -> ExitCode {
         Verb::Tenant(verb) => tenant::run(verb, &file, &mut terminal),
         Verb::Import(arguments) => import::run(&arguments, &file, &mut terminal),
         Verb::Export(arguments) => export::run(&arguments, &file, &mut terminal),
+        Verb::Backup(arguments) => backup::run(&arguments, &file, &mut terminal),
+        Verb::Restore(arguments) => restore::run(&arguments, &file, &mut terminal),
         Verb::Device(verb) => device::run(verb, &file, &mut terminal),
         Verb::Pack(verb) => pack::run(verb, &file, &mut terminal),
         Verb::Guide(arguments) => guide::run(&arguments, &file, &mut terminal),

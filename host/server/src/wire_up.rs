@@ -15,7 +15,8 @@ use easel_server::{
     ServerError, SystemClock, TlsFiles,
 };
 use easel_store::{LocalBus, Store, StoreError};
-use easel_store_sqlite::SqliteStore;
+pub(crate) use easel_store_sqlite::RestoreError;
+use easel_store_sqlite::{SqliteStore, Verified};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -91,6 +92,16 @@ pub(crate) fn open_store(config: &Config) -> Result<Opened, OpenError> {
     let store = SqliteStore::open(&config.data_dir, Arc::new(LocalBus::default()))
         .map_err(|cause| OpenError { dir: config.data_dir.clone(), cause })?;
     Ok((Arc::new(store), Arc::new(SystemClock)))
+}
+
+/// A backup that is whole; nothing is changed.
+pub(crate) fn verify_backup(path: &Path) -> Result<Verified, RestoreError> {
+    easel_store_sqlite::verify(path)
+}
+
+/// What time it is.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 /// The certificate's files.

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crossbeam_channel::{Receiver, bounded};
 use easel_store::{BlobId, Missing, StoreError};
@@ -92,6 +92,26 @@ fn exists(reader: &Connection, id: BlobId) -> rusqlite::Result<bool> {
     reader.prepare_cached("SELECT 1 FROM mail.blob WHERE id = ?1")?.exists(params![int(id.0)])
 }
 
+/// How many bytes a mail has.
+pub(crate) fn size(reader: &Connection, id: BlobId) -> Result<u64, Failure> {
+    match reader.blob_open(c"mail", c"blob", c"data", int(id.0), true) {
+        Ok(blob) => Ok(blob.len() as u64),
+        Err(error) => Err(if exists(reader, id)? { error.into() } else { Missing::Blob.into() }),
+    }
+}
+
+/// Whether every mail that is named is stored.
+pub(crate) fn all_there(opened: &Opened) -> rusqlite::Result<bool> {
+    let mut named = opened.easel.prepare(NAMED)?;
+    let mut stored = opened.mail.prepare("SELECT 1 FROM blob WHERE id = ?1")?;
+    for id in named.query_map([], |row| row.get::<_, i64>(0))? {
+        if !stored.exists([id?])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether all of them are stored.
 pub(crate) fn check(reader: &Connection, ids: &[BlobId]) -> Result<(), Failure> {
     for id in ids {
@@ -117,7 +137,7 @@ pub(crate) fn sweep(files: &Files, opened: &Opened) -> Result<(), StoreError> {
     Ok(())
 }
 
-const NAMED: &str = "SELECT blob FROM content WHERE blob IS NOT NULL UNION SELECT blob FROM outgoing
+pub(crate) const NAMED: &str = "SELECT blob FROM content WHERE blob IS NOT NULL UNION SELECT blob FROM outgoing
     UNION SELECT blob FROM quarantine ORDER BY 1";
 const STORED: &str = "SELECT id FROM blob ORDER BY id";
 /// Through a reader.
@@ -148,8 +168,10 @@ fn orphans(named: (&Connection, &str), stored: (&Connection, &str)) -> rusqlite:
 /// What sweeps in service remember.
 #[derive(Default)]
 pub(crate) struct Sweep {
-    /// What the last sweep found unnamed.
+    /// What the last sweep found unnamed. Held while mails are removed.
     suspects: Mutex<HashSet<i64>>,
+    /// Held by a backup: it reads mails that were named when it began, and nothing is swept meanwhile.
+    backup: Mutex<Weak<()>>,
     /// Mails that are being removed, or were since the sweep before: whoever names one now is refused.
     doomed: Arc<Mutex<HashSet<BlobId>>>,
 }
@@ -164,6 +186,21 @@ impl Sweep {
         Arc::clone(&self.doomed)
     }
 
+    /// Keeps every mail there is until the answer is dropped; `None` when somebody has that already. Waits for a sweep
+    /// that is under way.
+    pub(crate) fn hold(&self) -> Option<Arc<()>> {
+        let mut suspects = locked(&self.suspects);
+        let mut backup = locked(&self.backup);
+        if backup.upgrade().is_some() {
+            return None;
+        }
+        // Found anew, twice, when sweeping goes on.
+        suspects.clear();
+        let held = Arc::new(());
+        *backup = Arc::downgrade(&held);
+        Some(held)
+    }
+
     /// Removes what this sweep and the one before found unnamed; how many mails. `reader` gives a reader that has no
     /// transaction.
     ///
@@ -176,6 +213,9 @@ impl Sweep {
     ) -> Result<u64, StoreError> {
         const DOING: &str = "sweeping mail that nothing names";
         let mut suspects = locked(&self.suspects);
+        if locked(&self.backup).upgrade().is_some() {
+            return Ok(0);
+        }
         let unnamed = || -> Result<Vec<i64>, StoreError> {
             let reader = reader()?;
             orphans((&reader, NAMED), (&reader, STORED_ATTACHED)).map_err(|cause| StoreError::backend(DOING, cause))

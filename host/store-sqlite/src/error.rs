@@ -9,6 +9,18 @@ use rusqlite::ErrorCode;
 /// The cause inside [`StoreError::Backend`]: names the file and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
+    /// Another backup is being made.
+    #[error("another backup is being made: wait until it has ended")]
+    BackupRuns,
+    /// The copy that a backup is made of cannot be written.
+    #[error("{}: cannot be written: free space on its file system", path.display())]
+    Copy {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
     /// All readers are taken and none came back in time.
     #[error("no database reader became free within {secs} seconds: too many requests at once")]
     Busy {

@@ -8,6 +8,7 @@
 //! Start at [`SqliteStore::open`]; what a commit does is in `commit.rs`, what a look sees in `snapshot.rs`, what is held
 //! in memory in `warm.rs`.
 
+mod backup;
 mod blobs;
 mod chores;
 mod commit;
@@ -26,6 +27,7 @@ mod outgoing;
 mod pool;
 mod quarantine;
 mod removal;
+mod restore;
 mod schema;
 mod search;
 mod snapshot;
@@ -36,4 +38,5 @@ mod writer;
 
 pub use error::SqliteError;
 pub use lock::{DataLock, lock};
+pub use restore::{RestoreError, Restored, Verified, verify};
 pub use store::SqliteStore;

@@ -68,6 +68,22 @@ pub(crate) fn open(files: &Files) -> Result<Opened, StoreError> {
     Ok(Opened { easel, mail })
 }
 
+/// The newest version of easel.db that this program knows.
+pub(crate) fn newest() -> u32 {
+    known(&EASEL_KIND)
+}
+
+/// Makes the mail.db that belongs to an easel.db which is there, with nothing in it.
+pub(crate) fn new_mail(files: &Files) -> Result<Connection, StoreError> {
+    check_header(&files.easel, &EASEL_KIND)?;
+    let easel = connection::open_unseen(files, Role::EaselWriter).map_err(failed(&files.easel))?;
+    let id: Vec<u8> = easel.query_row("SELECT id FROM store", [], |row| row.get(0)).map_err(failed(&files.easel))?;
+    let (mail, version) = look(files, &MAIL_KIND)?;
+    prepare(&mail, files, &MAIL_KIND, version)?;
+    mail.execute("INSERT INTO store (id) VALUES (?)", [id]).map_err(failed(&files.mail))?;
+    Ok(mail)
+}
+
 fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     move |cause| StoreError::backend(DOING, SqliteError::database(&path, cause))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use easel_protocol::{CollectionId, Facts, ServerId};
 use easel_store::{
-    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
+    Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
     OutgoingId, Quarantined, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
 };
 use rusqlite::Connection;
@@ -20,7 +20,7 @@ use crate::search;
 use crate::snapshot::Look;
 use crate::warm::{Change, Touched, Warmth};
 use crate::writer::{Afterwards, NoBacklog, Writer};
-use crate::{blobs, commit, devices, directory, folders, gal, log, notes, outgoing, quarantine, schema};
+use crate::{backup, blobs, commit, devices, directory, folders, gal, log, notes, outgoing, quarantine, schema};
 
 /// Snapshots at once. A request holds one, and no longer than a page takes.
 const SNAPSHOTS_MAX: usize = 32;
@@ -57,6 +57,7 @@ impl SqliteStore {
         let directory = |cause| StoreError::backend(DOING, SqliteError::Directory { path: dir.to_owned(), cause });
         std::fs::create_dir_all(dir).map_err(directory)?;
         let files = Files::inside(dir);
+        backup::tidy(&files)?;
         let opened = schema::open(&files)?;
         let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.easel, cause));
         let numbers = Arc::new(Numbers::load(&opened.easel).map_err(failed)?);
@@ -375,6 +376,10 @@ impl Store for SqliteStore {
             context.backlog = search::enqueue_again(connection, user, (item, seen), &text)?;
             Ok(())
         })
+    }
+
+    fn backup(&self, now: i64) -> Result<Box<dyn Backup>, StoreError> {
+        Ok(Box::new(backup::begin(&self.files, &self.sweep, Arc::clone(&self.lookups), now)?))
     }
 
     fn bus(&self) -> &dyn Bus {

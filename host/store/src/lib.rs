@@ -5,6 +5,7 @@
 //! log. The room holds the in-memory store and the suite every store must pass ([`mod@conformance`]). It knows no SQL and
 //! no format: it never parses an object.
 
+mod backup;
 pub mod bus;
 mod change_set;
 mod collection;
@@ -22,6 +23,7 @@ mod snapshot;
 mod store;
 mod words;
 
+pub use backup::Backup;
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
 pub use change_set::{ChangeSet, Committed, FOLLOWED_MAX, NewContent, Write};
 pub use collection::{CollectionState, Cursor, Cursors, Outcome, OutcomeToken, POSITION_START, Position};

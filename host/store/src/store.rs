@@ -3,8 +3,8 @@
 use easel_protocol::{CollectionId, Facts, ServerId};
 
 use crate::{
-    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId, Quarantined,
-    Snapshot, StoreError, Tenant, TenantId, User, UserId,
+    Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId,
+    Quarantined, Snapshot, StoreError, Tenant, TenantId, User, UserId,
 };
 
 /// Where everything is kept.
@@ -139,6 +139,13 @@ pub trait Store: Send + Sync {
     /// Indexes the words of an item again; nothing else of it changes. `seen` is when the item that `facts` were made of
     /// had changed last ([`crate::Item::changed`]): of one that changed since, or is gone, nothing is done.
     fn index_again(&self, user: UserId, item: ServerId, facts: &Facts, seen: Modseq) -> Result<(), StoreError>;
+
+    /// Begins a copy of everything as it is now, made at `now` (milliseconds since 1970). One is made at a time. Nobody
+    /// who reads or writes waits for it. A store that keeps nothing beyond the process has no copy to give.
+    fn backup(&self, now: i64) -> Result<Box<dyn Backup>, StoreError> {
+        let _ = now;
+        Err(StoreError::backend("backing up", "this store keeps nothing that a backup could hold"))
+    }
 
     /// Who is woken by changes.
     fn bus(&self) -> &dyn Bus;

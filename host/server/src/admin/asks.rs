@@ -116,6 +116,17 @@ impl Channel {
         Ok(guides)
     }
 
+    /// Begins a backup.
+    pub(crate) fn begin_backup(&mut self) -> Result<(), ChannelError> {
+        self.order(Request::BackupBegin, &[])
+    }
+
+    /// The next piece of the backup; an empty one is the end.
+    pub(crate) fn backup_piece(&mut self) -> Result<Vec<u8>, ChannelError> {
+        let (reply, piece) = self.ask_with(Request::BackupRead, &[])?;
+        if reply == Reply::Done { Ok(piece) } else { Err(unexpected(&reply)) }
+    }
+
     pub(crate) fn folders(&mut self, login: &LoginName) -> Result<Vec<FolderShown>, ChannelError> {
         let reply = self.ask(Request::Folders { login: login.clone() })?;
         let Reply::Folders { folders } = reply else { return Err(unexpected(&reply)) };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use easel_store::Backup;
+
 use super::office::{Office, Refusal};
 use super::{
     DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
@@ -21,11 +23,13 @@ pub(crate) struct Session {
     intake: Option<Intake>,
     /// Held by a conversation that follows what packs write.
     listening: Option<PackListening>,
+    /// Held by a conversation that makes a backup, until it has the last piece.
+    backup: Option<Box<dyn Backup>>,
 }
 
 impl Session {
     pub(crate) fn new(office: Arc<Office>) -> Self {
-        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None }
+        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None, backup: None }
     }
 
     /// Carries out a request.
@@ -76,6 +80,19 @@ impl Session {
             }
             Request::PackLogRead { pack, after, wait } => packs::lines(office, pack.as_deref(), after, wait)?,
             Request::Guides => packs::guides(office)?,
+            Request::BackupBegin => {
+                self.backup = None;
+                self.backup = Some(office.store.backup(office.now().as_millisecond())?);
+                Reply::Done
+            }
+            Request::BackupRead => {
+                let Some(backup) = &mut self.backup else { return Err(Refusal("no backup was begun".to_owned())) };
+                let piece = backup.piece()?;
+                if piece.is_empty() {
+                    self.backup = None;
+                }
+                return Ok((Reply::Done, piece));
+            }
             Request::AddressListPut { tenant, entry } => address_list::put(office, &tenant, *entry, body)?,
             Request::FolderOpen { login, path, class } => mailbox::open(office, &login, &path, class)?,
             Request::Folders { login } => mailbox::folders(office, &login)?,
@@ -155,7 +172,9 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         }),
         Request::PackPin { device, .. } => Some(("pack pinned", device.clone())),
         Request::PackLogKeep { minutes } => Some(("pack log kept for minutes", minutes.to_string())),
+        Request::BackupBegin => Some(("backup begun", String::new())),
         Request::Hello { .. }
+        | Request::BackupRead
         | Request::PackList
         | Request::PackLogListen
         | Request::PackLogRead { .. }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::admin::{ChannelError, OwnershipError};
 use crate::config::ConfigErrors;
-use crate::wire_up::{OpenError, ServeError};
+use crate::wire_up::{OpenError, RestoreError, ServeError};
 
 /// Why a verb fails: a sentence for whoever typed it.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,8 @@ pub(super) enum CliError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Ownership(#[from] OwnershipError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     #[error("{0}")]
     Said(String),
     #[error(transparent)]

@@ -1,0 +1,126 @@
+//! A copy made while the store goes on, read back.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::error::Error as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use common::{INBOX, add_mail, add_user, all, facts, open, quick_directory};
+use easel_store::{Backup, Content, Store as _, StoreError, Write};
+use easel_store_sqlite::{RestoreError, verify};
+
+fn write_all(mut backup: Box<dyn Backup>, path: &Path) {
+    let mut file = std::fs::File::create(path).unwrap();
+    loop {
+        let piece = backup.piece().unwrap();
+        assert!(piece.len() <= 1 << 20, "a frame of the admin socket holds it");
+        if piece.is_empty() {
+            return;
+        }
+        file.write_all(&piece).unwrap();
+    }
+}
+
+fn empty(dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::create_dir(&path).unwrap();
+    path
+}
+
+#[test]
+fn mail_removed_and_swept_while_a_backup_is_made_is_in_it() {
+    let dir = quick_directory();
+    let store = open(&empty(dir.path(), "data"));
+    let user = add_user(&store, "anna");
+    // More than one piece each, one byte around a piece, and small ones.
+    let sizes = [3 << 20, (1 << 20) - 16, (1 << 20) - 15, 1 << 20, 0, 1, 5000];
+    let mails: Vec<Vec<u8>> = sizes.iter().map(|size| (0..*size).map(|at| (at % 251) as u8).collect()).collect();
+    let ids: Vec<_> = mails.iter().map(|mail| add_mail(&store, user, mail, facts(1, "a mail"))).collect();
+    let backup = store.backup(77).unwrap();
+    let modseq = store.modseq(user);
+    for id in &ids {
+        common::commit(&store, user, vec![Write::RemoveItem { id: *id }]);
+    }
+    assert!(store.modseq(user) > modseq);
+    for _ in 0..3 {
+        assert_eq!(store.sweep().unwrap(), 0, "nothing is swept until the backup has ended");
+    }
+    let file = dir.path().join("backup");
+    write_all(backup, &file);
+    for _ in 0..3 {
+        store.sweep().unwrap();
+    }
+    drop(store);
+    let other = empty(dir.path(), "other");
+    let restored = verify(&file).unwrap().restore(&other, None).unwrap();
+    assert_eq!((restored.mails, restored.held, restored.made), (sizes.len() as u64, 0, 77));
+    let store = open(&other);
+    let snapshot = store.snapshot(user).unwrap();
+    assert_eq!(all(&*snapshot, INBOX).len(), sizes.len());
+    for (id, mail) in ids.iter().zip(&mails) {
+        let Some(Content::Mail(found)) = snapshot.item(*id).unwrap().map(|item| item.content) else { panic!("a mail") };
+        assert!(store.read_blob(found.blob).unwrap() == *mail);
+    }
+    assert_eq!(store.modseq(user), modseq);
+}
+
+#[test]
+fn one_backup_is_made_at_a_time() {
+    let dir = quick_directory();
+    let store = open(dir.path());
+    let first = store.backup(1).unwrap();
+    let refused = store.backup(2).unwrap_err();
+    assert!(refused.source().unwrap().to_string().contains("another backup"), "{refused:?}");
+    drop(first);
+    store.backup(3).unwrap();
+}
+
+#[test]
+fn a_copy_left_by_a_process_that_died_goes_when_the_store_is_opened() {
+    let dir = quick_directory();
+    std::fs::write(dir.path().join("easel.db.copy"), "half a copy").unwrap();
+    drop(open(dir.path()));
+    assert!(!dir.path().join("easel.db.copy").exists());
+}
+
+#[test]
+fn numbers_given_out_after_the_backup_are_not_given_out_again() {
+    let dir = quick_directory();
+    let store = open(&empty(dir.path(), "data"));
+    let user = add_user(&store, "anna");
+    let file = dir.path().join("backup");
+    write_all(store.backup(1).unwrap(), &file);
+    let item = store.reserve_items(user, 1 << 31).unwrap();
+    let folder = store.reserve_folder(user).unwrap();
+    let last = item.number() + (1 << 31);
+    let other = empty(dir.path(), "other");
+    verify(&file).unwrap().restore(&other, None).unwrap();
+    let store = open(&other);
+    assert!(store.reserve_items(user, 1).unwrap().number() > last);
+    assert!(store.reserve_folder(user).unwrap() > folder);
+}
+
+#[test]
+fn data_that_is_there_stays_unless_it_is_to_be_replaced() {
+    let dir = quick_directory();
+    let data = empty(dir.path(), "data");
+    let store = open(&data);
+    add_user(&store, "anna");
+    let file = dir.path().join("backup");
+    write_all(store.backup(1).unwrap(), &file);
+    add_user(&store, "bob");
+    drop(store);
+    let backup = verify(&file).unwrap();
+    assert!(matches!(backup.restore(&data, None), Err(RestoreError::Taken { .. })));
+    let tenants = |dir: &Path| -> Result<usize, StoreError> {
+        let store = open(dir);
+        let tenants = store.tenants()?;
+        tenants.iter().map(|tenant| Ok(store.users(tenant.id)?.len())).sum()
+    };
+    assert_eq!(tenants(&data).unwrap(), 2);
+    let restored = backup.restore(&data, Some("old")).unwrap();
+    assert_eq!(restored.replaced.as_deref(), Some(&*data.join("old")));
+    assert_eq!((tenants(&data).unwrap(), tenants(&data.join("old")).unwrap()), (1, 2));
+}

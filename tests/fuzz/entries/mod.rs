@@ -1,0 +1,11 @@
+//! What the targets do with bytes, apart from whoever makes the bytes: the fuzzer, or `tests/wire/tests/replay.rs`,
+//! which plays the seeds at every run of the tests.
+#![allow(dead_code, reason = "each target uses one of them")]
+
+mod desk;
+pub(crate) mod lmtp;
+pub(crate) mod mail;
+pub(crate) mod merge;
+pub(crate) mod object;
+pub(crate) mod plugin_edits;
+pub(crate) mod proxy;

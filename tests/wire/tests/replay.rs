@@ -1,0 +1,53 @@
+//! Every target of `tests/fuzz` with the seeds it begins with, and with each of them cut short and spoiled.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+
+#[path = "../../fuzz/entries/mod.rs"]
+mod entries;
+
+/// A target, the folders below `tests` with its seeds, and how their names end.
+type Target = (fn(&[u8]), &'static [(&'static str, &'static str)]);
+
+const TARGETS: [Target; 7] = [
+    (entries::mail::run, &[("fixtures/mail", ".eml")]),
+    (
+        entries::object::calendar,
+        &[("fixtures/calendar", ".ics"), ("fixtures/tasks", ".ics"), ("fixtures/notes", ".ics")],
+    ),
+    (entries::object::contact, &[("fixtures/contacts", ".vcf")]),
+    (entries::merge::run, &[("fuzz/seeds/merge", "")]),
+    (entries::plugin_edits::run, &[("fuzz/seeds/plugin_edits", "")]),
+    (entries::lmtp::run, &[("fuzz/seeds/lmtp", "")]),
+    (entries::proxy::run, &[("fuzz/seeds/proxy", "")]),
+];
+
+/// Cuts and spoiled bytes of each seed.
+const SPOILED: usize = 24;
+
+fn seeds(folder: &str, end: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.to_string_lossy().ends_with(end));
+    paths.map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn every_seed_passes_through_its_target_whole_cut_and_spoiled() {
+    for (run, folders) in TARGETS {
+        for (folder, end) in folders {
+            let seeds = seeds(folder, end);
+            assert!(!seeds.is_empty(), "{folder}");
+            for seed in seeds {
+                run(&seed);
+                for at in (0..seed.len()).step_by(seed.len() / SPOILED + 1) {
+                    run(&seed[..at]);
+                    let mut spoiled = seed.clone();
+                    spoiled[at] ^= 0x21;
+                    run(&spoiled);
+                }
+            }
+        }
+    }
+}
