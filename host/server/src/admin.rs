@@ -269,6 +269,7 @@ pub(crate) struct PackShown {
     pub(crate) calls: u64,
     pub(crate) faults: u64,
     pub(crate) last_fault: String,
+    pub(crate) micros: u64,
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
     pub(crate) memory_bytes: u64,

@@ -13,8 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::commands::{Commands, Turn, Wait};
 use crate::devices::{Devices, Pass};
+use crate::http::HttpError;
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::metrics::{Metrics, Open, Throttled};
 use crate::networks::Networks;
 use crate::park::Standing;
 use crate::shutdown::Shutdown;
@@ -47,6 +49,7 @@ pub(crate) struct Shared {
     /// `Basic realm="..."`.
     pub(crate) challenge: String,
     pub(crate) server_version: HeaderValue,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Shared {
@@ -69,6 +72,12 @@ pub(crate) enum Begun {
 }
 
 impl Shared {
+    /// Counts that something was short, and says so.
+    pub(crate) fn too_much(&self, why: Throttled) -> HttpError {
+        self.metrics.throttle(why);
+        HttpError::busy()
+    }
+
     /// Runs a command on a worker, and waits for the beginning of its answer. The pass of its device is held until the
     /// command is done. When nobody waits any longer, the command runs to its end all the same.
     pub(crate) async fn run(
@@ -82,9 +91,13 @@ impl Shared {
         let (mut sink, stream) = ChannelSink::new(gzip, workers, self.runtime.clone(), self.limits.stall);
         let (sender, whole) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
+        let asked = clock.now();
         self.workers.submit(move || {
+            let began = clock.now();
             let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| command(&mut sink)));
-            let begun = end(turn, &mut sink, gzip, &trace, clock.now());
+            let ended = clock.now();
+            trace.spent.add(asked, began, ended);
+            let begun = end(turn, &mut sink, gzip, &trace, ended);
             drop((sink, pass));
             if let Some(begun) = begun {
                 // Whoever asked may have gone.
@@ -193,6 +206,7 @@ impl Drop for Entered {
 pub(crate) struct Held {
     pub(crate) _room: OwnedSemaphorePermit,
     pub(crate) _address: Entered,
+    pub(crate) _open: Open,
 }
 
 #[cfg(test)]

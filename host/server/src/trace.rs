@@ -1,10 +1,16 @@
-//! One line in the log for each request: who, what, how it went. Never content, never credentials.
+//! A request from its beginning to its end: what is counted of it, and one line in the log. Never content, never
+//! credentials.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use easel_store::UserId;
 use jiff::Timestamp;
 
+use crate::metrics::{Done, Metrics};
+
 /// What is known of a request when it begins.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Trace {
     pub(crate) user: UserId,
     /// The device's id as sent; empty for OPTIONS.
@@ -14,11 +20,38 @@ pub(crate) struct Trace {
     pub(crate) version: u8,
     pub(crate) received: usize,
     pub(crate) began: Timestamp,
+    pub(crate) spent: Spent,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Where the time of a request went so far, in microseconds; without the time it waited for news.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    /// In line for a thread, and at work.
+    served: AtomicU64,
+    /// At work.
+    worked: AtomicU64,
+}
+
+impl Spent {
+    /// A thread was asked for, began and ended.
+    pub(crate) fn add(&self, asked: Timestamp, began: Timestamp, ended: Timestamp) {
+        self.served.fetch_add(micros(asked, ended), Ordering::Relaxed);
+        self.worked.fetch_add(micros(began, ended), Ordering::Relaxed);
+    }
+}
+
+/// A clock may jump back.
+fn micros(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_micros()).unwrap_or_default()
 }
 
 impl Trace {
-    /// Writes the line. Code 0: the client went, or the answer was cut.
+    /// Counts it and writes the line. Code 0: the client went, or the answer was cut.
     pub(crate) fn finish(&self, code: u16, bytes: usize, now: Timestamp) {
+        let (served, worked) = (self.spent.served.load(Ordering::Relaxed), self.spent.worked.load(Ordering::Relaxed));
+        let done = Done { code, received: self.received, sent: bytes, micros: served, worked };
+        self.metrics.done(self.command, done);
         let millis = now.duration_since(self.began).as_millis();
         tracing::info!(
             user = self.user.0,

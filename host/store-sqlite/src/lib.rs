@@ -20,6 +20,7 @@ mod folders;
 mod gal;
 mod lock;
 mod log;
+mod meter;
 mod notes;
 mod numbers;
 mod outgoing;
@@ -36,4 +37,5 @@ mod writer;
 
 pub use error::SqliteError;
 pub use lock::{DataLock, lock};
+pub use meter::{Commits, Vitals};
 pub use store::SqliteStore;

@@ -4,6 +4,7 @@
 
 mod hostile;
 mod import;
+mod metrics;
 mod pack_log;
 mod packs;
 mod phones;
