@@ -18,6 +18,8 @@ mod office;
 mod ownership;
 mod packs;
 mod queue;
+mod recording;
+mod redact;
 mod session;
 mod socket;
 mod users;
@@ -39,7 +41,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,6 +73,10 @@ pub(crate) enum Request {
     DeviceWithheld { login: LoginName, device: String },
     /// Puts something back that a pack withheld.
     DeviceRestore { login: LoginName, device: String, number: u64 },
+    /// Has what a device sends and gets recorded until this conversation or its time ends; `full`: with its content.
+    TraceBegin { device: String, minutes: u32, full: bool },
+    /// The next request of it with its answer, whose documents are in the body, or a moment later nothing.
+    TraceNext,
     /// Messages in the outgoing queue after the one of that number.
     QueueList { after: u64 },
     /// Does something with a queued message.
@@ -131,6 +137,8 @@ pub(crate) enum Reply {
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::DeviceWithheld`].
     Withheld { things: Vec<WithheldShown> },
+    /// To [`Request::TraceNext`].
+    Traced { page: TracedShown },
     /// To [`Request::QueueList`]: some of them; none when there are no more.
     Queue { messages: Vec<QueuedShown> },
     /// To [`Request::PackList`].
@@ -382,6 +390,36 @@ pub(crate) struct WithheldShown {
     pub(crate) bytes: u64,
     /// Empty where it has none.
     pub(crate) title: String,
+}
+
+/// What was recorded of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TracedShown {
+    /// The next request, when there was one.
+    pub(crate) exchange: Option<ExchangeShown>,
+    /// Requests after it that are not shown because they came too fast.
+    pub(crate) lost: u64,
+    /// Whether its time is over.
+    pub(crate) over: bool,
+}
+
+/// A request of a device with its answer, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExchangeShown {
+    /// RFC 3339.
+    pub(crate) at: String,
+    pub(crate) login: String,
+    pub(crate) command: String,
+    pub(crate) version: String,
+    /// The HTTP code; nothing: the client went, or the answer was cut.
+    pub(crate) code: Option<u16>,
+    /// Until its answer was there, the time it waited included.
+    pub(crate) millis: u64,
+    /// The part of it in which the server was at work.
+    pub(crate) worked_micros: u64,
+    /// XML, or what stands in its place.
+    pub(crate) request: String,
+    pub(crate) answer: String,
 }
 
 /// A queued message, for people.

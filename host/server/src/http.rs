@@ -190,6 +190,7 @@ async fn options(
         began: shared.clock.now(),
         spent: Spent::default(),
         metrics: Arc::clone(&shared.metrics),
+        recording: shared.recorder.begin(&facts.device_id),
     });
     let inner = Arc::clone(shared);
     let command = move |_: &mut dyn Sink| {
@@ -247,11 +248,12 @@ async fn post(
         began,
         spent: Spent::default(),
         metrics: Arc::clone(&shared.metrics),
+        recording: shared.recorder.begin(&line.device_id),
     });
     let device = Devices::name(session.user.id, &line.device_id);
     let pass = shared.devices.pass(device.clone()).await.map_err(|_| shared.too_much(Throttled::Device))?;
     let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close };
-    let inner = Arc::clone(shared);
+    let (inner, told) = (Arc::clone(shared), Arc::clone(&trace));
     let command = move |sink: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {
             Ok(user) => user,
@@ -261,6 +263,9 @@ async fn post(
             Ok(plain) => plain,
             Err(error) => return Turn::Answer(error.answer(&inner)),
         };
+        if let Some(recording) = &told.recording {
+            recording.request(&plain);
+        }
         let request = CommandRequest {
             line: &line,
             user: &user,

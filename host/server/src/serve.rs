@@ -21,6 +21,7 @@ use crate::login::Logins;
 use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::park::Standing;
+use crate::recorder::Following;
 use crate::shared::{Addresses, Shared};
 use crate::shutdown::{Phase, Shutdown};
 use crate::tls::{self, Certificate, TlsFiles};
@@ -153,6 +154,7 @@ fn shared(
         server_version: HeaderValue::from_str(&options.server_version).unwrap_or(HeaderValue::from_static("15.1.0.0")),
         limits,
         metrics: Arc::new(metrics),
+        recorder: Arc::default(),
     })
 }
 
@@ -255,6 +257,12 @@ impl Running {
 pub struct View(Weak<Shared>);
 
 impl View {
+    /// Follows what a device, whoever's it is, and the server say to one another from now on. `None` when
+    /// [`FOLLOWERS_MAX`](crate::FOLLOWERS_MAX) follow already, or the server has ended.
+    pub fn follow(&self, device: &str) -> Option<Following> {
+        self.0.upgrade()?.recorder.follow(device)
+    }
+
     /// Writes what the server counted; nothing once it has ended.
     pub fn write_metrics(&self, page: &mut Exposition) {
         let Some(shared) = self.0.upgrade() else { return };

@@ -19,6 +19,7 @@ use crate::login::Logins;
 use crate::metrics::{Metrics, Open, Throttled};
 use crate::networks::Networks;
 use crate::park::Standing;
+use crate::recorder::Recorder;
 use crate::shutdown::Shutdown;
 use crate::sink::{ChannelSink, Stream};
 use crate::throttle::network;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) challenge: String,
     pub(crate) server_version: HeaderValue,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) recorder: Arc<Recorder>,
 }
 
 impl fmt::Debug for Shared {
@@ -88,7 +90,7 @@ impl Shared {
         command: impl FnOnce(&mut dyn Sink) -> Turn + Send + 'static,
     ) -> Result<Begun, Busy> {
         let workers = Arc::clone(&self.workers);
-        let (mut sink, stream) = ChannelSink::new(gzip, workers, self.runtime.clone(), self.limits.stall);
+        let (mut sink, stream) = ChannelSink::new(gzip, workers, self.runtime.clone(), self.limits.stall, &trace);
         let (sender, whole) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
         let asked = clock.now();
@@ -125,6 +127,9 @@ fn end(
         Ok(Turn::Wait(wait)) if !sink.has_begun() => return Some(Begun::Wait(wait)),
         Ok(Turn::Answer(answer)) if !sink.has_begun() => {
             let code = answer.code;
+            if let Some(recording) = &trace.recording {
+                recording.answer(&answer.body);
+            }
             (Some(whole(answer, gzip)), code)
         }
         Ok(Turn::Streamed) if sink.has_begun() => (None, sink.finish().map_or(0, |()| 200)),

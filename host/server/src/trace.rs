@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use easel_store::UserId;
 use jiff::Timestamp;
 
 use crate::metrics::{Done, Metrics};
+use crate::recorder::{Document, Exchange, Recording};
 
 /// What is known of a request when it begins.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Trace {
     pub(crate) began: Timestamp,
     pub(crate) spent: Spent,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where somebody follows the device.
+    pub(crate) recording: Option<Box<Recording>>,
 }
 
 /// Where the time of a request went so far, in microseconds; without the time it waited for news.
@@ -47,11 +51,28 @@ fn micros(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 impl Trace {
+    fn exchange(&self, code: u16, now: Timestamp, worked: u64) -> Exchange {
+        Exchange {
+            began: self.began,
+            user: self.user,
+            command: self.command,
+            version: self.version,
+            code,
+            took: Duration::from_micros(micros(self.began, now)),
+            worked: Duration::from_micros(worked),
+            request: Document::default(),
+            answer: Document::default(),
+        }
+    }
+
     /// Counts it and writes the line. Code 0: the client went, or the answer was cut.
     pub(crate) fn finish(&self, code: u16, bytes: usize, now: Timestamp) {
         let (served, worked) = (self.spent.served.load(Ordering::Relaxed), self.spent.worked.load(Ordering::Relaxed));
         let done = Done { code, received: self.received, sent: bytes, micros: served, worked };
         self.metrics.done(self.command, done);
+        if let Some(recording) = &self.recording {
+            recording.end(self.exchange(code, now, worked));
+        }
         let millis = now.duration_since(self.began).as_millis();
         tracing::info!(
             user = self.user.0,

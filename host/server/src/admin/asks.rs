@@ -4,7 +4,8 @@ use easel_protocol::Class;
 
 use super::{
     Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackOrder,
-    PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown, WithheldShown,
+    PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, TracedShown, UserShown,
+    WithheldShown,
 };
 use crate::import::MailState;
 
@@ -47,6 +48,13 @@ impl Channel {
         let reply = self.ask(Request::DeviceWithheld { login, device })?;
         let Reply::Withheld { things } = reply else { return Err(unexpected(&reply)) };
         Ok(things)
+    }
+
+    /// What was recorded next of the device that is followed.
+    pub(crate) fn trace_next(&mut self) -> Result<TracedShown, ChannelError> {
+        let reply = self.ask(Request::TraceNext)?;
+        let Reply::Traced { page } = reply else { return Err(unexpected(&reply)) };
+        Ok(page)
     }
 
     /// Everything in the outgoing queue.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::office::{Office, Refusal};
+use super::recording::Recorded;
 use super::{
     DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
-    queue, users,
+    queue, recording, users,
 };
 use crate::import::{Intake, Taken};
 use crate::packs::PackListening;
@@ -21,11 +22,13 @@ pub(crate) struct Session {
     intake: Option<Intake>,
     /// Held by a conversation that follows what packs write.
     listening: Option<PackListening>,
+    /// Held by a conversation that follows a device.
+    recorded: Option<Recorded>,
 }
 
 impl Session {
     pub(crate) fn new(office: Arc<Office>) -> Self {
-        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None }
+        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None, recorded: None }
     }
 
     /// Carries out a request.
@@ -57,6 +60,11 @@ impl Session {
             Request::DeviceDo { login, device, order } => devices::order(office, &login, &device, &order)?,
             Request::DeviceWithheld { login, device } => devices::withheld(office, &login, &device)?,
             Request::DeviceRestore { login, device, number } => devices::restore(office, &login, &device, number)?,
+            Request::TraceBegin { device, minutes, full } => {
+                self.recorded = Some(recording::begin(office, &device, minutes, full)?);
+                Reply::Done
+            }
+            Request::TraceNext => recording::next(office, self.recorded.as_ref())?,
             Request::QueueList { after } => queue::list(office, after)?,
             Request::QueueDo { number, order } => queue::order(office, number, order)?,
             Request::PackList => packs::list(office)?,
@@ -142,6 +150,8 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
             DeviceOrder::Wipe { whole: false } => ("account to be wiped", login.to_string()),
             DeviceOrder::Unwipe => ("wipe taken back", login.to_string()),
         }),
+        Request::TraceBegin { device, full: false, .. } => Some(("device traced", device.clone())),
+        Request::TraceBegin { device, full: true, .. } => Some(("device traced with its content", device.clone())),
         Request::DeviceRestore { login, .. } => Some(("what was withheld put back", login.to_string())),
         Request::QueueDo { number, order: QueueOrder::Drop } => Some(("queued message dropped", number.to_string())),
         Request::QueueDo { number, order: QueueOrder::Retry } => Some(("queued message retried", number.to_string())),
@@ -160,6 +170,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::PackLogRead { .. }
         | Request::Guides
         | Request::QueueList { .. }
+        | Request::TraceNext
         | Request::Status
         | Request::TenantList
         | Request::UserList { .. }

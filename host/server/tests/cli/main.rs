@@ -13,4 +13,5 @@ mod reload;
 mod serving;
 mod setup;
 mod support;
+mod trace;
 mod withheld;
