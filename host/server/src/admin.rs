@@ -22,6 +22,7 @@ mod recording;
 mod redact;
 mod session;
 mod socket;
+mod top;
 mod users;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,8 @@ pub(crate) enum Request {
     TraceBegin { device: String, minutes: u32, full: bool },
     /// The next request of it with its answer, whose documents are in the body, or a moment later nothing.
     TraceNext,
+    /// What devices are at.
+    Top,
     /// Messages in the outgoing queue after the one of that number.
     QueueList { after: u64 },
     /// Does something with a queued message.
@@ -137,6 +140,8 @@ pub(crate) enum Reply {
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::DeviceWithheld`].
     Withheld { things: Vec<WithheldShown> },
+    /// To [`Request::Top`]: those that cost most, and how many there are in all.
+    Activity { devices: Vec<ActivityShown>, total: usize },
     /// To [`Request::TraceNext`].
     Traced { page: TracedShown },
     /// To [`Request::QueueList`]: some of them; none when there are no more.
@@ -390,6 +395,28 @@ pub(crate) struct WithheldShown {
     pub(crate) bytes: u64,
     /// Empty where it has none.
     pub(crate) title: String,
+}
+
+/// What a device is at and what it cost in the last minute, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActivityShown {
+    pub(crate) login: String,
+    pub(crate) device: String,
+    /// The pack that serves it, with its version.
+    pub(crate) pack: Option<String>,
+    /// Requests that are not answered yet.
+    pub(crate) under_way: u32,
+    /// Of the newest request, and how long ago that came.
+    pub(crate) command: String,
+    pub(crate) since_secs: u64,
+    /// How long a request has waited for news, when one waits.
+    pub(crate) parked_secs: Option<u64>,
+    /// Answered in the last minute.
+    pub(crate) requests: u32,
+    /// In which the server was at work on them.
+    pub(crate) worked_micros: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
 }
 
 /// What was recorded of a device.

@@ -190,6 +190,7 @@ async fn options(
         began: shared.clock.now(),
         spent: Spent::default(),
         metrics: Arc::clone(&shared.metrics),
+        active: shared.activity.begin(session.user.id, &facts.device_id, "OPTIONS", shared.clock.now()),
         recording: shared.recorder.begin(&facts.device_id),
     });
     let inner = Arc::clone(shared);
@@ -248,6 +249,7 @@ async fn post(
         began,
         spent: Spent::default(),
         metrics: Arc::clone(&shared.metrics),
+        active: shared.activity.begin(session.user.id, &line.device_id, line.command.name(), shared.clock.now()),
         recording: shared.recorder.begin(&line.device_id),
     });
     let device = Devices::name(session.user.id, &line.device_id);

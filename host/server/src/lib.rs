@@ -6,6 +6,7 @@
 //! knows no SQL and no Wasm.
 
 mod accept;
+mod activity;
 mod authenticate;
 mod bounded;
 mod clock;
@@ -35,6 +36,7 @@ mod trace;
 mod transport;
 mod workers;
 
+pub use activity::DeviceActivity;
 pub use authenticate::Credentials;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use commands::{Commands, GoOn, Turn, Wait};

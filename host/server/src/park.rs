@@ -123,6 +123,7 @@ pub(crate) async fn first_look(shared: &Arc<Shared>, mut wait: Wait, visitor: Vi
 pub(crate) async fn wait(shared: &Arc<Shared>, parked: Parked, phases: &mut Phases) -> Option<Answered> {
     let Parked { mut transport, mut early, mut ticket } = parked;
     let _counted = shared.standing.count();
+    ticket.visitor.trace.active.park(Some(shared.clock.now()));
     loop {
         let Some(why) = reason(&mut ticket, &mut transport, &mut early, phases).await else {
             ticket.visitor.trace.finish(0, 0, shared.clock.now());

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accept::{Greeting, accept};
+use crate::activity::{Activity, DeviceActivity};
 use crate::commands::{Commands, Served};
 use crate::devices::Devices;
 use crate::exposition::{Exposition, Kind};
@@ -155,6 +156,7 @@ fn shared(
         limits,
         metrics: Arc::new(metrics),
         recorder: Arc::default(),
+        activity: Activity::default(),
     })
 }
 
@@ -257,6 +259,12 @@ impl Running {
 pub struct View(Weak<Shared>);
 
 impl View {
+    /// Devices with a request under way, and those that had one in the last minute; nobody once the server has ended.
+    pub fn activity(&self) -> Vec<DeviceActivity> {
+        let Some(shared) = self.0.upgrade() else { return Vec::new() };
+        shared.activity.read(shared.clock.now())
+    }
+
     /// Follows what a device, whoever's it is, and the server say to one another from now on. `None` when
     /// [`FOLLOWERS_MAX`](crate::FOLLOWERS_MAX) follow already, or the server has ended.
     pub fn follow(&self, device: &str) -> Option<Following> {

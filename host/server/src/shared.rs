@@ -11,6 +11,7 @@ use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::activity::Activity;
 use crate::commands::{Commands, Turn, Wait};
 use crate::devices::{Devices, Pass};
 use crate::http::HttpError;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) server_version: HeaderValue,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recorder: Arc<Recorder>,
+    pub(crate) activity: Activity,
 }
 
 impl fmt::Debug for Shared {

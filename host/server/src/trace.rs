@@ -8,6 +8,7 @@ use std::time::Duration;
 use easel_store::UserId;
 use jiff::Timestamp;
 
+use crate::activity::Active;
 use crate::metrics::{Done, Metrics};
 use crate::recorder::{Document, Exchange, Recording};
 
@@ -24,6 +25,7 @@ pub(crate) struct Trace {
     pub(crate) began: Timestamp,
     pub(crate) spent: Spent,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) active: Active,
     /// Where somebody follows the device.
     pub(crate) recording: Option<Box<Recording>>,
 }
@@ -70,6 +72,7 @@ impl Trace {
         let (served, worked) = (self.spent.served.load(Ordering::Relaxed), self.spent.worked.load(Ordering::Relaxed));
         let done = Done { code, received: self.received, sent: bytes, micros: served, worked };
         self.metrics.done(self.command, done);
+        self.active.done(now, worked, self.received, bytes);
         if let Some(recording) = &self.recording {
             recording.end(self.exchange(code, now, worked));
         }

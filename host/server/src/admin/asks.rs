@@ -3,8 +3,8 @@
 use easel_protocol::Class;
 
 use super::{
-    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackOrder,
-    PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, TracedShown, UserShown,
+    ActivityShown, Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName,
+    PackOrder, PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, TracedShown, UserShown,
     WithheldShown,
 };
 use crate::import::MailState;
@@ -48,6 +48,13 @@ impl Channel {
         let reply = self.ask(Request::DeviceWithheld { login, device })?;
         let Reply::Withheld { things } = reply else { return Err(unexpected(&reply)) };
         Ok(things)
+    }
+
+    /// What devices are at, and how many there are in all.
+    pub(crate) fn activity(&mut self) -> Result<(Vec<ActivityShown>, usize), ChannelError> {
+        let reply = self.ask(Request::Top)?;
+        let Reply::Activity { devices, total } = reply else { return Err(unexpected(&reply)) };
+        Ok((devices, total))
     }
 
     /// What was recorded next of the device that is followed.

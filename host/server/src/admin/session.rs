@@ -6,7 +6,7 @@ use super::office::{Office, Refusal};
 use super::recording::Recorded;
 use super::{
     DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
-    queue, recording, users,
+    queue, recording, top, users,
 };
 use crate::import::{Intake, Taken};
 use crate::packs::PackListening;
@@ -64,6 +64,7 @@ impl Session {
                 self.recorded = Some(recording::begin(office, &device, minutes, full)?);
                 Reply::Done
             }
+            Request::Top => top::list(office)?,
             Request::TraceNext => recording::next(office, self.recorded.as_ref())?,
             Request::QueueList { after } => queue::list(office, after)?,
             Request::QueueDo { number, order } => queue::order(office, number, order)?,
@@ -170,6 +171,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::PackLogRead { .. }
         | Request::Guides
         | Request::QueueList { .. }
+        | Request::Top
         | Request::TraceNext
         | Request::Status
         | Request::TenantList

@@ -13,5 +13,6 @@ mod reload;
 mod serving;
 mod setup;
 mod support;
+mod top;
 mod trace;
 mod withheld;
