@@ -65,7 +65,8 @@ impl MetricsPage {
 }
 
 fn write_packs(page: &mut Exposition, packs: &[PackShown]) {
-    let families: [(&str, &str, fn(&PackShown) -> u64); 2] = [
+    type Count = fn(&PackShown) -> u64;
+    let families: [(&str, &str, Count); 2] = [
         ("easel_pack_calls", "Calls into packs since they were loaded, those that failed included.", |pack| pack.calls),
         ("easel_pack_faults", "Calls that came to nothing, and answers that made no sense.", |pack| pack.faults),
     ];
