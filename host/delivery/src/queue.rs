@@ -30,6 +30,7 @@ mod retry;
 mod runner;
 mod settle;
 mod seven_bit;
+mod tally;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -43,6 +44,7 @@ use crate::{Clock, DeliveryError, Running, Shutdown};
 pub use direct::{Direct, Lookup, LookupError, Mx, Resolver};
 pub use dns::Dns;
 pub use retry::Schedule;
+pub use tally::{Tallied, Tally};
 
 /// How the queue is worked off.
 #[derive(Clone, Debug)]
@@ -65,6 +67,8 @@ pub struct QueueOptions {
     pub poll: Duration,
     /// How long messages under way get to end on shutdown.
     pub grace: Duration,
+    /// Where what became of messages is counted.
+    pub tally: Arc<Tally>,
 }
 
 impl Default for QueueOptions {
@@ -80,6 +84,7 @@ impl Default for QueueOptions {
             quota: None,
             poll: Duration::from_secs(30),
             grace: Duration::from_secs(10),
+            tally: Arc::default(),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Stats {
     pub last_fault: String,
     /// Calls not made because too many others were under way.
     pub busy: u64,
+    /// How long all calls took together, in microseconds.
+    pub micros: u64,
     /// Half of the calls took no longer, in microseconds.
     pub p50_us: u64,
     /// Ninety-nine in a hundred took no longer, in microseconds.
@@ -63,6 +65,7 @@ pub(crate) struct Counters {
     faults: AtomicU64,
     busy: AtomicU64,
     memory: AtomicU64,
+    micros: AtomicU64,
     times: [AtomicU64; STEPS],
     rare: Mutex<Rare>,
 }
@@ -80,6 +83,7 @@ impl Default for Counters {
             faults: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             memory: AtomicU64::new(0),
+            micros: AtomicU64::new(0),
             times: std::array::from_fn(|_| AtomicU64::new(0)),
             rare: Mutex::default(),
         }
@@ -106,6 +110,7 @@ impl Counters {
 
     pub(crate) fn called(&self, time: Duration) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.times[step(time)].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -148,6 +153,7 @@ impl Counters {
             faults: self.faults.load(Ordering::Relaxed),
             last_fault: rare.last_fault.clone(),
             busy: self.busy.load(Ordering::Relaxed),
+            micros: self.micros.load(Ordering::Relaxed),
             p50_us: quantile(50),
             p99_us: quantile(99),
             memory_bytes: self.memory.load(Ordering::Relaxed),
@@ -172,7 +178,7 @@ mod tests {
             counters.called(Duration::from_micros(micros));
         }
         let stats = counters.stats();
-        assert_eq!(stats.calls, 100);
+        assert_eq!((stats.calls, stats.micros), (100, 5050));
         assert!((50..=63).contains(&stats.p50_us) && (99..=125).contains(&stats.p99_us), "{stats:?}");
         counters.called(Duration::from_secs(3600));
         assert_eq!(counters.stats().calls, 101);

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection;
+use crate::metrics::OfListener;
 use crate::proxy_protocol::{self, ProxyError};
 use crate::shared::{Held, Shared};
 use crate::shutdown::Phase;
@@ -38,7 +39,7 @@ enum GreetError {
 }
 
 /// Accepts until the server stops. When all room is taken, connections wait in the kernel's queue.
-pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting: Greeting) {
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting: Greeting, counts: Arc<OfListener>) {
     let mut phases = shared.shutdown.phases();
     let mut full = false;
     loop {
@@ -59,7 +60,9 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting:
         };
         match accepted {
             Ok((socket, peer)) => {
-                tokio::spawn(greet(Arc::clone(&shared), socket, peer, greeting.clone(), room));
+                counts.accepted();
+                let counts = Arc::clone(&counts);
+                tokio::spawn(greet(Arc::clone(&shared), socket, peer, greeting.clone(), (room, counts)));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
@@ -75,19 +78,23 @@ async fn greet(
     socket: TcpStream,
     peer: SocketAddr,
     greeting: Greeting,
-    room: OwnedSemaphorePermit,
+    (room, counts): (OwnedSemaphorePermit, Arc<OfListener>),
 ) {
     let mut phases = shared.shutdown.phases();
     let greeted = tokio::select! {
         biased;
         _ = phases.changed_from(Phase::Serving) => return,
-        greeted = welcome(&shared, socket, peer.ip(), greeting, room) => greeted,
+        greeted = welcome(&shared, socket, peer.ip(), greeting, (room, &counts)) => greeted,
     };
     match greeted {
         Ok((transport, client, held)) => {
             tokio::spawn(connection::serve(shared, transport, client, held));
         }
         Err(error) => {
+            match error {
+                GreetError::Crowded => counts.crowded(),
+                GreetError::Proxy(_) | GreetError::TooSlow | GreetError::Tls(_) => counts.greeting_failed(),
+            }
             let error: &dyn std::error::Error = &error;
             tracing::debug!(peer = %peer.ip(), error, "a connection ended before its first request");
         }
@@ -99,7 +106,7 @@ async fn welcome(
     mut socket: TcpStream,
     peer: IpAddr,
     greeting: Greeting,
-    room: OwnedSemaphorePermit,
+    (room, counts): (OwnedSemaphorePermit, &Arc<OfListener>),
 ) -> Result<(Transport, IpAddr, Held), GreetError> {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a socket keeps small packets back");
@@ -121,5 +128,5 @@ async fn welcome(
             Transport::Tls(Box::new(stream))
         }
     };
-    Ok((transport, client, Held { _room: room, _address: address }))
+    Ok((transport, client, Held { _room: room, _address: address, _open: Arc::clone(counts).open() }))
 }

@@ -18,8 +18,11 @@ mod office;
 mod ownership;
 mod packs;
 mod queue;
+mod recording;
+mod redact;
 mod session;
 mod socket;
+mod top;
 mod users;
 
 use std::collections::BTreeMap;
@@ -73,6 +76,12 @@ pub(crate) enum Request {
     DeviceWithheld { login: LoginName, device: String },
     /// Puts something back that a pack withheld.
     DeviceRestore { login: LoginName, device: String, number: u64 },
+    /// Has what a device sends and gets recorded until this conversation or its time ends; `full`: with its content.
+    TraceBegin { device: String, minutes: u32, full: bool },
+    /// The next request of it with its answer, whose documents are in the body, or a moment later nothing.
+    TraceNext,
+    /// What devices are at.
+    Top,
     /// Messages in the outgoing queue after the one of that number.
     QueueList { after: u64 },
     /// Does something with a queued message.
@@ -139,6 +148,10 @@ pub(crate) enum Reply {
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::DeviceWithheld`].
     Withheld { things: Vec<WithheldShown> },
+    /// To [`Request::Top`]: those that cost most, and how many there are in all.
+    Activity { devices: Vec<ActivityShown>, total: usize },
+    /// To [`Request::TraceNext`].
+    Traced { page: TracedShown },
     /// To [`Request::QueueList`]: some of them; none when there are no more.
     Queue { messages: Vec<QueuedShown> },
     /// To [`Request::PackList`].
@@ -277,6 +290,7 @@ pub(crate) struct PackShown {
     pub(crate) calls: u64,
     pub(crate) faults: u64,
     pub(crate) last_fault: String,
+    pub(crate) micros: u64,
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
     pub(crate) memory_bytes: u64,
@@ -389,6 +403,58 @@ pub(crate) struct WithheldShown {
     pub(crate) bytes: u64,
     /// Empty where it has none.
     pub(crate) title: String,
+}
+
+/// What a device is at and what it cost in the last minute, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ActivityShown {
+    pub(crate) login: String,
+    pub(crate) device: String,
+    /// The pack that serves it, with its version.
+    pub(crate) pack: Option<String>,
+    /// Requests that are not answered yet.
+    pub(crate) under_way: u32,
+    /// Of the newest request, and how long ago that came.
+    pub(crate) command: String,
+    pub(crate) since_secs: u64,
+    /// How long a request has waited for news, when one waits.
+    pub(crate) parked_secs: Option<u64>,
+    /// Answered in the last minute.
+    pub(crate) requests: u32,
+    /// In which the server was at work on them.
+    pub(crate) worked_micros: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+/// What was recorded of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TracedShown {
+    /// The next request, when there was one.
+    pub(crate) exchange: Option<ExchangeShown>,
+    /// Requests after it that are not shown because they came too fast.
+    pub(crate) lost: u64,
+    /// Whether its time is over.
+    pub(crate) over: bool,
+}
+
+/// A request of a device with its answer, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExchangeShown {
+    /// RFC 3339.
+    pub(crate) at: String,
+    pub(crate) login: String,
+    pub(crate) command: String,
+    pub(crate) version: String,
+    /// The HTTP code; nothing: the client went, or the answer was cut.
+    pub(crate) code: Option<u16>,
+    /// Until its answer was there, the time it waited included.
+    pub(crate) millis: u64,
+    /// The part of it in which the server was at work.
+    pub(crate) worked_micros: u64,
+    /// XML, or what stands in its place.
+    pub(crate) request: String,
+    pub(crate) answer: String,
 }
 
 /// A queued message, for people.

@@ -17,6 +17,7 @@ mod restore;
 mod serve;
 mod tenant;
 mod terminal;
+mod top;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -88,6 +89,8 @@ enum Verb {
     Pack(pack::Verb),
     /// Prints how the owner of a device sets it up.
     Guide(guide::Arguments),
+    /// Shows what devices are doing now, with which pack, and what it costs.
+    Top(top::Arguments),
     /// Lists mail on its way out, and has it tried again or dropped.
     #[command(subcommand)]
     Queue(queue::Verb),
@@ -111,6 +114,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Device(verb) => device::run(verb, &file, &mut terminal),
         Verb::Pack(verb) => pack::run(verb, &file, &mut terminal),
         Verb::Guide(arguments) => guide::run(&arguments, &file, &mut terminal),
+        Verb::Top(arguments) => top::run(&arguments, &file, &mut terminal),
         Verb::Queue(verb) => queue::run(verb, &file, &mut terminal),
     };
     match done {

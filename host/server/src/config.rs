@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) packs: Packs,
     /// What is logged, and how.
     pub(crate) log: Log,
+    /// Where monitoring reads.
+    pub(crate) metrics: Metrics,
     /// How the server stops.
     pub(crate) shutdown: Shutdown,
 }
@@ -270,6 +272,13 @@ pub(crate) enum LogFormat {
     Text,
 }
 
+/// `[metrics]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Metrics {
+    /// A listener of its own; `None`: nowhere.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
 /// `[shutdown]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shutdown {
@@ -315,9 +324,17 @@ impl Config {
             policy: Policy::read(top.section("policy")),
             packs: Packs::read(top.section("packs"), &dir),
             log: Log::read(top.section("log")),
+            metrics: Metrics::read(top.section("metrics")),
             shutdown: Shutdown::read(top.section("shutdown")),
             data_dir,
         };
+        let devices = [&config.listen.tls, &config.listen.plain, &config.listen.proxied];
+        let taken =
+            |address: SocketAddr| address.port() != 0 && devices.into_iter().flatten().any(|one| *one == address);
+        if let Some(address) = config.metrics.listen.filter(|address| taken(*address)) {
+            let cure = "give metrics.listen an address of its own";
+            top.wrong("metrics", format!("devices connect to {address}, too"), cure);
+        }
         if config.direct.enabled && config.smart_host.is_some() {
             let cure = "remove one of the two sections";
             top.wrong("direct", "mail goes either to the smart host or the direct way".to_owned(), cure);
@@ -544,6 +561,21 @@ impl Log {
         };
         section.finish();
         log
+    }
+}
+
+impl Metrics {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let listen = section.value("listen", None, values::metrics_listen);
+        if let Some(address) = listen.filter(|address| !address.ip().is_loopback()) {
+            section.warn(
+                "listen",
+                format!("{address} is reachable from other machines, and metrics are read there without a login"),
+                "use a loopback address, or let a firewall decide who reads them",
+            );
+        }
+        section.finish();
+        Self { listen }
     }
 }
 

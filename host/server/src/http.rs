@@ -22,12 +22,13 @@ use crate::connection::Slot;
 use crate::devices::Devices;
 use crate::gzip;
 use crate::login::Session;
+use crate::metrics::Throttled;
 use crate::park::{self, FirstLook, Visitor};
 use crate::probe;
 use crate::shared::{Begun, Shared};
 use crate::sink::{AnswerBody, CutShort, Stream};
 use crate::throttle::Origin;
-use crate::trace::Trace;
+use crate::trace::{Spent, Trace};
 
 pub(crate) use error::HttpError;
 
@@ -56,6 +57,7 @@ pub(crate) async fn answer(
             }
         },
         Err(error) => {
+            shared.metrics.refused(error.code());
             tracing::info!(%peer, code = error.code(), %error, "request refused");
             Ok(refuse(shared, &error))
         }
@@ -136,7 +138,7 @@ async fn rules(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Re
         // Whoever asked may have gone.
         let _ = sender.send(commands.entry_rules(&facts, true).unwrap_or_default());
     };
-    shared.workers.submit(asking).map_err(|_| HttpError::busy())?;
+    shared.workers.submit(asking).map_err(|_| shared.too_much(Throttled::Workers))?;
     answer.await.map_err(|_| HttpError::busy())
 }
 
@@ -193,6 +195,10 @@ async fn options(
         version: 0,
         received: 0,
         began: shared.clock.now(),
+        spent: Spent::default(),
+        metrics: Arc::clone(&shared.metrics),
+        active: shared.activity.begin(session.user.id, &facts.device_id, "OPTIONS", shared.clock.now()),
+        recording: shared.recorder.begin(&facts.device_id),
     });
     let inner = Arc::clone(shared);
     let command = move |_: &mut dyn Sink| {
@@ -210,7 +216,7 @@ async fn options(
         headers.extend(offer.headers);
         Turn::Answer(Answer { headers, ..Answer::empty() })
     };
-    let begun = shared.run(None, false, trace, command).await.map_err(|_| HttpError::busy())?;
+    let begun = shared.run(None, false, trace, command).await.map_err(|_| shared.too_much(Throttled::Workers))?;
     Ok(Exchange::Begun(begun))
 }
 
@@ -249,11 +255,15 @@ async fn post(
         version: line.version.map_or(0, easel_protocol::Version::times_ten),
         received: body.bytes.len(),
         began,
+        spent: Spent::default(),
+        metrics: Arc::clone(&shared.metrics),
+        active: shared.activity.begin(session.user.id, &line.device_id, line.command.name(), shared.clock.now()),
+        recording: shared.recorder.begin(&line.device_id),
     });
     let device = Devices::name(session.user.id, &line.device_id);
-    let pass = shared.devices.pass(device.clone()).await.map_err(|_| HttpError::busy())?;
+    let pass = shared.devices.pass(device.clone()).await.map_err(|_| shared.too_much(Throttled::Device))?;
     let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close };
-    let inner = Arc::clone(shared);
+    let (inner, told) = (Arc::clone(shared), Arc::clone(&trace));
     let command = move |sink: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {
             Ok(user) => user,
@@ -263,6 +273,9 @@ async fn post(
             Ok(plain) => plain,
             Err(error) => return Turn::Answer(error.answer(&inner)),
         };
+        if let Some(recording) = &told.recording {
+            recording.request(&plain);
+        }
         let request = CommandRequest {
             line: &line,
             user: &user,
@@ -275,7 +288,7 @@ async fn post(
         };
         inner.commands.handle(&request, sink)
     };
-    match shared.run(Some(pass), gzip, trace, command).await.map_err(|_| HttpError::busy())? {
+    match shared.run(Some(pass), gzip, trace, command).await.map_err(|_| shared.too_much(Throttled::Workers))? {
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
         begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
     }

@@ -6,6 +6,7 @@
 //! knows no SQL and no Wasm.
 
 mod accept;
+mod activity;
 mod authenticate;
 mod bounded;
 mod clock;
@@ -14,14 +15,18 @@ mod connection;
 mod credential_cache;
 mod devices;
 mod error;
+mod exposition;
 mod gzip;
 mod http;
 mod limits;
 mod login;
+mod metrics;
 mod networks;
 mod park;
 mod probe;
 mod proxy_protocol;
+mod recorder;
+mod scrape;
 mod serve;
 mod shared;
 mod shutdown;
@@ -32,13 +37,17 @@ mod trace;
 mod transport;
 mod workers;
 
+pub use activity::DeviceActivity;
 pub use authenticate::Credentials;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use commands::{Commands, GoOn, Turn, Wait};
 pub use error::ServerError;
+pub use exposition::{Exposition, Kind, Labels, OPENMETRICS, scaled};
 pub use limits::Limits;
 pub use login::{Denied, LoginOptions, Logins, Session};
 pub use networks::{Network, NetworkError, Networks};
-pub use serve::{Listener, ListenerKind, Running, ServeOptions, Server};
+pub use recorder::{DOCUMENT_BYTES_MAX, Document, Exchange, FOLLOWERS_MAX, Following, KEPT_BYTES_MAX, KEPT_MAX};
+pub use scrape::{Scrape, Writer};
+pub use serve::{Listener, ListenerKind, Running, ServeOptions, Server, View};
 pub use throttle::{Budget, CLOUD_FACTOR, Origin};
 pub use tls::TlsFiles;

@@ -9,13 +9,13 @@
 //!                    '--> flight: one check per credentials, on a thread of the hash gate --> cache
 //! ```
 
+mod count;
 mod forms;
 mod gate;
 mod hash;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -26,8 +26,10 @@ use tokio::sync::oneshot;
 
 use crate::authenticate::Credentials;
 use crate::credential_cache::{CacheLimits, Cached, CredentialCache, CredentialKey};
+use crate::exposition::Exposition;
 use crate::throttle::{Budget, Origin, Throttle};
 use crate::{Clock, ServerError};
+use count::Counts;
 
 /// What the operator decides about logins.
 #[derive(Clone, Debug)]
@@ -123,7 +125,7 @@ struct Shared {
     mac: Hmac<Sha256>,
     /// What a login that nobody has is checked against.
     nobody: String,
-    hashes: AtomicU64,
+    counts: Counts,
     state: Mutex<State>,
 }
 
@@ -162,7 +164,7 @@ impl Logins {
             default_tenant: options.default_tenant,
             mac: Hmac::new_from_slice(&secret).expect("an HMAC takes a key of any length"),
             nobody: Self::hash_password("nobody has this password"),
-            hashes: AtomicU64::new(0),
+            counts: Counts::default(),
             state: Mutex::new(state),
         });
         let jobs = gate::start(&shared, options.hashes_at_once.max(1), options.queue)?;
@@ -182,7 +184,11 @@ impl Logins {
 
     /// How many passwords were hashed for logins so far.
     pub fn hashes(&self) -> u64 {
-        self.shared.hashes.load(Ordering::Relaxed)
+        self.shared.counts.hashes.read()
+    }
+
+    pub(crate) fn write_metrics(&self, page: &mut Exposition) {
+        self.shared.counts.write(page);
     }
 
     /// Whose credentials these are; `from` is who sent them.
@@ -198,9 +204,15 @@ impl Logins {
         let (key, now) = (self.shared.key(credentials), self.shared.clock.now());
         let mut state = self.shared.state();
         match state.cache.find(&key, now) {
-            Some(Cached::Right { user, stale }) => return Ok(Look::Known(Session { user, key, stale })),
-            Some(Cached::Wrong) => return Err(Denied::Wrong),
-            None => {}
+            Some(Cached::Right { user, stale }) => {
+                self.shared.counts.hits.add();
+                return Ok(Look::Known(Session { user, key, stale }));
+            }
+            Some(Cached::Wrong) => {
+                self.shared.counts.known_wrong.add();
+                return Err(Denied::Wrong);
+            }
+            None => self.shared.counts.misses.add(),
         }
         let (sender, answer) = oneshot::channel();
         if let Some(waiters) = state.flights.get_mut(&key) {
@@ -209,12 +221,14 @@ impl Logins {
         }
         let payer = (from, self.shared.throttle_key(&credentials.login));
         state.throttle.pay(payer.0, payer.1, now).map_err(|wait| {
+            self.shared.counts.over_budget.add();
             tracing::warn!(?from, "too many wrong passwords");
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             Denied::Busy { retry_after_secs: seconds.clamp(1, 3600) }
         })?;
         let job = Job { credentials: credentials.clone(), key, payer, epoch: state.cache.epoch() };
         if self.jobs.try_send(job).is_err() {
+            self.shared.counts.queue_full.add();
             state.throttle.give_back(payer.0, payer.1);
             return Err(Denied::Busy { retry_after_secs: rand::random_range(5..=15) });
         }

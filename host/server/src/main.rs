@@ -9,6 +9,7 @@ mod config;
 mod export;
 mod import;
 mod logging;
+mod metrics_page;
 mod packs;
 mod reload;
 mod upkeep;

@@ -174,6 +174,7 @@ impl PackRoom {
             calls: status.stats.calls,
             faults: status.stats.faults,
             last_fault: status.stats.last_fault,
+            micros: status.stats.micros,
             p50_us: status.stats.p50_us,
             p99_us: status.stats.p99_us,
             memory_bytes: status.stats.memory_bytes,

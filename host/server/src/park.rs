@@ -31,6 +31,7 @@ use crate::commands::{Commands, GoOn, Turn, Wait};
 use crate::devices::DeviceName;
 use crate::http;
 use crate::login::Session;
+use crate::metrics::Throttled;
 use crate::shared::{Begun, Shared};
 use crate::shutdown::{Phase, Phases};
 use crate::sink::{AnswerBody, CutShort};
@@ -122,6 +123,7 @@ pub(crate) async fn first_look(shared: &Arc<Shared>, mut wait: Wait, visitor: Vi
 pub(crate) async fn wait(shared: &Arc<Shared>, parked: Parked, phases: &mut Phases) -> Option<Answered> {
     let Parked { mut transport, mut early, mut ticket } = parked;
     let _counted = shared.standing.count();
+    ticket.visitor.trace.active.park(Some(shared.clock.now()));
     loop {
         let Some(why) = reason(&mut ticket, &mut transport, &mut early, phases).await else {
             ticket.visitor.trace.finish(0, 0, shared.clock.now());
@@ -236,7 +238,7 @@ async fn look_again(shared: &Arc<Shared>, ticket: Box<Ticket>, why: Why) -> Agai
 /// One look, on a worker, in the device's turn, for a user who may still log in.
 async fn look(shared: &Arc<Shared>, visitor: &Visitor, go_on: GoOn, why: Why) -> Look {
     let Ok(pass) = shared.devices.pass(visitor.device.clone()).await else {
-        return Look::Answer(http::refuse(shared, &http::HttpError::busy()));
+        return Look::Answer(http::refuse(shared, &shared.too_much(Throttled::Device)));
     };
     let (logins, clock, challenged) = (Arc::clone(&shared.logins), Arc::clone(&shared.clock), Arc::clone(shared));
     let session = visitor.session.aged();
@@ -247,7 +249,7 @@ async fn look(shared: &Arc<Shared>, visitor: &Visitor, go_on: GoOn, why: Why) ->
     match shared.run(Some(pass), visitor.gzip, Arc::clone(&visitor.trace), command).await {
         Ok(Begun::Wait(wait)) => Look::Wait(wait),
         Ok(begun) => http::respond(shared, begun).map_or(Look::Cut, Look::Answer),
-        Err(crate::workers::Busy) => Look::Answer(http::refuse(shared, &http::HttpError::busy())),
+        Err(crate::workers::Busy) => Look::Answer(http::refuse(shared, &shared.too_much(Throttled::Workers))),
     }
 }
 

@@ -83,6 +83,7 @@ fn in_service(before: &Config, written: Config) -> (Config, Vec<&'static str>) {
         policy: _,
         packs: Packs { dir, instances_max, .. },
         log,
+        metrics,
         shutdown,
     } = written;
     let all = [
@@ -98,6 +99,7 @@ fn in_service(before: &Config, written: Config) -> (Config, Vec<&'static str>) {
         ("packs.dir", dir != now.packs.dir),
         ("packs.instances_max", instances_max != now.packs.instances_max),
         ("log", log != now.log),
+        ("metrics", metrics != now.metrics),
         ("shutdown", shutdown != now.shutdown),
     ];
     (now, all.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect())
@@ -133,6 +135,7 @@ mod tests {
             "[packs]\ndir = 'x'",
             "[packs]\ninstances_max = 3",
             "[log]\nlevel = 'debug'",
+            "[metrics]\nlisten = '9187'",
             "[shutdown]\ngrace_secs = 3",
         ];
         for text in all {

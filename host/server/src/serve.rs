@@ -13,13 +13,17 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accept::{Greeting, accept};
+use crate::activity::{Activity, DeviceActivity};
 use crate::commands::{Commands, Served};
 use crate::devices::Devices;
+use crate::exposition::{Exposition, Kind};
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::metrics::Metrics;
 use crate::networks::Networks;
 use crate::park::Standing;
 use crate::probe::Probes;
+use crate::recorder::Following;
 use crate::shared::{Addresses, Shared};
 use crate::shutdown::{Phase, Shutdown};
 use crate::tls::{self, Certificate, TlsFiles};
@@ -108,11 +112,13 @@ impl Server {
             return Err(ServerError::NoListener);
         }
         let poll = options.limits.certificate_poll;
-        let shared = Arc::new(shared(options, commands, logins, clock)?);
-        let mut addresses = Vec::new();
-        for (socket, address, greeting) in sockets {
-            addresses.push(address);
-            tokio::spawn(accept(Arc::clone(&shared), socket, greeting));
+        let kinds = options.listeners.iter().map(|listener| listener.kind);
+        let addresses: Vec<SocketAddr> = sockets.iter().map(|(_, address, _)| *address).collect();
+        let metrics = Metrics::new(kinds.zip(addresses.iter().copied()));
+        let shared = Arc::new(shared(options, commands, logins, clock, metrics)?);
+        for (number, (socket, _, greeting)) in sockets.into_iter().enumerate() {
+            let counts = shared.metrics.listener(number);
+            tokio::spawn(accept(Arc::clone(&shared), socket, greeting, counts));
         }
         if let Some(certificate) = &certificate {
             tokio::spawn(watch(Arc::downgrade(certificate), poll, Arc::downgrade(&shared)));
@@ -126,6 +132,7 @@ fn shared(
     commands: Arc<dyn Commands>,
     logins: Arc<Logins>,
     clock: Arc<dyn Clock>,
+    metrics: Metrics,
 ) -> Result<Shared, ServerError> {
     let limits = options.limits;
     let connections = limits.connections_allowed();
@@ -149,6 +156,9 @@ fn shared(
         challenge: format!("Basic realm=\"{realm}\""),
         server_version: HeaderValue::from_str(&options.server_version).unwrap_or(HeaderValue::from_static("15.1.0.0")),
         limits,
+        metrics: Arc::new(metrics),
+        recorder: Arc::default(),
+        activity: Activity::default(),
     })
 }
 
@@ -222,6 +232,11 @@ impl Running {
         self.shared.probes.open(self.shared.clock.now(), good_for)
     }
 
+    /// For whoever looks at it from outside.
+    pub fn view(&self) -> View {
+        View(Arc::downgrade(&self.shared))
+    }
+
     /// Reads the certificate's files now. The one in use stays when they make no sense.
     pub fn reload_certificate(&self) -> Result<(), ServerError> {
         self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
@@ -243,6 +258,33 @@ impl Running {
         };
         self.shared.shutdown.enter(Phase::Cut);
         left
+    }
+}
+
+/// A look at a server from outside, which does not keep it from ending.
+#[derive(Clone, Debug)]
+pub struct View(Weak<Shared>);
+
+impl View {
+    /// Devices with a request under way, and those that had one in the last minute; nobody once the server has ended.
+    pub fn activity(&self) -> Vec<DeviceActivity> {
+        let Some(shared) = self.0.upgrade() else { return Vec::new() };
+        shared.activity.read(shared.clock.now())
+    }
+
+    /// Follows what a device, whoever's it is, and the server say to one another from now on. `None` when
+    /// [`FOLLOWERS_MAX`](crate::FOLLOWERS_MAX) follow already, or the server has ended.
+    pub fn follow(&self, device: &str) -> Option<Following> {
+        self.0.upgrade()?.recorder.follow(device)
+    }
+
+    /// Writes what the server counted; nothing once it has ended.
+    pub fn write_metrics(&self, page: &mut Exposition) {
+        let Some(shared) = self.0.upgrade() else { return };
+        shared.metrics.write(page);
+        page.family("easel_parked_requests", Kind::Gauge, "", "Requests that wait for news.");
+        page.number(&[], shared.standing.parked());
+        shared.logins.write_metrics(page);
     }
 }
 
@@ -272,12 +314,13 @@ mod tests {
         let now = Arc::clone(&clock);
         let service = Service::new(store, Arc::new(NoPlugin), Settings::default(), Arc::new(move || now.now()));
         let served = Arc::new(Served(Arc::new(service)));
-        let shared = Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock).unwrap());
+        let shared =
+            Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock, Metrics::new([])).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let room = Arc::clone(&shared.connections).acquire_owned().await.unwrap();
         let address = shared.addresses.enter([127, 0, 0, 1].into()).unwrap();
-        let held = Held { _room: room, _address: address };
+        let held = Held { _room: room, _address: address, _open: shared.metrics.listener(0).open() };
         let task = connection::serve(shared, Transport::Plain(stream), [127, 0, 0, 1].into(), held);
         // What is in here is held for as long as a request waits, and twice while the task is made.
         let size = size_of_val(&task);

@@ -11,13 +11,17 @@ use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::activity::Activity;
 use crate::commands::{Commands, Turn, Wait};
 use crate::devices::{Devices, Pass};
+use crate::http::HttpError;
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::metrics::{Metrics, Open, Throttled};
 use crate::networks::Networks;
 use crate::park::Standing;
 use crate::probe::Probes;
+use crate::recorder::Recorder;
 use crate::shutdown::Shutdown;
 use crate::sink::{ChannelSink, Stream};
 use crate::throttle::network;
@@ -49,6 +53,9 @@ pub(crate) struct Shared {
     /// `Basic realm="..."`.
     pub(crate) challenge: String,
     pub(crate) server_version: HeaderValue,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) activity: Activity,
 }
 
 impl fmt::Debug for Shared {
@@ -71,6 +78,12 @@ pub(crate) enum Begun {
 }
 
 impl Shared {
+    /// Counts that something was short, and says so.
+    pub(crate) fn too_much(&self, why: Throttled) -> HttpError {
+        self.metrics.throttle(why);
+        HttpError::busy()
+    }
+
     /// Runs a command on a worker, and waits for the beginning of its answer. The pass of its device is held until the
     /// command is done. When nobody waits any longer, the command runs to its end all the same.
     pub(crate) async fn run(
@@ -81,12 +94,16 @@ impl Shared {
         command: impl FnOnce(&mut dyn Sink) -> Turn + Send + 'static,
     ) -> Result<Begun, Busy> {
         let workers = Arc::clone(&self.workers);
-        let (mut sink, stream) = ChannelSink::new(gzip, workers, self.runtime.clone(), self.limits.stall);
+        let (mut sink, stream) = ChannelSink::new(gzip, workers, self.runtime.clone(), self.limits.stall, &trace);
         let (sender, whole) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
+        let asked = clock.now();
         self.workers.submit(move || {
+            let began = clock.now();
             let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| command(&mut sink)));
-            let begun = end(turn, &mut sink, gzip, &trace, clock.now());
+            let ended = clock.now();
+            trace.spent.add(asked, began, ended);
+            let begun = end(turn, &mut sink, gzip, &trace, ended);
             drop((sink, pass));
             if let Some(begun) = begun {
                 // Whoever asked may have gone.
@@ -114,6 +131,9 @@ fn end(
         Ok(Turn::Wait(wait)) if !sink.has_begun() => return Some(Begun::Wait(wait)),
         Ok(Turn::Answer(answer)) if !sink.has_begun() => {
             let code = answer.code;
+            if let Some(recording) = &trace.recording {
+                recording.answer(&answer.body);
+            }
             (Some(whole(answer, gzip)), code)
         }
         Ok(Turn::Streamed) if sink.has_begun() => (None, sink.finish().map_or(0, |()| 200)),
@@ -195,6 +215,7 @@ impl Drop for Entered {
 pub(crate) struct Held {
     pub(crate) _room: OwnedSemaphorePermit,
     pub(crate) _address: Entered,
+    pub(crate) _open: Open,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::gzip;
+use crate::trace::Trace;
 use crate::workers::Workers;
 
 /// Pieces under way between a worker and the connection.
@@ -43,6 +44,8 @@ pub(crate) struct ChannelSink {
     runtime: Handle,
     stall: Duration,
     sent: usize,
+    /// Records the pieces before their compression.
+    trace: Arc<Trace>,
 }
 
 impl ChannelSink {
@@ -52,10 +55,14 @@ impl ChannelSink {
         workers: Arc<Workers>,
         runtime: Handle,
         stall: Duration,
+        trace: &Arc<Trace>,
     ) -> (Self, oneshot::Receiver<Stream>) {
         let (begun, begins) = oneshot::channel();
         let gzip = gzip.then(gzip::Pieces::new);
-        (Self { begun: Some(begun), pieces: None, gzip, workers, runtime, stall, sent: 0 }, begins)
+        (
+            Self { begun: Some(begun), pieces: None, gzip, workers, runtime, stall, sent: 0, trace: Arc::clone(trace) },
+            begins,
+        )
     }
 
     /// Whether a piece was taken.
@@ -96,6 +103,12 @@ impl ChannelSink {
 }
 
 impl ChannelSink {
+    fn record(&self, piece: &[u8]) {
+        if let Some(recording) = &self.trace.recording {
+            recording.answer(piece);
+        }
+    }
+
     fn begin(&mut self) -> Result<(), SinkClosed> {
         if let Some(begun) = self.begun.take() {
             let (sender, pieces) = mpsc::channel(UNDER_WAY);
@@ -112,6 +125,7 @@ impl Sink for ChannelSink {
             return Ok(());
         }
         self.begin()?;
+        self.record(&piece);
         let bytes = match &mut self.gzip {
             Some(gzip) => gzip.push(&piece),
             None => piece,
@@ -128,6 +142,7 @@ impl Sink for ChannelSink {
         // The place is taken first: what was compressed cannot be given back.
         match pieces.try_reserve() {
             Ok(place) => {
+                self.record(&piece);
                 let bytes = match &mut self.gzip {
                     Some(gzip) => gzip.push(&piece),
                     None => piece,

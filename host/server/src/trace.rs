@@ -1,12 +1,21 @@
-//! One line in the log for each request: who, what, how it went. Never content, never credentials.
+//! A request from its beginning to its end: what is counted of it, and one line in the log. Never content, never
+//! credentials.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use std::net::IpAddr;
 
 use easel_store::UserId;
 use jiff::Timestamp;
 
+use crate::activity::Active;
+use crate::metrics::{Done, Metrics};
+use crate::recorder::{Document, Exchange, Recording};
+
 /// What is known of a request when it begins.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Trace {
     /// Who sent it; behind a proxy in front, whom its PROXY header names.
     pub(crate) peer: IpAddr,
@@ -18,11 +27,59 @@ pub(crate) struct Trace {
     pub(crate) version: u8,
     pub(crate) received: usize,
     pub(crate) began: Timestamp,
+    pub(crate) spent: Spent,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) active: Active,
+    /// Where somebody follows the device.
+    pub(crate) recording: Option<Box<Recording>>,
+}
+
+/// Where the time of a request went so far, in microseconds; without the time it waited for news.
+#[derive(Debug, Default)]
+pub(crate) struct Spent {
+    /// In line for a thread, and at work.
+    served: AtomicU64,
+    /// At work.
+    worked: AtomicU64,
+}
+
+impl Spent {
+    /// A thread was asked for, began and ended.
+    pub(crate) fn add(&self, asked: Timestamp, began: Timestamp, ended: Timestamp) {
+        self.served.fetch_add(micros(asked, ended), Ordering::Relaxed);
+        self.worked.fetch_add(micros(began, ended), Ordering::Relaxed);
+    }
+}
+
+/// A clock may jump back.
+fn micros(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_micros()).unwrap_or_default()
 }
 
 impl Trace {
-    /// Writes the line. Code 0: the client went, or the answer was cut.
+    fn exchange(&self, code: u16, now: Timestamp, worked: u64) -> Exchange {
+        Exchange {
+            began: self.began,
+            user: self.user,
+            command: self.command,
+            version: self.version,
+            code,
+            took: Duration::from_micros(micros(self.began, now)),
+            worked: Duration::from_micros(worked),
+            request: Document::default(),
+            answer: Document::default(),
+        }
+    }
+
+    /// Counts it and writes the line. Code 0: the client went, or the answer was cut.
     pub(crate) fn finish(&self, code: u16, bytes: usize, now: Timestamp) {
+        let (served, worked) = (self.spent.served.load(Ordering::Relaxed), self.spent.worked.load(Ordering::Relaxed));
+        let done = Done { code, received: self.received, sent: bytes, micros: served, worked };
+        self.metrics.done(self.command, done);
+        self.active.done(now, worked, self.received, bytes);
+        if let Some(recording) = &self.recording {
+            recording.end(self.exchange(code, now, worked));
+        }
         let millis = now.duration_since(self.began).as_millis();
         tracing::info!(
             peer = %self.peer,

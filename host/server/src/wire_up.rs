@@ -11,8 +11,8 @@ use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, Direct, Dns, QueueOptions, Schedule, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
 use easel_server::{
-    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, ServeOptions, Server,
-    ServerError, SystemClock, TlsFiles,
+    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, Scrape, ServeOptions,
+    Server, ServerError, SystemClock, TlsFiles,
 };
 use easel_store::{LocalBus, Store, StoreError};
 pub(crate) use easel_store_sqlite::RestoreError;
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
 use crate::config::{self, Config, LmtpListen, SmartHostPassword, SmartHostTls};
+use crate::metrics_page::MetricsPage;
 use crate::packs::{PackRoom, PackRoomError};
 use crate::reload::Reload;
 use crate::upkeep;
@@ -89,9 +90,12 @@ fn cure(error: &ServerError) -> &'static str {
 
 /// Opens the data that this process owns.
 pub(crate) fn open_store(config: &Config) -> Result<Opened, OpenError> {
-    let store = SqliteStore::open(&config.data_dir, Arc::new(LocalBus::default()))
-        .map_err(|cause| OpenError { dir: config.data_dir.clone(), cause })?;
-    Ok((Arc::new(store), Arc::new(SystemClock)))
+    Ok((open_files(config)?, Arc::new(SystemClock)))
+}
+
+fn open_files(config: &Config) -> Result<Arc<SqliteStore>, OpenError> {
+    let store = SqliteStore::open(&config.data_dir, Arc::new(LocalBus::default()));
+    store.map(Arc::new).map_err(|cause| OpenError { dir: config.data_dir.clone(), cause })
 }
 
 /// A backup that is whole; nothing is changed.
@@ -159,6 +163,7 @@ struct House {
     server: Arc<Running>,
     delivering: Vec<Delivering>,
     stop: watch::Sender<bool>,
+    scrape: Option<Scrape>,
     admin: AdminSocket,
     places: Vec<String>,
     signals: [Signal; 2],
@@ -173,7 +178,8 @@ impl House {
         let ([Ok(terminate), Ok(interrupt)], Ok(hangup)) = (signals, signal(SignalKind::hangup())) else {
             return Err(ServeError::Runtime(io::Error::other("signals cannot be heard")));
         };
-        let (store, clock) = open_store(config)?;
+        let files = open_files(config)?;
+        let (store, clock): Opened = (Arc::clone(&files) as _, Arc::new(SystemClock));
         let logins = Logins::new(Arc::clone(&store), Arc::clone(&clock), login_options(config));
         let logins = Arc::new(logins.map_err(ServeError::Server)?);
         let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
@@ -201,11 +207,22 @@ impl House {
             delivering.push(running);
         }
         let sending = queue_options(config)?;
+        let tally = Arc::clone(&sending.tally);
         let sending = queue::run(sending, Arc::clone(&store), Arc::clone(&now), stopped.clone());
         delivering.push(sending.map_err(ServeError::Queue)?);
         tokio::spawn(upkeep::run(Arc::clone(&store), Arc::clone(&clock), stopped));
         // Last: who reaches this socket finds everything else running.
         let server = Arc::new(server);
+        let scrape = match config.metrics.listen {
+            Some(address) => {
+                let (server, packs) = (server.view(), Arc::clone(&packs));
+                let page = MetricsPage { server, store: files, packs, queue: tally };
+                let scrape = Scrape::listen(address, page.into_writer()).await.map_err(ServeError::Server)?;
+                places.push(format!("http://{}/metrics", scrape.address()));
+                Some(scrape)
+            }
+            None => None,
+        };
         let serving = Serving { logins, running: Arc::clone(&server), listening: places.clone() };
         let reload =
             Reload { config: config.clone(), service, packs: Arc::clone(&packs), server: Arc::downgrade(&server) };
@@ -215,13 +232,13 @@ impl House {
         for place in &places {
             tracing::info!(place, "listening");
         }
-        Ok(Self { server, delivering, stop, admin, places, signals: [terminate, interrupt], hangup, reload })
+        Ok(Self { server, delivering, stop, scrape, admin, places, signals: [terminate, interrupt], hangup, reload })
     }
 
     /// Runs until a signal comes, and ends gently; a second signal ends it at once. SIGHUP has it look again at what was
     /// changed.
     async fn run(self, grace: Duration) {
-        let Self { server, delivering, stop, admin, mut signals, mut hangup, mut reload, .. } = self;
+        let Self { server, delivering, stop, scrape, admin, mut signals, mut hangup, mut reload, .. } = self;
         loop {
             tokio::select! {
                 () = heard(&mut signals) => break,
@@ -243,6 +260,7 @@ impl House {
         tracing::info!(waiting = server.parked(), "stopping");
         let gently = async {
             stop.send_replace(true);
+            drop(scrape);
             admin.end().await;
             let server = Arc::into_inner(server).expect("only the conversations had it, too, and they have ended");
             let cut_off = server.shutdown(grace).await;

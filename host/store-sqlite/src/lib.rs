@@ -21,6 +21,7 @@ mod folders;
 mod gal;
 mod lock;
 mod log;
+mod meter;
 mod notes;
 mod numbers;
 mod outgoing;
@@ -38,5 +39,6 @@ mod writer;
 
 pub use error::SqliteError;
 pub use lock::{DataLock, lock};
+pub use meter::{Commits, Vitals};
 pub use restore::{RestoreError, Restored, Verified, verify};
 pub use store::SqliteStore;

@@ -88,6 +88,12 @@ pub(crate) fn list(connection: &Connection, after: OutgoingId, limit: usize) -> 
     connection.prepare_cached(&sql)?.query_map(params![int(after.0), bound(limit)], read)?.collect()
 }
 
+/// How many messages there are.
+pub(crate) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    let count: i64 = connection.prepare_cached("SELECT count(*) FROM outgoing")?.query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// Whether it is there.
 pub(crate) fn retry(connection: &Connection, id: OutgoingId, now: i64) -> rusqlite::Result<bool> {
     let Some(mut outgoing) = get(connection, id)? else { return Ok(false) };

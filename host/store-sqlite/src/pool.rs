@@ -59,6 +59,11 @@ impl Pool {
         Ok(reader)
     }
 
+    /// Places taken now, and how many there are.
+    pub(crate) fn lent(&self) -> (usize, usize) {
+        (self.state.lock().expect("no holder of this lock panics").lent, self.max)
+    }
+
     /// How often a connection was handed out so far.
     #[cfg(test)]
     pub(crate) fn used(&self) -> u64 {

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use crate::chores::Chores;
 use crate::connection::Files;
 use crate::error::{Failure, SqliteError};
+use crate::meter::Vitals;
 use crate::numbers::{Numbers, Shared};
 use crate::pool::Pool;
 use crate::search;
@@ -82,6 +83,21 @@ impl SqliteStore {
     /// Puts every item in line to be indexed again ([`Store::to_index_again`]); how many wait then.
     pub fn renew_index(&self) -> Result<u64, StoreError> {
         self.alone("renewing the index", |connection| Ok(search::renew_all(connection)?))
+    }
+
+    /// How it does, for whoever looks from outside.
+    pub fn vitals(&self) -> Result<Vitals, StoreError> {
+        let (snapshots, lookups) = (self.snapshots.lent(), self.lookups.lent());
+        let outgoing = self.look_up("counting the queue", |connection| Ok(outgoing::count(connection)?))?;
+        // A file that cannot be looked at counts nothing; whoever writes to it says why.
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        Ok(Vitals {
+            commits: [("easel", self.easel.commits()), ("mail", self.mail.commits())],
+            file_bytes: [("easel", bytes(&self.files.easel)), ("mail", bytes(&self.files.mail))],
+            readers_busy: snapshots.0 + lookups.0,
+            readers_max: snapshots.1 + lookups.1,
+            outgoing,
+        })
     }
 
     /// Has something done that changes nothing of what is held in memory.

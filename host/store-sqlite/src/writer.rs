@@ -15,6 +15,7 @@ use easel_store::StoreError;
 use rusqlite::Connection;
 
 use crate::error::{Failure, SqliteError};
+use crate::meter::{Commits, Meter};
 use crate::warm::{Touched, Warmth};
 
 /// Most jobs in one commit, so that the first does not wait for ever for the last.
@@ -120,6 +121,7 @@ pub(crate) struct Writer {
     jobs: Option<Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     path: Arc<Path>,
+    meter: Arc<Meter>,
 }
 
 impl Writer {
@@ -132,10 +134,17 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = bounded(QUEUE);
         let path: Arc<Path> = path.into();
-        let desk = Desk { connection, waiting, backlog, warmth, path: Arc::clone(&path), pending: 0 };
+        let meter = Arc::new(Meter::default());
+        let (own, counted) = (Arc::clone(&path), Arc::clone(&meter));
+        let desk = Desk { connection, waiting, backlog, warmth, path: own, pending: 0, meter: counted };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || desk.serve());
         let thread = thread.map_err(|cause| StoreError::backend("starting the writer", cause))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), path })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), path, meter })
+    }
+
+    /// What it did so far.
+    pub(crate) fn commits(&self) -> Commits {
+        self.meter.read()
     }
 
     /// Has `work` done and committed; returns once it is on the disk, or undone.
@@ -195,6 +204,7 @@ struct Desk {
     path: Arc<Path>,
     /// How much backlog waits, as far as is known.
     pending: usize,
+    meter: Arc<Meter>,
 }
 
 impl Desk {
@@ -262,6 +272,7 @@ impl Desk {
         let mut afterwards = Vec::new();
         let mut touched = Vec::new();
         let mut backlog = 0;
+        let began = Meter::begin();
         if let Err(cause) = self.statement("BEGIN IMMEDIATE") {
             done.extend(waiting);
             return self.undo(done, &cause);
@@ -293,6 +304,7 @@ impl Desk {
         if let Err(cause) = committed {
             return self.undo(done, &cause);
         }
+        self.meter.committed(began, done.len());
         self.pending += backlog;
         for act in afterwards {
             act();

@@ -14,6 +14,7 @@ pub mod cursor;
 mod device;
 mod directory;
 mod error;
+mod histogram;
 mod item;
 pub mod memory;
 pub mod model;
@@ -30,6 +31,7 @@ pub use collection::{CollectionState, Cursor, Cursors, Outcome, OutcomeToken, PO
 pub use device::{Device, DeviceKey, PolicyState, Provisioning, Wipe, change_device, change_device_of};
 pub use directory::{GalEntry, NewUser, Tenant, TenantId, User, UserId, WELL_KNOWN_FOLDERS};
 pub use error::{Missing, StoreError};
+pub use histogram::{Histogram, HistogramRead};
 pub use item::{BlobId, Content, Folder, Item, LogKind, LogRow, Mail, Modseq};
 pub use memory::MemoryStore;
 pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};

@@ -22,6 +22,7 @@ pub(super) fn conclude(row: &mut Outgoing, options: &QueueOptions, now: Timestam
         put_off(row, now, &options.schedule, &trouble);
         expire(row, now, &options.schedule);
     }
+    options.tally.ended(row);
     log(row);
 }
 

@@ -3,8 +3,9 @@
 use easel_protocol::Class;
 
 use super::{
-    Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName, PackOrder,
-    PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, UserShown, WithheldShown,
+    ActivityShown, Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName,
+    PackOrder, PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, TracedShown, UserShown,
+    WithheldShown,
 };
 use crate::import::MailState;
 
@@ -54,6 +55,20 @@ impl Channel {
         let reply = self.ask(Request::DeviceWithheld { login, device })?;
         let Reply::Withheld { things } = reply else { return Err(unexpected(&reply)) };
         Ok(things)
+    }
+
+    /// What devices are at, and how many there are in all.
+    pub(crate) fn activity(&mut self) -> Result<(Vec<ActivityShown>, usize), ChannelError> {
+        let reply = self.ask(Request::Top)?;
+        let Reply::Activity { devices, total } = reply else { return Err(unexpected(&reply)) };
+        Ok((devices, total))
+    }
+
+    /// What was recorded next of the device that is followed.
+    pub(crate) fn trace_next(&mut self) -> Result<TracedShown, ChannelError> {
+        let reply = self.ask(Request::TraceNext)?;
+        let Reply::Traced { page } = reply else { return Err(unexpected(&reply)) };
+        Ok(page)
     }
 
     /// Everything in the outgoing queue.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use easel_store::Backup;
 
 use super::office::{Office, Refusal};
+use super::recording::Recorded;
 use super::{
     DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
-    queue, users,
+    queue, recording, top, users,
 };
 use crate::import::{Intake, Taken};
 use crate::packs::PackListening;
@@ -25,11 +26,13 @@ pub(crate) struct Session {
     listening: Option<PackListening>,
     /// Held by a conversation that makes a backup, until it has the last piece.
     backup: Option<Box<dyn Backup>>,
+    /// Held by a conversation that follows a device.
+    recorded: Option<Recorded>,
 }
 
 impl Session {
     pub(crate) fn new(office: Arc<Office>) -> Self {
-        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None, backup: None }
+        Self { office, pieces: Vec::new(), over: false, intake: None, listening: None, backup: None, recorded: None }
     }
 
     /// Carries out a request.
@@ -62,6 +65,12 @@ impl Session {
             Request::DeviceDo { login, device, order } => devices::order(office, &login, &device, &order)?,
             Request::DeviceWithheld { login, device } => devices::withheld(office, &login, &device)?,
             Request::DeviceRestore { login, device, number } => devices::restore(office, &login, &device, number)?,
+            Request::TraceBegin { device, minutes, full } => {
+                self.recorded = Some(recording::begin(office, &device, minutes, full)?);
+                Reply::Done
+            }
+            Request::Top => top::list(office)?,
+            Request::TraceNext => recording::next(office, self.recorded.as_ref())?,
             Request::QueueList { after } => queue::list(office, after)?,
             Request::QueueDo { number, order } => queue::order(office, number, order)?,
             Request::PackList => packs::list(office)?,
@@ -160,6 +169,8 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
             DeviceOrder::Wipe { whole: false } => ("account to be wiped", login.to_string()),
             DeviceOrder::Unwipe => ("wipe taken back", login.to_string()),
         }),
+        Request::TraceBegin { device, full: false, .. } => Some(("device traced", device.clone())),
+        Request::TraceBegin { device, full: true, .. } => Some(("device traced with its content", device.clone())),
         Request::DeviceRestore { login, .. } => Some(("what was withheld put back", login.to_string())),
         Request::QueueDo { number, order: QueueOrder::Drop } => Some(("queued message dropped", number.to_string())),
         Request::QueueDo { number, order: QueueOrder::Retry } => Some(("queued message retried", number.to_string())),
@@ -181,6 +192,8 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::Guides
         | Request::QueueList { .. }
         | Request::ProbeOpen { .. }
+        | Request::Top
+        | Request::TraceNext
         | Request::Status
         | Request::TenantList
         | Request::UserList { .. }

@@ -1,5 +1,7 @@
 //! `easel device`
 
+mod trace;
+
 use std::path::Path;
 
 use clap::Subcommand;
@@ -65,6 +67,9 @@ pub(super) enum Verb {
         /// Its id.
         device: String,
     },
+    /// Shows what a device and the server say to one another, as XML, until its time, the server or Ctrl-C ends it.
+    #[command(after_help = trace::HELP)]
+    Trace(trace::Arguments),
     /// Puts back what a pack withheld from the device's side.
     #[command(after_help = RESTORE_HELP)]
     Restore {
@@ -111,6 +116,7 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             let withheld = channel.withheld(login, format!("{}/{}", shown.id, shown.kind))?;
             show(shown, &withheld, terminal)
         }
+        Verb::Trace(arguments) => trace::run(&arguments, file, terminal),
         Verb::Restore { login, device, number } => {
             let request = Request::DeviceRestore { login: login.clone(), device: device.clone(), number };
             open(file, "device restore")?.order(request, &[])?;

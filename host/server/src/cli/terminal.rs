@@ -30,6 +30,11 @@ impl Terminal {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// An empty screen.
+    pub(super) fn clear(&mut self) -> Result<(), CliError> {
+        Ok(write!(self.out, "\x1b[H\x1b[2J")?)
+    }
+
     /// A sentence, or the same for machines.
     pub(super) fn say(&mut self, sentence: &str, value: &impl Serialize) -> Result<(), CliError> {
         if self.json {

@@ -340,3 +340,16 @@ fn policy_settings_are_the_elements_of_the_policy_document() {
     let unknown: Vec<&&str> = names.iter().filter(|name| !known(name)).collect();
     assert_eq!(unknown, Vec::<&&str>::new());
 }
+
+#[test]
+fn metrics_are_read_nowhere_by_default_and_beyond_this_machine_only_with_a_warning() {
+    assert_eq!(Config::default().metrics.listen, None);
+    let at = |text: &str| read(&format!("[metrics]\nlisten = '{text}'")).0.metrics.listen.unwrap().to_string();
+    assert_eq!([at("9187"), at("[::1]:9187")], ["127.0.0.1:9187", "[::1]:9187"]);
+    let said = only_problem("[metrics]\nlisten = '0.0.0.0:9187'");
+    assert!(said.contains("warning") && said.contains("without a login"), "{said}");
+    let said = only_problem("[metrics]\nlisten = 'on'");
+    assert!(said.contains("write \"off\"; or a port"), "{said}");
+    let said = only_problem("[listen]\nplain = ['8080']\n[metrics]\nlisten = '8080'");
+    assert!(said.contains("devices connect to 127.0.0.1:8080, too"), "{said}");
+}

@@ -37,6 +37,15 @@ pub(super) fn plain_address(text: &str) -> Result<SocketAddr, Refused> {
     text.parse().map_err(|_| "write a port, which means 127.0.0.1, or address and port: \"127.0.0.1:8080\"".to_owned())
 }
 
+/// An address as of [`plain_address`], or nowhere.
+pub(super) fn metrics_listen(text: &str) -> Result<Option<SocketAddr>, Refused> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let address = plain_address(text).map_err(|cure| format!("write \"off\"; or {}", cure.replacen("write ", "", 1)));
+    address.map(Some)
+}
+
 /// A path; a relative one is read from `dir`.
 pub(super) fn path(text: &str, dir: &Path) -> Result<PathBuf, Refused> {
     if text.is_empty() || text.contains('\0') {

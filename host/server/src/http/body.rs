@@ -8,11 +8,12 @@ use http_body_util::BodyExt as _;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::{HttpError, text};
 use crate::gzip::{GunzipError, gunzip};
+use crate::metrics::Throttled;
 use crate::shared::Shared;
 
 /// So much of each body is not counted against the room for all bodies.
@@ -56,16 +57,11 @@ pub(super) async fn read(shared: &Shared, request: Request<Incoming>) -> Result<
     if usize::try_from(announced).map_or(true, |announced| announced > most) {
         return Err(HttpError::BodyTooLarge);
     }
-    let reading = collect(incoming, most, shared.limits.body_pause, &shared.bodies);
-    timeout(shared.limits.body_total, reading).await.map_err(|_| HttpError::BodyIncomplete)?
+    timeout(shared.limits.body_total, collect(incoming, shared)).await.map_err(|_| HttpError::BodyIncomplete)?
 }
 
-async fn collect(
-    mut incoming: Incoming,
-    most: usize,
-    pause: Duration,
-    room: &Arc<Semaphore>,
-) -> Result<Body, HttpError> {
+async fn collect(mut incoming: Incoming, shared: &Shared) -> Result<Body, HttpError> {
+    let (most, pause) = (shared.limits.body_bytes, shared.limits.body_pause);
     let mut body = Body { bytes: Vec::new(), _room: None };
     let mut reserved = FREE;
     while let Some(frame) = timeout(pause, incoming.frame()).await.map_err(|_| HttpError::BodyIncomplete)? {
@@ -77,7 +73,8 @@ async fn collect(
         if length > reserved {
             let more = length.next_multiple_of(FREE).max(2 * reserved).min(most.max(length)) - reserved;
             let kib = u32::try_from(more.div_ceil(1024)).map_err(|_| HttpError::BodyTooLarge)?;
-            let permit = Arc::clone(room).try_acquire_many_owned(kib).map_err(|_| HttpError::busy())?;
+            let permit = Arc::clone(&shared.bodies).try_acquire_many_owned(kib);
+            let permit = permit.map_err(|_| shared.too_much(Throttled::Bodies))?;
             match &mut body._room {
                 Some(room) => room.merge(permit),
                 room @ None => *room = Some(permit),

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -58,7 +57,7 @@ impl Shared {
             Denied::Failed
         })?;
         let hash = user.as_ref().map_or(self.nobody.as_str(), |user| user.password_hash.as_str());
-        self.hashes.fetch_add(1, Ordering::Relaxed);
+        self.counts.hashes.add();
         let right = self.verify(hash, &job.credentials.password, memory);
         match user {
             Some(user) if right && user.enabled => {
@@ -121,8 +120,14 @@ impl Shared {
                     state.throttle.give_back(job.payer.0, job.payer.1);
                     state.cache.keep_right(job.key, Arc::clone(&session.user), job.epoch, now);
                 }
-                Err(Denied::Wrong) => state.cache.keep_wrong(job.key, job.epoch, now),
-                Err(Denied::Failed | Denied::Busy { .. }) => state.throttle.give_back(job.payer.0, job.payer.1),
+                Err(Denied::Wrong) => {
+                    self.counts.wrong.add();
+                    state.cache.keep_wrong(job.key, job.epoch, now);
+                }
+                Err(Denied::Failed | Denied::Busy { .. }) => {
+                    self.counts.failed.add();
+                    state.throttle.give_back(job.payer.0, job.payer.1);
+                }
             }
         }
         self.tell(job, checked);

@@ -4,6 +4,7 @@
 
 mod hostile;
 mod import;
+mod metrics;
 mod pack_log;
 mod packs;
 mod phones;
@@ -12,4 +13,6 @@ mod reload;
 mod serving;
 mod setup;
 mod support;
+mod top;
+mod trace;
 mod withheld;
