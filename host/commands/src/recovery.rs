@@ -136,7 +136,9 @@ fn busy(context: &Context<'_>, number: u64) -> Recovery {
         context.service.symptoms().forget(&place);
         return Recovery::Usual;
     }
-    if times < BUSY_REQUESTS { Recovery::Usual } else { advice(context, Symptom::BusyLoop, None, (times, since)) }
+    // Asked each time the loop has become twice as long, so that a pack with no advice costs the device nothing.
+    let is_asked = times.is_multiple_of(BUSY_REQUESTS) && (times / BUSY_REQUESTS).is_power_of_two();
+    if is_asked { advice(context, Symptom::BusyLoop, None, (times, since)) } else { Recovery::Usual }
 }
 
 /// What is done about a request before it is carried out.

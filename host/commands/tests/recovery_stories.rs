@@ -77,6 +77,17 @@ fn i26_a_storm_of_pings_or_of_folder_syncs_without_news_is_a_busy_loop() {
 }
 
 #[test]
+fn i26_a_pack_that_has_no_advice_is_asked_again_when_the_loop_is_twice_as_long() {
+    let (desk, asked) = advising(Symptom::UnknownKey, Recovery::Throttle);
+    let mut phone = ready(&desk);
+    for _ in 0..130 {
+        assert!(phone.sync(&[Sent::ask("f1")]).unwrap().empty);
+    }
+    let loops = asked.lock().unwrap().iter().filter(|(_, symptom, ..)| *symptom == Symptom::BusyLoop).count();
+    assert_eq!(loops, 3, "{asked:?}");
+}
+
+#[test]
 fn requests_that_bring_news_or_take_their_time_are_no_busy_loop() {
     let (desk, asked) = advising(Symptom::BusyLoop, Recovery::Throttle);
     let mut phone = ready(&desk);
