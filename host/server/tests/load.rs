@@ -50,6 +50,22 @@ fn a_pack_is_replaced_under_the_load_program() {
     assert!(report.rows.iter().all(|row| row.verdict == Some(Verdict::Measured)), "{report:?}");
 }
 
+#[test]
+fn others_do_not_notice_who_asks_for_too_much_and_no_ping_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        easel: Path::new(env!("CARGO_BIN_EXE_easel")).to_owned(),
+        dir: dir.path().to_owned(),
+        works: vec![Work::Overload],
+        scale: Scale::TEST,
+        command: "the test".to_owned(),
+    };
+    let outcome = run(&options).unwrap();
+    let report = &outcome.report;
+    println!("{}", outcome.page);
+    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+}
+
 /// What the server said last.
 fn log(dir: &Path) -> String {
     let text = std::fs::read_to_string(dir.join("seed-1-test/main/easel.log")).unwrap_or_default();

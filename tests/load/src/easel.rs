@@ -60,16 +60,23 @@ impl House {
             fs::remove_dir_all(&packs).with_context(|| format!("removing {}", packs.display()))?;
         }
         fs::DirBuilder::new().mode(0o700).create(&packs).with_context(|| format!("making {}", packs.display()))?;
+        let lines = [
+            ("#dir = \"packs\"", format!("dir = \"{PACKS}\"")),
+            ("allow_unsigned = []", format!("allow_unsigned = {hashes:?}")),
+            ("settings = []", "settings = [\"sync.window_max=512\"]".to_owned()),
+        ];
+        self.differing("with-packs.toml", &lines)
+    }
+
+    /// The same with a configuration of that name, in which these lines are others.
+    pub(crate) fn differing(&self, config: &'static str, lines: &[(&str, String)]) -> anyhow::Result<Self> {
         let mut text = fs::read_to_string(self.dir.join("easel.toml"))?;
-        for (line, other) in [
-            ("\n#dir = \"packs\"\n", format!("\ndir = \"{PACKS}\"\n")),
-            ("\nallow_unsigned = []\n", format!("\nallow_unsigned = {hashes:?}\n")),
-            ("\nsettings = []\n", "\nsettings = [\"sync.window_max=512\"]\n".to_owned()),
-        ] {
-            ensure!(text.matches(line).count() == 1, "the configuration has no line {}", line.trim());
-            text = text.replace(line, &other);
+        for (line, other) in lines {
+            let whole = format!("\n{line}\n");
+            ensure!(text.matches(&whole).count() == 1, "the configuration has no line {line}");
+            text = text.replace(&whole, &format!("\n{other}\n"));
         }
-        let house = Self { dir: self.dir.clone(), config: "with-packs.toml" };
+        let house = Self { dir: self.dir.clone(), config };
         fs::write(house.config(), text)?;
         Ok(house)
     }

@@ -107,13 +107,9 @@ impl Lot {
             while let Ok(told) = self.told.try_recv() {
                 some = true;
                 let number = told.number;
-                let mut phone = told.changed()?;
+                let phone = told.changed()?;
                 ensure!(fetched.insert(number), "phone {number} is told again what it has fetched");
-                let key = phone.begin(&INBOX).await?;
-                phone.go_on(&INBOX, key, |_| Ok(())).await?;
-                let request = phone.identity.request(Command::Ping, &ping_inbox());
-                phone.line.send(&request).await?;
-                self.wait(number, phone);
+                self.fetch(number, phone).await?;
             }
             if !some {
                 return Ok(fetched);
@@ -136,6 +132,40 @@ impl Lot {
             ensure!(told.insert(number, at).is_none(), "phone {number} is told twice");
         }
         Ok(told)
+    }
+
+    /// Waits until each of these phones is told; whoever was fetches its mail and waits again. The phones whose Ping was
+    /// lost, and how.
+    pub(crate) async fn prove(&mut self, numbers: &BTreeSet<usize>) -> anyhow::Result<BTreeMap<usize, String>> {
+        let (mut missing, mut lost) = (numbers.clone(), BTreeMap::new());
+        while !missing.is_empty() {
+            let Ok(Some(told)) = tokio::time::timeout(PATIENCE, self.told.recv()).await else {
+                lost.extend(missing.into_iter().map(|number| (number, "it was never told of its mail".to_owned())));
+                break;
+            };
+            let number = told.number;
+            missing.remove(&number);
+            match told.changed() {
+                Ok(phone) => self.fetch(number, phone).await?,
+                Err(error) => drop(lost.insert(number, format!("{error:#}"))),
+            }
+        }
+        Ok(lost)
+    }
+
+    async fn fetch(&mut self, number: usize, mut phone: Box<Phone>) -> anyhow::Result<()> {
+        let key = phone.begin(&INBOX).await?;
+        phone.go_on(&INBOX, key, |_| Ok(())).await?;
+        let request = phone.identity.request(Command::Ping, &ping_inbox());
+        phone.line.send(&request).await?;
+        self.wait(number, phone);
+        Ok(())
+    }
+
+    /// Everybody's connection is gone at once.
+    pub(crate) async fn scatter(&mut self) {
+        self.waiting.shutdown().await;
+        while self.told.try_recv().is_ok() {}
     }
 
     /// Whether nobody was answered whom nobody meant.

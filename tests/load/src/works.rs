@@ -3,6 +3,7 @@
 mod commits;
 mod first_sync;
 mod no_change;
+mod overload;
 mod packs;
 mod parked;
 mod push;
@@ -47,11 +48,13 @@ pub enum Work {
     Packs,
     /// A pack is replaced again and again while its phones synchronise.
     Reloads,
+    /// Somebody asks for far too much, in one way after the other.
+    Overload,
 }
 
 impl Work {
     /// All, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoChange,
         Self::FirstMail,
         Self::FirstContacts,
@@ -63,6 +66,7 @@ impl Work {
         Self::Restart,
         Self::Packs,
         Self::Reloads,
+        Self::Overload,
     ];
 
     /// As on the command line.
@@ -79,6 +83,7 @@ impl Work {
             Self::Restart => "restart",
             Self::Packs => "packs",
             Self::Reloads => "reloads",
+            Self::Overload => "overload",
         }
     }
 
@@ -89,7 +94,7 @@ impl Work {
             Self::FirstMail | Self::Commits => 300,
             Self::Parked | Self::Push | Self::State => 600,
             Self::Packs => 900,
-            Self::Restart | Self::Reloads => 1200,
+            Self::Restart | Self::Reloads | Self::Overload => 1200,
         })
     }
 }
@@ -115,6 +120,7 @@ impl<'a> Bench<'a> {
             Work::State => vec![Sort::Few, Sort::Many],
             Work::Restart => vec![Sort::Many],
             Work::Reloads => Vec::new(),
+            Work::Overload => vec![Sort::Overload],
             Work::Commits
             | Work::FirstContacts
             | Work::FirstEvents
@@ -139,6 +145,7 @@ impl<'a> Bench<'a> {
                 Work::Restart => restart::run(self, report).await,
                 Work::Packs => packs::run(self, report).await,
                 Work::Reloads => reloads::run(self, report).await,
+                Work::Overload => overload::run(self, report).await,
             }
         };
         let within = tokio::time::timeout(work.bound(), Box::pin(running)).await;
