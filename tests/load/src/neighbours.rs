@@ -3,8 +3,9 @@
 //! They live on a thread of their own, so that what is measured is not how busy the load program is. Half of them keep
 //! their connection; the others come with a new one each time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,30 @@ pub(crate) struct Seen {
     pub(crate) own_peak: u64,
 }
 
+/// What they see, and what they wait for.
+#[derive(Debug, Default)]
+struct Window {
+    seen: Mutex<Seen>,
+    /// Who waits for an answer: since when, and whether with a new connection.
+    under_way: Mutex<BTreeMap<usize, (Instant, bool)>>,
+}
+
+impl Window {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no holder of this lock panics")
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<usize, (Instant, bool)>> {
+        self.under_way.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Seen {
+    fn record(&mut self, took: Duration, is_fresh: bool) {
+        if is_fresh { self.fresh.record(took) } else { self.kept.record(took) }
+    }
+}
+
 /// Who they are, and where they ask.
 #[derive(Clone, Debug)]
 pub(crate) struct Street {
@@ -67,7 +92,7 @@ pub(crate) struct Street {
 /// Phones at work, until they leave.
 #[derive(Debug)]
 pub(crate) struct Neighbours {
-    seen: Arc<Mutex<Seen>>,
+    window: Arc<Window>,
     over: watch::Sender<bool>,
     gone: oneshot::Receiver<anyhow::Result<()>>,
 }
@@ -75,11 +100,11 @@ pub(crate) struct Neighbours {
 impl Neighbours {
     /// Returns when everybody has synchronised.
     pub(crate) async fn move_in(street: Street) -> anyhow::Result<Self> {
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let window = Arc::new(Window::default());
         let (over, is_over) = watch::channel(false);
         let (ready, is_ready) = oneshot::channel();
         let (leaving, gone) = oneshot::channel();
-        let theirs = Arc::clone(&seen);
+        let theirs = Arc::clone(&window);
         thread::Builder::new().name("neighbours".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let lived = runtime.map_err(anyhow::Error::from);
@@ -87,7 +112,7 @@ impl Neighbours {
             // Whoever asked may have failed itself.
             let _ = leaving.send(lived);
         })?;
-        let neighbours = Self { seen, over, gone };
+        let neighbours = Self { window, over, gone };
         if is_ready.await.is_ok() {
             return Ok(neighbours);
         }
@@ -95,9 +120,19 @@ impl Neighbours {
         bail!("the neighbours never came")
     }
 
-    /// What they saw since it was asked last.
-    pub(crate) fn take(&self) -> Seen {
-        std::mem::take(&mut *self.seen.lock().expect("no holder of this lock panics"))
+    /// What they saw since it was asked last. Who waits for an answer longer than `patience` has waited at least so long,
+    /// and is not answered.
+    pub(crate) fn take(&self, patience: Duration) -> Seen {
+        let mut seen = std::mem::take(&mut *self.window.seen());
+        let at = now();
+        for (since, is_fresh) in self.window.under_way().values() {
+            let waited = at - *since;
+            if waited > patience {
+                seen.record(waited, *is_fresh);
+                seen.tally.unanswered += 1;
+            }
+        }
+        seen
     }
 
     /// They fetch what is left. `Err` when somebody did not get exactly the mails that were delivered.
@@ -109,21 +144,20 @@ impl Neighbours {
 
 async fn live(
     street: Street,
-    seen: &Arc<Mutex<Seen>>,
+    window: &Arc<Window>,
     over: watch::Receiver<bool>,
     ready: oneshot::Sender<()>,
 ) -> anyhow::Result<()> {
     let mut moving = JoinSet::new();
     for number in 0..street.count {
-        let (door, seen) = (street.door.clone(), Arc::clone(seen));
-        moving.spawn(Neighbour::move_in(door, number, seen));
+        moving.spawn(Neighbour::move_in(street.door.clone(), number, Arc::clone(window)));
     }
     let mut neighbours = moving.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     neighbours.sort_by_key(|neighbour| neighbour.number);
     ensure!(!neighbours.is_empty(), "there are no neighbours");
     // Nobody is there any more who could have failed meanwhile.
     let _ = ready.send(());
-    let looking = tokio::spawn(look(street.server, Arc::clone(seen), over.clone()));
+    let looking = tokio::spawn(look(street.server, Arc::clone(window), over.clone()));
     let (done, is_done) = watch::channel(false);
     let mut living = JoinSet::new();
     for neighbour in neighbours {
@@ -160,12 +194,12 @@ async fn deliver(street: &Street, over: watch::Receiver<bool>) -> anyhow::Result
     Ok(sent)
 }
 
-async fn look(server: u32, seen: Arc<Mutex<Seen>>, over: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn look(server: u32, window: Arc<Window>, over: watch::Receiver<bool>) -> anyhow::Result<()> {
     let mut ticks = interval(LOOK_EVERY);
     while !*over.borrow() {
         ticks.tick().await;
         let own = memory(server)?.own;
-        let mut seen = seen.lock().expect("no holder of this lock panics");
+        let mut seen = window.seen();
         seen.own_peak = seen.own_peak.max(own);
     }
     Ok(())
@@ -181,16 +215,16 @@ struct Neighbour {
     key: String,
     /// Mails that came since it moved in.
     came: u64,
-    seen: Arc<Mutex<Seen>>,
+    window: Arc<Window>,
 }
 
 impl Neighbour {
-    async fn move_in(door: Door, number: usize, seen: Arc<Mutex<Seen>>) -> anyhow::Result<Self> {
+    async fn move_in(door: Door, number: usize, window: Arc<Window>) -> anyhow::Result<Self> {
         let mut phone = Phone::connect(&door, number, syncer(number)).await?;
         let brought = phone.synchronise(&INBOX).await?;
         ensure!(brought.items.len() as u64 >= MAILS_EACH, "{} mails came of {MAILS_EACH}", brought.items.len());
         let Phone { identity, line } = phone;
-        Ok(Self { door, number, identity, line: Some(line), key: brought.key, came: 0, seen })
+        Ok(Self { door, number, identity, line: Some(line), key: brought.key, came: 0, window })
     }
 
     /// Asks at its pace until it is over, then once more for what is left; how many mails came.
@@ -220,7 +254,9 @@ impl Neighbour {
     /// Asks once; how long to wait then.
     async fn turn(&mut self) -> Duration {
         let (start, is_fresh) = (now(), self.line.is_none());
+        self.window.under_way().insert(self.number, (start, is_fresh));
         let answer = self.ask().await;
+        self.window.under_way().remove(&self.number);
         let came = self.came;
         let read = match &answer {
             Ok(answer) if answer.code == 200 => self.read(answer),
@@ -243,11 +279,11 @@ impl Neighbour {
         wrong: Option<anyhow::Error>,
     ) {
         let took = now() - start;
-        let mut seen = self.seen.lock().expect("no holder of this lock panics");
+        let mut seen = self.window.seen();
         seen.tally.count(answer);
         seen.mails += self.came - came;
         if matches!(answer, Ok(answer) if answer.code == 200) {
-            if is_fresh { seen.fresh.record(took) } else { seen.kept.record(took) }
+            seen.record(took, is_fresh);
         }
         seen.wrong.extend(wrong.map(|wrong| format!("neighbour {}: {wrong:#}", self.number)));
     }

@@ -74,6 +74,8 @@ pub(crate) struct Overload {
     pub(crate) own_devices: usize,
     /// connections_max of the server; 0 leaves it as shipped.
     pub(crate) connections_max: usize,
+    /// What requests may hold, in MiB; 0 is no bound that anybody would reach.
+    pub(crate) memory_mib_max: u64,
 }
 
 /// Files that are no connections of phones.
@@ -117,6 +119,7 @@ impl Scale {
             reader_mails: 1_000,
             own_devices: 200,
             connections_max: 0,
+            memory_mib_max: 512,
         },
     };
 
@@ -157,6 +160,7 @@ impl Scale {
             reader_mails: 600,
             own_devices: 200,
             connections_max: 2_000,
+            memory_mib_max: 256,
         },
     };
 
@@ -197,6 +201,7 @@ impl Scale {
             reader_mails: 60,
             own_devices: 110,
             connections_max: 100,
+            memory_mib_max: 64,
         },
     };
 
