@@ -138,7 +138,7 @@ async fn rules(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Re
         // Whoever asked may have gone.
         let _ = sender.send(commands.entry_rules(&facts, true).unwrap_or_default());
     };
-    shared.workers.submit(asking).map_err(|_| shared.too_much(Throttled::Workers))?;
+    shared.workers.submit(None, asking).map_err(|_| shared.too_much(Throttled::Workers))?;
     answer.await.map_err(|_| HttpError::busy())
 }
 

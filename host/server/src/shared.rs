@@ -98,7 +98,7 @@ impl Shared {
         let (sender, whole) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
         let asked = clock.now();
-        self.workers.submit(move || {
+        self.workers.submit(Some(trace.user), move || {
             let began = clock.now();
             let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| command(&mut sink)));
             let ended = clock.now();
