@@ -1,9 +1,11 @@
 //! The threads on which the commands run.
 //!
-//! A fixed number of threads takes jobs from a queue with an end. A job that must wait for a slow client says so
+//! A fixed number of threads takes jobs from a queue with an end; only another look at a request that waits finds room
+//! there in any case, since there are no more of those than connections. A job that must wait for a slow client says so
 //! ([`Workers::waiting`]); a thread more is started for the time being, so that slow clients do not stop the others.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -21,6 +23,9 @@ pub(crate) struct Busy;
 pub(crate) struct Workers {
     jobs: Sender<Job>,
     crew: Arc<Crew>,
+    /// Jobs in the queue, those excepted that find room in any case.
+    queued: Arc<AtomicUsize>,
+    queue_most: usize,
 }
 
 #[derive(Debug)]
@@ -43,18 +48,33 @@ impl Workers {
     /// Starts the threads; they end when the value is dropped and the queue is done.
     pub(crate) fn start(wanted: usize, most: usize, queue: usize) -> Result<Self, ServerError> {
         let wanted = wanted.max(1);
-        let (jobs, queue) = crossbeam_channel::bounded(queue.max(1));
+        let queue_most = queue.max(1);
+        let (jobs, queue) = crossbeam_channel::unbounded();
         let crew = Arc::new(Crew { queue, count: Mutex::default(), wanted, most: most.max(wanted) });
         for _ in 0..wanted {
             crew.count().threads += 1;
             crew.hire().map_err(ServerError::Thread)?;
         }
-        Ok(Self { jobs, crew })
+        Ok(Self { jobs, crew, queued: Arc::default(), queue_most })
     }
 
-    /// Queues a job.
+    /// Queues a job, if there is room.
     pub(crate) fn submit(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
-        self.jobs.try_send(Box::new(job)).map_err(|_| Busy)
+        if self.queued.fetch_add(1, Ordering::Relaxed) >= self.queue_most {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(Busy);
+        }
+        let queued = Arc::clone(&self.queued);
+        self.submit_anyway(move || {
+            queued.fetch_sub(1, Ordering::Relaxed);
+            job();
+        });
+        Ok(())
+    }
+
+    /// Queues a job behind all others, however many they are.
+    pub(crate) fn submit_anyway(&self, job: impl FnOnce() + Send + 'static) {
+        self.jobs.send(Box::new(job)).expect("the crew has the other end");
     }
 
     /// Runs `wait`, which blocks until a client has done something, on a worker.
@@ -136,8 +156,14 @@ mod tests {
             workers.submit(move || done.send(()).unwrap()).unwrap();
         }
         assert_eq!(workers.submit(|| {}), Err(Busy));
+        let told = done.clone();
+        workers.submit_anyway(move || told.send(()).unwrap());
+        assert_eq!(workers.submit(|| {}), Err(Busy), "it takes nobody's room");
         release.send(()).unwrap();
-        all_done.recv().unwrap();
+        for _ in 0..3 {
+            all_done.recv().unwrap();
+        }
+        workers.submit(move || done.send(()).unwrap()).unwrap();
         all_done.recv().unwrap();
     }
 

@@ -45,7 +45,23 @@ impl House {
             .with_context(|| format!("starting {}", easel.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "easel init ended with {}: {}", output.status, said.trim());
-        Ok(Self::at(dir))
+        let house = Self::at(dir);
+        house.lift_budgets()?;
+        Ok(house)
+    }
+
+    /// Devices of this program send as fast as they are answered, which is what budgets keep real ones from.
+    fn lift_budgets(&self) -> anyhow::Result<()> {
+        let text = fs::read_to_string(self.config())?;
+        let mut inside = false;
+        let lines = text.lines().map(|line| {
+            inside = if line.starts_with('[') { line == "[budgets]" } else { inside };
+            let key = line.split_once(" = ").filter(|(key, _)| inside && !key.starts_with('#')).map(|(key, _)| key);
+            key.map_or_else(|| line.to_owned(), |key| format!("{key} = 0"))
+        });
+        let lifted = lines.map(|line| line + "\n").collect::<String>();
+        ensure!(lifted.contains("user_at_once_max = 0"), "the configuration has no budgets to lift");
+        fs::write(self.config(), lifted).with_context(|| format!("writing {}", self.config().display()))
     }
 
     pub(crate) fn config(&self) -> PathBuf {
