@@ -1,6 +1,7 @@
 //! The threads on which the commands run.
 //!
-//! A fixed number of threads takes jobs from a queue with an end, in which users take turns. A job that must wait for a
+//! A fixed number of threads takes jobs from a queue with an end, in which users take turns; only another look at a request
+//! that waits finds room there in any case, since there are no more of those than connections. A job that must wait for a
 //! slow client says so ([`Workers::waiting`]); a thread more is started for the time being, so that slow clients do not
 //! stop the others.
 
@@ -24,7 +25,7 @@ pub(crate) struct Busy;
 #[derive(Debug)]
 pub(crate) struct Workers {
     crew: Arc<Crew>,
-    /// Jobs that may wait.
+    /// Jobs in the queue, those excepted that find room in any case.
     queue_most: usize,
 }
 
@@ -71,6 +72,11 @@ impl Workers {
     /// Queues a job of somebody, if there is room.
     pub(crate) fn submit(&self, party: Party, job: impl FnOnce() + Send + 'static) -> Result<(), Busy> {
         self.crew.queue.add(party, Box::new(job), self.queue_most).map_err(|_| Busy)
+    }
+
+    /// Queues a job of somebody behind their others, however many there are.
+    pub(crate) fn submit_anyway(&self, party: Party, job: impl FnOnce() + Send + 'static) {
+        self.crew.queue.add_anyway(party, Box::new(job));
     }
 
     /// Runs `wait`, which blocks until a client has done something, on a worker.
@@ -169,8 +175,14 @@ mod tests {
             workers.submit(None, move || done.send(()).unwrap()).unwrap();
         }
         assert_eq!(workers.submit(None, || {}), Err(Busy));
+        let told = done.clone();
+        workers.submit_anyway(None, move || told.send(()).unwrap());
+        assert_eq!(workers.submit(None, || {}), Err(Busy), "it takes nobody's room");
         release.send(()).unwrap();
-        all_done.recv().unwrap();
+        for _ in 0..3 {
+            all_done.recv().unwrap();
+        }
+        workers.submit(None, move || done.send(()).unwrap()).unwrap();
         all_done.recv().unwrap();
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct House {
     config: &'static str,
 }
 
+/// The configuration as `easel init` wrote it.
+const SHIPPED: &str = "shipped.toml";
 /// Where packs lie in a house.
 const PACKS: &str = "packs";
 
@@ -45,7 +47,24 @@ impl House {
             .with_context(|| format!("starting {}", easel.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "easel init ended with {}: {}", output.status, said.trim());
-        Ok(Self::at(dir))
+        let house = Self::at(dir);
+        fs::copy(house.config(), dir.join(SHIPPED)).context("keeping the configuration as it is shipped")?;
+        house.lift_budgets()?;
+        Ok(house)
+    }
+
+    /// Devices of this program send as fast as they are answered, which is what budgets keep real ones from.
+    fn lift_budgets(&self) -> anyhow::Result<()> {
+        let text = fs::read_to_string(self.config())?;
+        let mut inside = false;
+        let lines = text.lines().map(|line| {
+            inside = if line.starts_with('[') { line == "[budgets]" } else { inside };
+            let key = line.split_once(" = ").filter(|(key, _)| inside && !key.starts_with('#')).map(|(key, _)| key);
+            key.map_or_else(|| line.to_owned(), |key| format!("{key} = 0"))
+        });
+        let lifted = lines.map(|line| line + "\n").collect::<String>();
+        ensure!(lifted.contains("user_at_once_max = 0"), "the configuration has no budgets to lift");
+        fs::write(self.config(), lifted).with_context(|| format!("writing {}", self.config().display()))
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -68,9 +87,14 @@ impl House {
         self.differing("with-packs.toml", &lines)
     }
 
+    /// The same with budgets as they are shipped, and other lines than these.
+    pub(crate) fn as_shipped(&self, lines: &[(&str, String)]) -> anyhow::Result<Self> {
+        Self { config: SHIPPED, ..self.clone() }.differing("overload.toml", lines)
+    }
+
     /// The same with a configuration of that name, in which these lines are others.
-    pub(crate) fn differing(&self, config: &'static str, lines: &[(&str, String)]) -> anyhow::Result<Self> {
-        let mut text = fs::read_to_string(self.dir.join("easel.toml"))?;
+    fn differing(&self, config: &'static str, lines: &[(&str, String)]) -> anyhow::Result<Self> {
+        let mut text = fs::read_to_string(self.config())?;
         for (line, other) in lines {
             let whole = format!("\n{line}\n");
             ensure!(text.matches(&whole).count() == 1, "the configuration has no line {line}");

@@ -201,7 +201,7 @@ impl Scale {
             reader_mails: 60,
             own_devices: 110,
             connections_max: 100,
-            memory_mib_max: 64,
+            memory_mib_max: 256,
         },
     };
 

@@ -132,8 +132,13 @@ fn configured(house: &House, sizes: &Overload) -> anyhow::Result<House> {
     let mut lines = Vec::new();
     if sizes.connections_max > 0 {
         lines.push(("connections_max = 0", format!("connections_max = {}", sizes.connections_max)));
+        let newcomers = sizes.connections_max / 2;
+        lines.push(("unauthenticated_max = 8192", format!("unauthenticated_max = {newcomers}")));
     }
-    house.differing("overload.toml", &lines)
+    if sizes.memory_mib_max > 0 {
+        lines.push(("memory_mib_max = 0", format!("memory_mib_max = {}", sizes.memory_mib_max)));
+    }
+    house.as_shipped(&lines)
 }
 
 /// How often a few devices without pause are served in a second.
