@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn another_user_waits_for_no_thread_while_one_has_more_jobs_than_there_are_threads() {
-        let workers = Workers::start(4, 4, 100).unwrap();
+        let workers = Workers::start(8, 8, 100).unwrap();
         let (begun, has_begun) = mpsc::channel();
         let (release, released) = crossbeam_channel::unbounded::<()>();
         for _ in 0..50 {
@@ -240,7 +240,7 @@ mod tests {
         let (done, is_done) = mpsc::channel();
         workers.submit(Some(UserId(2)), move || done.send(()).unwrap()).unwrap();
         is_done.recv().unwrap();
-        assert_eq!(has_begun.try_recv(), Err(mpsc::TryRecvError::Empty), "two of four threads are all that one has");
+        assert_eq!(has_begun.try_recv(), Err(mpsc::TryRecvError::Empty), "two of eight threads are all that one has");
         (0..50).for_each(|_| release.send(()).unwrap());
         (0..48).for_each(|_| has_begun.recv().unwrap());
     }

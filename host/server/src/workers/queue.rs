@@ -65,11 +65,11 @@ impl<J> State<J> {
 }
 
 impl<J> Queue<J> {
-    /// A queue before so many threads: a party may have half of them.
+    /// A queue before so many threads: a party may have a quarter of them.
     pub(super) fn new(threads: usize) -> Self {
         let state =
             State { lines: HashMap::new(), turns: VecDeque::new(), at_work: HashMap::new(), waiting: 0, closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), share: threads.div_ceil(2).max(1) }
+        Self { state: Mutex::new(state), changed: Condvar::new(), share: (threads / 4).max(1) }
     }
 
     fn state(&self) -> MutexGuard<'_, State<J>> {
@@ -169,11 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_half_of_the_threads_and_what_rests_does_not_count() {
-        let queue = queue(4, &[(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4), (OTHER, 5)]);
+    fn a_user_has_a_quarter_of_the_threads_and_what_rests_does_not_count() {
+        let queue = queue(8, &[(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4), (OTHER, 5)]);
         let mut take = || queue.take().unwrap();
         assert_eq!([take(), take(), take()], [(ONE, 1), (OTHER, 5), (ONE, 2)]);
-        assert!(queue.state().next(queue.share).is_none(), "two of four threads work for the first");
+        assert!(queue.state().next(queue.share).is_none(), "two of eight threads work for the first");
         queue.end(ONE);
         assert_eq!(take(), (ONE, 3));
         queue.begin_again(ONE);

@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Bench;
-use super::parked::{AT_ONCE, enter};
+use super::parked::{AT_ONCE, enter, leave};
 use crate::clock::now;
 use crate::easel::{Easel, House};
 use crate::histogram::Histogram;
@@ -123,8 +123,7 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
     }
     let left = neighbours.leave().await;
     report.failures.extend(left.err().map(|error| format!("overload: {error:#}")));
-    drop(lot);
-    easel.stop()
+    leave(lot, easel).await
 }
 
 /// Everything as it is shipped, but for what makes it small enough for this scale.
