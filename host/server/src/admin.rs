@@ -138,6 +138,8 @@ pub(crate) enum Reply {
     Hello { protocol: u32, version: String },
     /// To [`Request::Status`]; `None` when no server runs.
     Status { server: Option<ServerShown> },
+    /// To [`Request::BackupBegin`]: the first mails that are lost already, a sentence each, and how many are.
+    BackupBegun { lost: Vec<String>, count: u64 },
     /// To [`Request::ProbeOpen`]: what to ask with.
     Probe { token: String },
     /// To [`Request::TenantList`].
