@@ -423,6 +423,8 @@ pub(crate) struct ActivityShown {
     pub(crate) parked_secs: Option<u64>,
     /// Answered in the last minute.
     pub(crate) requests: u32,
+    /// Requests told to come back later in the last minute.
+    pub(crate) refused: u32,
     /// In which the server was at work on them.
     pub(crate) worked_micros: u64,
     pub(crate) received: u64,

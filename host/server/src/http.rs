@@ -203,13 +203,14 @@ fn named(request: &Request<Incoming>) -> Option<RequestLine> {
 async fn let_in(
     shared: &Shared,
     device: &DeviceName,
-    version: Option<Version>,
+    (command, version): (&'static str, Option<Version>),
     now: Timestamp,
 ) -> Result<Arc<Leave>, HttpError> {
     let leave = match shared.budgets.enter(device, now) {
         Ok(leave) => leave,
         Err(too_much) => {
             shared.metrics.throttle(too_much.why);
+            shared.activity.refuse(device.clone(), command, now);
             if too_much.again {
                 tokio::time::sleep(shared.limits.loop_pause).await;
             }
@@ -233,7 +234,7 @@ async fn options(
     let facts = told(shared, peer, &request);
     body::drain(request).await;
     let device = Devices::name(session.user.id, &facts.device_id);
-    let leave = let_in(shared, &device, None, shared.clock.now()).await?;
+    let leave = let_in(shared, &device, ("OPTIONS", None), shared.clock.now()).await?;
     let trace = Arc::new(Trace {
         peer,
         user: session.user.id,
@@ -285,7 +286,7 @@ async fn post(
         }
     };
     let device = Devices::name(session.user.id, &line.device_id);
-    let leave = match let_in(shared, &device, line.version, began).await {
+    let leave = match let_in(shared, &device, (line.command.name(), line.version), began).await {
         Ok(leave) => leave,
         Err(error) => {
             body::drain(request).await;

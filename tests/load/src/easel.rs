@@ -53,17 +53,22 @@ impl House {
         Ok(house)
     }
 
-    /// Devices of this program send as fast as they are answered, which is what budgets keep real ones from.
-    fn lift_budgets(&self) -> anyhow::Result<()> {
-        let text = fs::read_to_string(self.config())?;
+    /// Lifts what budgets there are: devices of this program send as fast as they are answered, which is what budgets
+    /// keep real ones from. Data kept since before there were any knows none.
+    pub(crate) fn lift_budgets(&self) -> anyhow::Result<()> {
+        let text = fs::read_to_string(self.config()).with_context(|| format!("reading {}", self.config().display()))?;
         let mut inside = false;
-        let lines = text.lines().map(|line| {
-            inside = if line.starts_with('[') { line == "[budgets]" } else { inside };
-            let key = line.split_once(" = ").filter(|(key, _)| inside && !key.starts_with('#')).map(|(key, _)| key);
-            key.map_or_else(|| line.to_owned(), |key| format!("{key} = 0"))
+        let others = text.lines().filter(|line| {
+            inside = if line.starts_with('[') { *line == "[budgets]" } else { inside };
+            !inside
         });
-        let lifted = lines.map(|line| line + "\n").collect::<String>();
-        ensure!(lifted.contains("user_at_once_max = 0"), "the configuration has no budgets to lift");
+        let mut lifted: String = others.map(|line| format!("{line}\n")).collect();
+        lifted.push_str("[budgets]\n");
+        for whose in ["device", "user"] {
+            for budget in ["requests_per_minute_max", "work_secs_per_minute_max", "at_once_max"] {
+                lifted.push_str(&format!("{whose}_{budget} = 0\n"));
+            }
+        }
         fs::write(self.config(), lifted).with_context(|| format!("writing {}", self.config().display()))
     }
 

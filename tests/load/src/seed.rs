@@ -133,7 +133,9 @@ pub(crate) fn kept(dir: &Path, scale: &Scale) -> PathBuf {
 pub(crate) fn house(easel: &Path, dir: &Path, scale: &Scale, sort: Sort) -> anyhow::Result<House> {
     let place = kept(dir, scale).join(sort.name());
     if place.join("easel.toml").exists() {
-        return Ok(House::at(&place));
+        let house = House::at(&place);
+        house.lift_budgets()?;
+        return Ok(house);
     }
     say(&format!("making sample data in {}, which is kept", place.display()));
     let unfinished = place.with_extension("unfinished");

@@ -23,7 +23,7 @@ impl Bucket {
 
     /// Draws, also what is not there: a debt of at most a minute.
     pub(super) fn draw(&self, price: i64, now: i64) {
-        let price = price.clamp(0, MINUTE);
+        let price = price.clamp(0, 2 * MINUTE);
         let drawn = |at: i64| Some(now + (drawn(at, now) + price).min(2 * MINUTE));
         // The closure never declines.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, drawn);
