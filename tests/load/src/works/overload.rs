@@ -221,7 +221,7 @@ async fn prove(easel: &Easel, lot: &mut Lot, parked: usize) -> anyhow::Result<Ve
         postman.hand_over(&short_mail(share[0] as u64, &recipients[0]).raw).await?;
         postman.delivered().await?;
     }
-    let lost = lot.prove(&numbers.into_iter().collect::<BTreeSet<_>>()).await?;
+    let lost = lot.prove(&numbers.into_iter().collect::<BTreeSet<_>>(), AT_ONCE).await?;
     // Those come back for the next attack.
     let again = lost.keys().map(|number| (*number, phone(Hash::Light, *number, 0)));
     lot.enter(again.collect::<Vec<_>>(), AT_ONCE).await?;
