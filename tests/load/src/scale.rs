@@ -43,6 +43,8 @@ pub struct Scale {
     pub(crate) rounds: usize,
     /// How often a pack is replaced.
     pub(crate) replacements: usize,
+    /// What fills the database that is backed up.
+    pub(crate) ballast_mib: usize,
     /// Sizes of the overload.
     pub(crate) overload: Overload,
 }
@@ -105,6 +107,7 @@ impl Scale {
         packs: 100,
         rounds: 9,
         replacements: 1_000,
+        ballast_mib: 2048,
         overload: Overload {
             calm: Duration::from_secs(5),
             attack: Duration::from_secs(30),
@@ -146,6 +149,7 @@ impl Scale {
         packs: 20,
         rounds: 5,
         replacements: 60,
+        ballast_mib: 192,
         overload: Overload {
             calm: Duration::from_secs(2),
             attack: Duration::from_secs(5),
@@ -187,6 +191,7 @@ impl Scale {
         packs: 3,
         rounds: 5,
         replacements: 4,
+        ballast_mib: 16,
         overload: Overload {
             calm: Duration::from_millis(300),
             attack: Duration::from_millis(500),

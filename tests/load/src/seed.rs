@@ -35,6 +35,8 @@ const VERSION: u32 = 1;
 const BATCH: usize = 256;
 /// Threads that wait for the disk: the store commits together whoever waits.
 const THREADS: usize = 32;
+/// Ballast of one user.
+const BALLAST_EACH_MIB: usize = 16;
 /// Mails of a user who only synchronises.
 pub(crate) const MAILS_EACH: u64 = 20;
 
@@ -210,6 +212,18 @@ impl Seeder {
             self.mails(&user, scale.reader_mails, mail)?;
         }
         self.devices(Hash::Light, scale.parked, 1)
+    }
+
+    /// Users who have so many MiB of something in easel.db.
+    pub(crate) fn ballast(&self, mib: usize) -> anyhow::Result<()> {
+        let names: Vec<String> = (0..mib.div_ceil(BALLAST_EACH_MIB)).map(|number| format!("heavy{number}")).collect();
+        for user in self.users(&names, Hash::Light)? {
+            let mut changes = ChangeSet::new(user.id);
+            let value = Some(vec![0xEA; BALLAST_EACH_MIB << 20]);
+            changes.writes = vec![Write::PutValue { name: "ballast", value }];
+            self.store.commit(changes)?;
+        }
+        Ok(())
     }
 
     /// The users of devices that synchronise, with some mail each.

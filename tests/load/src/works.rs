@@ -1,5 +1,6 @@
 //! The works, one a file.
 
+mod backup;
 mod commits;
 mod first_sync;
 mod no_change;
@@ -50,11 +51,13 @@ pub enum Work {
     Reloads,
     /// Somebody asks for far too much, in one way after the other.
     Overload,
+    /// A backup is made while others work.
+    Backup,
 }
 
 impl Work {
     /// All, in the order of the table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoChange,
         Self::FirstMail,
         Self::FirstContacts,
@@ -67,6 +70,7 @@ impl Work {
         Self::Packs,
         Self::Reloads,
         Self::Overload,
+        Self::Backup,
     ];
 
     /// As on the command line.
@@ -84,6 +88,7 @@ impl Work {
             Self::Packs => "packs",
             Self::Reloads => "reloads",
             Self::Overload => "overload",
+            Self::Backup => "backup",
         }
     }
 
@@ -92,7 +97,7 @@ impl Work {
         Duration::from_secs(match self {
             Self::NoChange | Self::FirstContacts | Self::FirstEvents => 180,
             Self::FirstMail | Self::Commits => 300,
-            Self::Parked | Self::Push | Self::State => 600,
+            Self::Backup | Self::Parked | Self::Push | Self::State => 600,
             Self::Packs => 900,
             Self::Restart | Self::Reloads | Self::Overload => 1200,
         })
@@ -119,7 +124,7 @@ impl<'a> Bench<'a> {
         for sort in match work {
             Work::State => vec![Sort::Few, Sort::Many],
             Work::Restart => vec![Sort::Many],
-            Work::Reloads => Vec::new(),
+            Work::Backup | Work::Reloads => Vec::new(),
             Work::Overload => vec![Sort::Overload],
             Work::Commits
             | Work::FirstContacts
@@ -146,6 +151,7 @@ impl<'a> Bench<'a> {
                 Work::Packs => packs::run(self, report).await,
                 Work::Reloads => reloads::run(self, report).await,
                 Work::Overload => overload::run(self, report).await,
+                Work::Backup => backup::run(self, report).await,
             }
         };
         let within = tokio::time::timeout(work.bound(), Box::pin(running)).await;

@@ -1,7 +1,7 @@
 //! Somebody asks for far too much, in one way after the other, while phones wait in a Ping and others work: what those
 //! notice, what the attackers get, and how much memory the server takes for all of it.
 
-mod crowd;
+pub(super) mod crowd;
 mod half_open;
 mod slow;
 

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a device does again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Habit {
+pub(crate) enum Habit {
     /// Asks for all folders.
     FolderSync,
     /// Gets its Inbox, and then asks whether there is anything new.
@@ -24,7 +24,7 @@ pub(super) enum Habit {
 }
 
 /// Everybody at once, each over a connection of its own, for so long.
-pub(super) async fn storm(door: &Door, devices: Vec<Identity>, habit: Habit, how_long: Duration) -> Tally {
+pub(crate) async fn storm(door: &Door, devices: Vec<Identity>, habit: Habit, how_long: Duration) -> Tally {
     let end = Instant::now() + how_long;
     let mut storming = JoinSet::new();
     for (number, identity) in devices.into_iter().enumerate() {
