@@ -263,7 +263,7 @@ impl Line {
 
     /// Waits for the head of an answer.
     pub(crate) async fn head(&mut self) -> anyhow::Result<Head> {
-        Ok(self.reader.head(&mut *self.stream).await.context("waiting for an answer")?)
+        self.reader.head(&mut *self.stream).await.context("waiting for an answer")
     }
 
     /// Reads so much at once at most; 0 when the server has closed.
