@@ -140,8 +140,7 @@ fn too_much(device: &Account, short: Short, whose: Whose, now: i64) -> TooMuch {
         Short::Requests(wait) | Short::Work(wait) => wait,
     };
     let secs = (wait + SECOND - 1).div_euclid(SECOND).max(1);
-    // Whoever asks for too much at once has not asked too often.
-    let again = wait > 0 && device.tell(secs * SECOND, now);
+    let again = device.tell(secs * SECOND, now);
     // Devices that were told at the same moment do not come back at the same moment.
     let retry_after_secs = secs.unsigned_abs() + rand::random_range(0..=2 + secs.unsigned_abs() / 8);
     TooMuch { why, condition, retry_after_secs, again }
