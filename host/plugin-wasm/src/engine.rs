@@ -132,6 +132,11 @@ impl Sandbox {
         self.limits
     }
 
+    /// How many instances are at work.
+    pub fn instances_at_work(&self) -> u32 {
+        self.permits.taken()
+    }
+
     /// How addresses are set aside.
     pub const fn reservation(&self) -> Reservation {
         self.reservation

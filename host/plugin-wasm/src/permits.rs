@@ -55,6 +55,11 @@ impl Permits {
         Self(Arc::new(Inner { limits, taken: Mutex::default(), given_back: Condvar::new() }))
     }
 
+    /// How many instances are at work.
+    pub(crate) fn taken(&self) -> u32 {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     /// Waits a moment for a turn; the error says what was full in the end.
     pub(crate) fn take(&self, pack: &str, device: &str) -> Result<Permit, Full> {
         let inner = &self.0;

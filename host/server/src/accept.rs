@@ -1,7 +1,7 @@
 //! From a socket to a connection that has greeted: limits, PROXY header, TLS.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::connection;
 use crate::metrics::OfListener;
+use crate::newcomers::Newcomer;
 use crate::proxy_protocol::{self, ProxyError};
-use crate::shared::{Held, Shared};
+use crate::shared::{Entered, Held, Shared};
 use crate::shutdown::Phase;
 use crate::transport::Transport;
 
@@ -30,6 +31,8 @@ pub(crate) enum Greeting {
 enum GreetError {
     #[error("the address has as many connections as it may")]
     Crowded,
+    #[error("there is no room for another connection on which nobody has logged in")]
+    Displaced,
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     #[error("the greeting takes too long")]
@@ -38,7 +41,8 @@ enum GreetError {
     Tls(#[source] io::Error),
 }
 
-/// Accepts until the server stops. When all room is taken, connections wait in the kernel's queue.
+/// Accepts until the server stops. When all room is taken, the oldest connection on which nobody has logged in makes
+/// room; when there is none, connections wait in the kernel's queue.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting: Greeting, counts: Arc<OfListener>) {
     let mut phases = shared.shutdown.phases();
     let mut full = false;
@@ -50,8 +54,11 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting:
         // Said again only after a good part of the room was free.
         full = free == 0 || full && free < usize::try_from(shared.connections_max / 10).unwrap_or(0);
         let next = async {
-            let room = Arc::clone(&shared.connections).acquire_owned().await.expect("this semaphore is never closed");
-            (room, listener.accept().await)
+            let accepted = listener.accept().await;
+            if shared.connections.available_permits() == 0 {
+                shared.newcomers.displace_oldest();
+            }
+            (Arc::clone(&shared.connections).acquire_owned().await.expect("this semaphore is never closed"), accepted)
         };
         let (room, accepted) = tokio::select! {
             biased;
@@ -61,8 +68,12 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting:
         match accepted {
             Ok((socket, peer)) => {
                 counts.accepted();
-                let counts = Arc::clone(&counts);
-                tokio::spawn(greet(Arc::clone(&shared), socket, peer, greeting.clone(), (room, counts)));
+                let Some(newcomer) = shared.newcomers.enter() else {
+                    counts.crowded();
+                    continue;
+                };
+                let guest = Guest { socket, peer: peer.ip(), room, counts: Arc::clone(&counts), newcomer };
+                tokio::spawn(greet(Arc::clone(&shared), guest, greeting.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
@@ -72,31 +83,40 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, greeting:
     }
 }
 
-/// Greets; the connection goes on in a task of its own, because what the handshake needs would count in its size.
-async fn greet(
-    shared: Arc<Shared>,
+/// A connection that was accepted.
+struct Guest {
     socket: TcpStream,
-    peer: SocketAddr,
-    greeting: Greeting,
-    (room, counts): (OwnedSemaphorePermit, Arc<OfListener>),
-) {
+    peer: IpAddr,
+    room: OwnedSemaphorePermit,
+    counts: Arc<OfListener>,
+    newcomer: Newcomer,
+}
+
+/// Greets; the connection goes on in a task of its own, because what the handshake needs would count in its size.
+async fn greet(shared: Arc<Shared>, guest: Guest, greeting: Greeting) {
     let mut phases = shared.shutdown.phases();
+    let Guest { socket, peer, room, counts, newcomer } = guest;
     let greeted = tokio::select! {
         biased;
         _ = phases.changed_from(Phase::Serving) => return,
-        greeted = welcome(&shared, socket, peer.ip(), greeting, (room, &counts)) => greeted,
+        () = newcomer.over() => Err(GreetError::Displaced),
+        greeted = welcome(&shared, socket, peer, &newcomer, greeting) => greeted,
     };
     match greeted {
-        Ok((transport, client, held)) => {
+        Ok((transport, client, address)) => {
+            let newcomer = Arc::new(newcomer);
+            let held = Held { _room: room, _address: address, _open: counts.open(), newcomer };
             tokio::spawn(connection::serve(shared, transport, client, held));
         }
         Err(error) => {
             match error {
                 GreetError::Crowded => counts.crowded(),
+                // Counted where it was chosen.
+                GreetError::Displaced => {}
                 GreetError::Proxy(_) | GreetError::TooSlow | GreetError::Tls(_) => counts.greeting_failed(),
             }
             let error: &dyn std::error::Error = &error;
-            tracing::debug!(peer = %peer.ip(), error, "a connection ended before its first request");
+            tracing::debug!(%peer, error, "a connection ended before its first request");
         }
     }
 }
@@ -105,9 +125,9 @@ async fn welcome(
     shared: &Shared,
     mut socket: TcpStream,
     peer: IpAddr,
+    newcomer: &Newcomer,
     greeting: Greeting,
-    (room, counts): (OwnedSemaphorePermit, &Arc<OfListener>),
-) -> Result<(Transport, IpAddr, Held), GreetError> {
+) -> Result<(Transport, IpAddr, Entered), GreetError> {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "a socket keeps small packets back");
     }
@@ -119,6 +139,9 @@ async fn welcome(
             header.await.map_err(|_| GreetError::TooSlow)??.unwrap_or(peer)
         }
     };
+    if !newcomer.comes_from(client) {
+        return Err(GreetError::Crowded);
+    }
     let address = shared.addresses.enter(client).ok_or(GreetError::Crowded)?;
     let transport = match greeting {
         Greeting::Plain | Greeting::Proxied => Transport::Plain(socket),
@@ -128,5 +151,5 @@ async fn welcome(
             Transport::Tls(Box::new(stream))
         }
     };
-    Ok((transport, client, Held { _room: room, _address: address, _open: Arc::clone(counts).open() }))
+    Ok((transport, client, address))
 }

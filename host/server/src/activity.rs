@@ -41,6 +41,8 @@ pub struct DeviceActivity {
     pub parked: Option<Timestamp>,
     /// Requests answered in the last minute, give or take ten seconds.
     pub requests: u32,
+    /// Requests told to come back later in the last minute, because the device or its user asked for too much.
+    pub refused: u32,
     /// Time of threads at work on them, in microseconds.
     pub worked_micros: u64,
     /// Bytes of their bodies.
@@ -78,6 +80,7 @@ struct Step {
     /// Its number since 1970.
     number: i64,
     requests: u32,
+    refused: u32,
     worked: u64,
     received: u64,
     sent: u64,
@@ -102,21 +105,7 @@ fn step(now: Timestamp) -> i64 {
 impl Activity {
     /// A request of a device begins.
     pub(crate) fn begin(&self, user: UserId, device: &str, command: &'static str, now: Timestamp) -> Active {
-        let name = Devices::name(user, device);
-        let place = usize::try_from(self.hasher.hash_one(&name) % PARTS as u64).unwrap_or_default();
-        let page = {
-            let mut part = locked(&self.parts[place]);
-            if step(now) - part.swept >= STEPS as i64 {
-                part.swept = step(now);
-                part.pages.retain(|_, page| locked(page).is_recent(now));
-            }
-            let room = part.pages.len() < PAGES_MAX;
-            match part.pages.get(&name) {
-                Some(page) => Arc::clone(page),
-                None if room => Arc::clone(part.pages.entry(name).or_default()),
-                None => Arc::default(),
-            }
-        };
+        let page = self.page(Devices::name(user, device), now);
         {
             let mut page = locked(&page);
             page.under_way += 1;
@@ -124,6 +113,31 @@ impl Activity {
             page.since = now;
         }
         Active { page, parked: AtomicI64::new(0) }
+    }
+
+    /// A request of a device is told to come back later.
+    pub(crate) fn refuse(&self, device: DeviceName, command: &'static str, now: Timestamp) {
+        let page = self.page(device, now);
+        let mut page = locked(&page);
+        if page.command.is_empty() {
+            (page.command, page.since) = (command, now);
+        }
+        page.step(now).refused += 1;
+    }
+
+    fn page(&self, name: DeviceName, now: Timestamp) -> Arc<Mutex<Page>> {
+        let place = usize::try_from(self.hasher.hash_one(&name) % PARTS as u64).unwrap_or_default();
+        let mut part = locked(&self.parts[place]);
+        if step(now) - part.swept >= STEPS as i64 {
+            part.swept = step(now);
+            part.pages.retain(|_, page| locked(page).is_recent(now));
+        }
+        let room = part.pages.len() < PAGES_MAX;
+        match part.pages.get(&name) {
+            Some(page) => Arc::clone(page),
+            None if room => Arc::clone(part.pages.entry(name).or_default()),
+            None => Arc::default(),
+        }
     }
 
     /// Every device that is at something or was in the last minute, in no order.
@@ -145,12 +159,14 @@ impl Activity {
                     since: page.since,
                     parked: page.parked,
                     requests: 0,
+                    refused: 0,
                     worked_micros: 0,
                     received: 0,
                     sent: 0,
                 };
                 for step in page.recent(now) {
                     activity.requests += step.requests;
+                    activity.refused += step.refused;
                     activity.worked_micros += step.worked;
                     activity.received += step.received;
                     activity.sent += step.sent;
@@ -165,7 +181,17 @@ impl Activity {
 impl Page {
     fn recent(&self, now: Timestamp) -> impl Iterator<Item = &Step> {
         let first = step(now) - STEPS as i64;
-        self.steps.iter().filter(move |step| step.number > first && step.requests > 0)
+        self.steps.iter().filter(move |step| step.number > first && step.requests + step.refused > 0)
+    }
+
+    /// The step of this moment.
+    fn step(&mut self, now: Timestamp) -> &mut Step {
+        let number = step(now);
+        let step = &mut self.steps[usize::try_from(number.rem_euclid(STEPS as i64)).unwrap_or_default()];
+        if step.number != number {
+            *step = Step { number, ..Step::default() };
+        }
+        step
     }
 
     fn is_recent(&self, now: Timestamp) -> bool {
@@ -186,13 +212,8 @@ impl Active {
 
     /// The request is answered.
     pub(crate) fn done(&self, now: Timestamp, worked_micros: u64, received: usize, sent: usize) {
-        let number = step(now);
-        let place = usize::try_from(number.rem_euclid(STEPS as i64)).unwrap_or_default();
         let mut page = locked(&self.page);
-        let step = &mut page.steps[place];
-        if step.number != number {
-            *step = Step { number, ..Step::default() };
-        }
+        let step = page.step(now);
         step.requests += 1;
         step.worked += worked_micros;
         step.received += received as u64;
@@ -235,6 +256,17 @@ mod tests {
         assert_eq!(parts(), 1);
         drop(activity.begin(UserId(1), "abc", "Sync", at(3700)));
         assert_eq!(activity.read(at(3700)), []);
+    }
+
+    #[test]
+    fn a_device_that_is_only_refused_is_seen() {
+        let activity = Activity::default();
+        for _ in 0..3 {
+            activity.refuse((UserId(1), "abc".to_owned()), "Sync", at(0));
+        }
+        let seen = activity.read(at(1));
+        assert_eq!((seen[0].refused, seen[0].requests, seen[0].under_way, seen[0].command), (3, 0, 0, "Sync"));
+        assert_eq!(activity.read(at(70)), []);
     }
 
     #[test]

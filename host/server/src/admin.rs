@@ -138,6 +138,8 @@ pub(crate) enum Reply {
     Hello { protocol: u32, version: String },
     /// To [`Request::Status`]; `None` when no server runs.
     Status { server: Option<ServerShown> },
+    /// To [`Request::BackupBegin`]: the first mails that are lost already, a sentence each, and how many are.
+    BackupBegun { lost: Vec<String>, count: u64 },
     /// To [`Request::ProbeOpen`]: what to ask with.
     Probe { token: String },
     /// To [`Request::TenantList`].
@@ -421,6 +423,8 @@ pub(crate) struct ActivityShown {
     pub(crate) parked_secs: Option<u64>,
     /// Answered in the last minute.
     pub(crate) requests: u32,
+    /// Requests told to come back later in the last minute.
+    pub(crate) refused: u32,
     /// In which the server was at work on them.
     pub(crate) worked_micros: u64,
     pub(crate) received: u64,

@@ -96,6 +96,9 @@ enum Verb {
     Queue(queue::Verb),
 }
 
+/// The exit code when everything was done that can be, and something is lost.
+const INCOMPLETE: u8 = 3;
+
 /// Reads the command line and does what it says.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -124,7 +127,7 @@ pub(crate) fn run() -> ExitCode {
         Err(CliError::Found) => ExitCode::FAILURE,
         Err(error) => {
             terminal.complain(&error);
-            ExitCode::FAILURE
+            if matches!(error, CliError::Incomplete(_)) { ExitCode::from(INCOMPLETE) } else { ExitCode::FAILURE }
         }
     }
 }

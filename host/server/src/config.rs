@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) queue: Queue,
     /// Bounds.
     pub(crate) limits: Limits,
+    /// What a device, and a user, may use.
+    pub(crate) budgets: Budgets,
     /// How long a Ping may wait.
     pub(crate) heartbeat: Heartbeat,
     /// What devices must accept.
@@ -169,10 +171,28 @@ pub(crate) struct Limits {
     pub(crate) connections_max: Option<usize>,
     /// Connections at once from one address; `None`: a quarter of all.
     pub(crate) connections_per_address_max: Option<usize>,
+    /// Connections at once on which nobody has logged in yet; the oldest is closed for a new one.
+    pub(crate) unauthenticated_max: usize,
+    /// The same from one address.
+    pub(crate) unauthenticated_per_address_max: usize,
+    /// Seconds until somebody has logged in on a connection.
+    pub(crate) unauthenticated_secs_max: u32,
+    /// Seconds for the TLS handshake.
+    pub(crate) handshake_secs_max: u32,
+    /// Seconds from one answer to the end of the next request's head.
+    pub(crate) idle_secs_max: u32,
     /// Bytes of a request's body.
     pub(crate) request_bytes_max: usize,
     /// Seconds for the body of a request to arrive whole.
     pub(crate) request_secs_max: u32,
+    /// Seconds between two pieces of a request's body.
+    pub(crate) request_pause_secs_max: u32,
+    /// Seconds for a client to take an answer whole.
+    pub(crate) answer_secs_max: u32,
+    /// Seconds for a client to take 8 KiB of an answer.
+    pub(crate) answer_pause_secs_max: u32,
+    /// Bytes that requests under way may hold together; `None`: half of the machine's.
+    pub(crate) memory_bytes_max: Option<usize>,
     /// Bytes of one message: from a device, by LMTP, by import.
     pub(crate) message_bytes_max: usize,
     /// Wrong passwords from one address, and for one login, before they are slowed down.
@@ -189,6 +209,26 @@ pub(crate) struct Limits {
     pub(crate) recipients_max: usize,
     /// Messages of one user from devices within an hour; `None`: without bound.
     pub(crate) messages_per_hour_max: Option<usize>,
+}
+
+/// `[budgets]`: what a device, or all devices of a user, may use. `None` is without bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budgets {
+    /// Of one device.
+    pub(crate) device: Budget,
+    /// Of all devices of a user together.
+    pub(crate) user: Budget,
+}
+
+/// One budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// Requests in a minute.
+    pub(crate) requests_per_minute_max: Option<u32>,
+    /// Seconds of threads at work in a minute.
+    pub(crate) work_secs_per_minute_max: Option<u32>,
+    /// Requests under way at once; those that wait for news do not count.
+    pub(crate) at_once_max: Option<u32>,
 }
 
 /// `[heartbeat]`
@@ -320,6 +360,7 @@ impl Config {
             direct: Direct::read(top.section("direct")),
             queue: Queue::read(top.section("queue")),
             limits: Limits::read(top.section("limits")),
+            budgets: Budgets::read(top.section("budgets")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
             policy: Policy::read(top.section("policy")),
             packs: Packs::read(top.section("packs"), &dir),
@@ -478,8 +519,22 @@ impl Limits {
         let limits = Self {
             connections_max: section.count("connections_max", 10_000_000, "connections"),
             connections_per_address_max: section.count("connections_per_address_max", 10_000_000, "connections"),
+            unauthenticated_max: section.number("unauthenticated_max", 8192, 16..=10_000_000, "connections"),
+            unauthenticated_per_address_max: section.number(
+                "unauthenticated_per_address_max",
+                1024,
+                4..=10_000_000,
+                "connections",
+            ),
+            unauthenticated_secs_max: section.number("unauthenticated_secs_max", 60, 5..=3600, "seconds"),
+            handshake_secs_max: section.number("handshake_secs_max", 15, 1..=300, "seconds"),
+            idle_secs_max: section.number("idle_secs_max", 60, 5..=3600, "seconds"),
             request_bytes_max: section.number::<usize>("request_mib_max", 52, 1..=1024, "MiB") * MIB,
             request_secs_max: section.number("request_secs_max", 900, 5..=86_400, "seconds"),
+            request_pause_secs_max: section.number("request_pause_secs_max", 30, 1..=3600, "seconds"),
+            answer_secs_max: section.number("answer_secs_max", 1800, 5..=86_400, "seconds"),
+            answer_pause_secs_max: section.number("answer_pause_secs_max", 60, 1..=3600, "seconds"),
+            memory_bytes_max: section.count("memory_mib_max", 1 << 30, "MiB").map(|mib| mib * MIB),
             message_bytes_max: section.number::<usize>("message_mib_max", 50, 1..=1024, "MiB") * MIB,
             wrong_passwords_max: section.number("wrong_passwords_max", 20, 1..=100_000, "passwords"),
             hashes_at_once: section.number("hashes_at_once", 2, 1..=64, "hashes"),
@@ -490,8 +545,40 @@ impl Limits {
             messages_per_hour_max: Some(section.number("messages_per_hour_max", 500, 0..=1_000_000, "messages"))
                 .filter(|count| *count > 0),
         };
+        // Two of the largest requests, what is hashed, and a little for everybody else.
+        let least = 2 * limits.request_bytes_max / MIB + 19 * limits.hashes_at_once + 64;
+        if limits.memory_bytes_max.is_some_and(|bytes| bytes < least * MIB) {
+            let cure = format!("write at least {least}, or 0 for half of the machine's memory");
+            section.wrong(
+                "memory_mib_max",
+                "limits.memory_mib_max is too little for the other limits".to_owned(),
+                cure,
+            );
+        }
         section.finish();
         limits
+    }
+}
+
+impl Budgets {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let mut number = |key, default, most, unit| {
+            Some(section.number::<u32>(key, default, 0..=most, unit)).filter(|number| *number > 0)
+        };
+        let budgets = Self {
+            device: Budget {
+                requests_per_minute_max: number("device_requests_per_minute_max", 3000, 1_000_000, "requests"),
+                work_secs_per_minute_max: number("device_work_secs_per_minute_max", 30, 3600, "seconds"),
+                at_once_max: number("device_at_once_max", 9, 1000, "requests"),
+            },
+            user: Budget {
+                requests_per_minute_max: number("user_requests_per_minute_max", 12_000, 1_000_000, "requests"),
+                work_secs_per_minute_max: number("user_work_secs_per_minute_max", 60, 3600, "seconds"),
+                at_once_max: number("user_at_once_max", 32, 100_000, "requests"),
+            },
+        };
+        section.finish();
+        budgets
     }
 }
 

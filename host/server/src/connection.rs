@@ -23,6 +23,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::newcomers::Newcomer;
 use crate::park::{self, Ticket};
 use crate::shared::Shared;
 use crate::shutdown::{Phase, Phases};
@@ -68,6 +69,7 @@ struct Requests {
     shared: Arc<Shared>,
     peer: IpAddr,
     slot: Arc<Slot>,
+    newcomer: Arc<Newcomer>,
 }
 
 impl Service<Request<Incoming>> for Requests {
@@ -77,7 +79,8 @@ impl Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (shared, slot, peer) = (Arc::clone(&self.shared), Arc::clone(&self.slot), self.peer);
-        Box::pin(async move { http::answer(&shared, peer, &slot, request).await })
+        let newcomer = Arc::clone(&self.newcomer);
+        Box::pin(async move { http::answer(&shared, peer, &slot, &newcomer, request).await })
     }
 }
 
@@ -95,7 +98,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, transport: Transport, peer: IpAdd
     let mut phases = shared.shutdown.phases();
     let mut next = Next { transport, replay: Bytes::new(), prepared: None };
     // Boxed, and dropped before the wait: a future counts in the size of the one that awaits it.
-    while let Some(parked) = Box::pin(in_hyper(&shared, peer, next, &mut phases)).await {
+    while let Some(parked) = Box::pin(in_hyper(&shared, peer, &held.newcomer, next, &mut phases)).await {
         let Some(answered) = park::wait(&shared, parked, &mut phases).await else { break };
         next = Next {
             replay: replay(answered.close, &answered.early),
@@ -119,11 +122,19 @@ fn replay(close: bool, early: &[u8]) -> Bytes {
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Reads and answers requests until one waits; `None` at the end of the connection.
-async fn in_hyper(shared: &Arc<Shared>, peer: IpAddr, next: Next, phases: &mut Phases) -> Option<park::Parked> {
+async fn in_hyper(
+    shared: &Arc<Shared>,
+    peer: IpAddr,
+    newcomer: &Arc<Newcomer>,
+    next: Next,
+    phases: &mut Phases,
+) -> Option<park::Parked> {
     let Next { transport, replay, prepared } = next;
     let slot = Arc::new(Slot { prepared: Mutex::new(prepared), ..Slot::default() });
-    let wire = Wire::new(transport, replay, shared.limits.stall, Arc::clone(&slot));
-    let requests = Requests { shared: Arc::clone(shared), peer, slot: Arc::clone(&slot) };
+    let wire = Wire::new(transport, replay, &shared.limits, Arc::clone(&slot));
+    let newcomer = Arc::clone(newcomer);
+    let requests =
+        Requests { shared: Arc::clone(shared), peer, slot: Arc::clone(&slot), newcomer: Arc::clone(&newcomer) };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.limits.idle)
@@ -150,6 +161,10 @@ async fn in_hyper(shared: &Arc<Shared>, peer: IpAddr, next: Next, phases: &mut P
                 }
                 Phase::Cut => return None,
             },
+            () = newcomer.over() => {
+                tracing::debug!(%peer, "a connection ended on which nobody had logged in");
+                return None;
+            }
         }
     };
     let parts = connection.into_parts();

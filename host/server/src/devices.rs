@@ -1,8 +1,8 @@
 //! One request at a time for a device. K: G48.
 //!
 //! A device that gets no answer in time repeats its Sync while the first still runs. Two at once would fork its state,
-//! so the second waits for the first, behind a queue with an end and without a thread. The commands
-//! take turns too; here it is seen to that nobody blocks a worker with it.
+//! so the second waits for the first, without a thread; how many may wait is a matter of the
+//! device's budget. The commands take turns too; here it is seen to that nobody blocks a worker with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,6 @@ pub(crate) type DeviceName = (UserId, String);
 #[derive(Debug)]
 pub(crate) struct Devices {
     doors: Arc<Mutex<HashMap<DeviceName, Door>>>,
-    /// Requests of one device at once, with those that wait.
-    most: usize,
     patience: Duration,
 }
 
@@ -47,8 +45,8 @@ struct Visit {
 }
 
 impl Devices {
-    pub(crate) fn new(queue: usize, patience: Duration) -> Self {
-        Self { doors: Arc::default(), most: queue + 1, patience }
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { doors: Arc::default(), patience }
     }
 
     /// The name under which requests of a device wait for one another.
@@ -56,22 +54,24 @@ impl Devices {
         (user, easel_protocol::normal_device_id(id))
     }
 
-    /// Waits for the device's turn; busy when too many wait, or it takes too long.
+    /// Waits for the device's turn; busy when it takes too long.
     pub(crate) async fn pass(&self, device: DeviceName) -> Result<Pass, Busy> {
-        let (turn, visit) = self.queue(device)?;
-        let entered = tokio::time::timeout(self.patience, turn.acquire_owned()).await.map_err(|_| Busy)?;
-        Ok(Pass { _turn: entered.expect("this semaphore is never closed"), _visit: visit })
+        tokio::time::timeout(self.patience, self.turn(device)).await.map_err(|_| Busy)
     }
 
-    fn queue(&self, device: DeviceName) -> Result<(Arc<Semaphore>, Visit), Busy> {
+    /// Waits for the device's turn, however long it takes.
+    pub(crate) async fn turn(&self, device: DeviceName) -> Pass {
+        let (turn, visit) = self.queue(device);
+        let entered = turn.acquire_owned().await.expect("this semaphore is never closed");
+        Pass { _turn: entered, _visit: visit }
+    }
+
+    fn queue(&self, device: DeviceName) -> (Arc<Semaphore>, Visit) {
         let mut doors = self.doors.lock().expect("no holder of this lock panics");
         let door =
             doors.entry(device.clone()).or_insert_with(|| Door { turn: Arc::new(Semaphore::new(1)), visitors: 0 });
-        if door.visitors >= self.most {
-            return Err(Busy);
-        }
         door.visitors += 1;
-        Ok((Arc::clone(&door.turn), Visit { doors: Arc::clone(&self.doors), device }))
+        (Arc::clone(&door.turn), Visit { doors: Arc::clone(&self.doors), device })
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn g48_requests_of_a_device_take_turns_and_others_do_not_wait() {
-        let devices = Arc::new(Devices::new(8, Duration::from_secs(3600)));
+        let devices = Arc::new(Devices::new(Duration::from_secs(3600)));
         let first = devices.pass(Devices::name(UserId(1), "ABC")).await.unwrap();
         let second = tokio::spawn({
             let devices = Arc::clone(&devices);
@@ -109,14 +109,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_many_or_too_long_is_busy() {
-        let devices = Devices::new(1, Duration::from_millis(20));
+    async fn too_long_is_busy_but_not_for_one_that_waited_already() {
+        let devices = Arc::new(Devices::new(Duration::from_millis(20)));
         let first = devices.pass((UserId(1), String::new())).await.unwrap();
-        let (waiter, refused) =
-            tokio::join!(devices.pass((UserId(1), String::new())), devices.pass((UserId(1), String::new())));
-        assert_eq!(refused.unwrap_err(), Busy, "the queue has one place");
-        assert_eq!(waiter.unwrap_err(), Busy, "the patience is at its end");
+        let patient = tokio::spawn({
+            let devices = Arc::clone(&devices);
+            async move { devices.turn((UserId(1), String::new())).await }
+        });
+        assert_eq!(devices.pass((UserId(1), String::new())).await.unwrap_err(), Busy, "the patience is at its end");
+        assert!(!patient.is_finished());
         drop(first);
+        drop(patient.await.unwrap());
         assert!(devices.doors.lock().unwrap().is_empty());
     }
 }

@@ -15,17 +15,32 @@ pub(crate) enum GunzipError {
     /// It is no gzip, or ends too early.
     #[error("the body is not gzip")]
     Broken,
+    /// There is no room for more of it.
+    #[error("there is no room for the body")]
+    NoRoom,
     /// It is larger than a body may be.
     #[error("the body is larger than allowed")]
     TooLarge,
 }
 
-/// Decompresses; what grows beyond `most` bytes is given up at that point.
-pub(crate) fn gunzip(body: &[u8], most: usize) -> Result<Vec<u8>, GunzipError> {
+/// How much is decompressed before more room is asked for.
+const STEP: u64 = 256 << 10;
+
+/// Decompresses; what grows beyond `most` bytes is given up at that point. `room` is asked for room for so many bytes
+/// more.
+pub(crate) fn gunzip(body: &[u8], most: usize, room: impl Fn(usize) -> bool) -> Result<Vec<u8>, GunzipError> {
     let mut plain = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(body).take(limit).read_to_end(&mut plain).map_err(|_| GunzipError::Broken)?;
-    if plain.len() > most { Err(GunzipError::TooLarge) } else { Ok(plain) }
+    let mut decoder = MultiGzDecoder::new(body);
+    loop {
+        let before = plain.len();
+        decoder.by_ref().take(STEP).read_to_end(&mut plain).map_err(|_| GunzipError::Broken)?;
+        match plain.len() - before {
+            0 => return Ok(plain),
+            _ if plain.len() > most => return Err(GunzipError::TooLarge),
+            more if !room(more) => return Err(GunzipError::NoRoom),
+            _ => {}
+        }
+    }
 }
 
 /// Compresses an answer, when that makes it smaller.
@@ -94,16 +109,16 @@ mod tests {
     fn a_bomb_is_given_up_at_the_limit() {
         let bomb = gzip(&vec![0; 10 << 20]).unwrap();
         assert!(bomb.len() < 64 << 10);
-        assert_eq!(gunzip(&bomb, 1 << 20), Err(GunzipError::TooLarge));
-        assert_eq!(gunzip(&bomb, (10 << 20) - 1), Err(GunzipError::TooLarge));
-        assert_eq!(gunzip(&bomb, 10 << 20).unwrap().len(), 10 << 20);
+        assert_eq!(gunzip(&bomb, 1 << 20, |_| true), Err(GunzipError::TooLarge));
+        assert_eq!(gunzip(&bomb, (10 << 20) - 1, |_| true), Err(GunzipError::TooLarge));
+        assert_eq!(gunzip(&bomb, 10 << 20, |_| true).unwrap().len(), 10 << 20);
     }
 
     #[test]
     fn what_is_cut_or_no_gzip_is_broken() {
         let whole = gzip(&vec![7; 4096]).unwrap();
-        assert_eq!(gunzip(&whole[..whole.len() - 1], 1 << 20), Err(GunzipError::Broken));
-        assert_eq!(gunzip(b"\x03\x01\x6A\x00", 1 << 20), Err(GunzipError::Broken));
+        assert_eq!(gunzip(&whole[..whole.len() - 1], 1 << 20, |_| true), Err(GunzipError::Broken));
+        assert_eq!(gunzip(b"\x03\x01\x6A\x00", 1 << 20, |_| true), Err(GunzipError::Broken));
     }
 
     #[test]
@@ -127,7 +142,7 @@ mod tests {
             all.extend(pieces.push(&[5; 1000]));
         }
         all.extend(pieces.finish());
-        assert_eq!(gunzip(&all, 1 << 20).unwrap().len(), 100_004);
+        assert_eq!(gunzip(&all, 1 << 20, |_| true).unwrap().len(), 100_004);
     }
 
     #[test]
@@ -143,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused_within_the_limit(bytes: Vec<u8>) {
-            if let Ok(plain) = gunzip(&bytes, 1000) {
+            if let Ok(plain) = gunzip(&bytes, 1000, |_| true) {
                 prop_assert!(plain.len() <= 1000);
             }
         }

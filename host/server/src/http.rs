@@ -10,19 +10,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use easel_commands::{Answer, EntryRules, Request as CommandRequest, Sink};
-use easel_protocol::{DeviceFacts, RequestLine};
+use easel_protocol::{DeviceFacts, RequestLine, Version};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::authenticate::Credentials;
+use crate::budgets::Leave;
 use crate::commands::Turn;
 use crate::connection::Slot;
-use crate::devices::Devices;
+use crate::devices::{DeviceName, Devices};
 use crate::gzip;
 use crate::login::Session;
+use crate::memory::REQUEST;
 use crate::metrics::Throttled;
+use crate::newcomers::Newcomer;
 use crate::park::{self, FirstLook, Visitor};
 use crate::probe;
 use crate::shared::{Begun, Shared};
@@ -42,13 +46,14 @@ pub(crate) async fn answer(
     shared: &Arc<Shared>,
     peer: IpAddr,
     slot: &Slot,
+    newcomer: &Newcomer,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, CutShort> {
     if let Some(prepared) = slot.take_prepared() {
         return Ok(prepared);
     }
-    match exchange(shared, peer, request).await {
-        Ok(Exchange::Begun(begun)) => respond(shared, begun),
+    match exchange(shared, peer, newcomer, request).await {
+        Ok(Exchange::Begun(begun, leave)) => respond(shared, begun, leave),
         Ok(Exchange::Wait(look)) => match look {
             FirstLook::Answer(answer) => answer,
             FirstLook::Wait(ticket) => {
@@ -65,11 +70,17 @@ pub(crate) async fn answer(
 }
 
 enum Exchange {
-    Begun(Begun),
+    /// What is under way until it is taken.
+    Begun(Begun, Option<Arc<Leave>>),
     Wait(FirstLook),
 }
 
-async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>) -> Result<Exchange, HttpError> {
+async fn exchange(
+    shared: &Arc<Shared>,
+    peer: IpAddr,
+    newcomer: &Newcomer,
+    request: Request<Incoming>,
+) -> Result<Exchange, HttpError> {
     if !is_endpoint(request.uri().path()) {
         body::drain(request).await;
         return Err(HttpError::NotFound);
@@ -79,7 +90,7 @@ async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>
         Method::POST => false,
         Method::GET if rules(shared, peer, &request).await?.answers_get => {
             body::drain(request).await;
-            return Ok(Exchange::Begun(Begun::Whole { answer: Answer::empty(), gzipped: false }));
+            return Ok(Exchange::Begun(Begun::Whole { answer: Answer::empty(), gzipped: false }, None));
         }
         Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::PATCH => {
             body::drain(request).await;
@@ -90,10 +101,19 @@ async fn exchange(shared: &Arc<Shared>, peer: IpAddr, request: Request<Incoming>
     if let Some(probe) = shared.probes.asked(request.uri().query(), shared.clock.now())
         && !is_options
     {
-        return probe::answer(shared, peer, probe, request).await.map(Exchange::Begun);
+        newcomer.welcome();
+        let answer = probe::answer(shared, peer, probe, request).await;
+        return answer.map(|begun| Exchange::Begun(begun, None));
     }
-    let session = match log_in(shared, peer, &request).await {
-        Ok(session) => session,
+    let logged_in = {
+        let _busy = newcomer.busy();
+        log_in(shared, peer, &request).await
+    };
+    let session = match logged_in {
+        Ok(session) => {
+            newcomer.welcome();
+            session
+        }
         Err(error) => {
             body::drain(request).await;
             return Err(error);
@@ -138,7 +158,7 @@ async fn rules(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Re
         // Whoever asked may have gone.
         let _ = sender.send(commands.entry_rules(&facts, true).unwrap_or_default());
     };
-    shared.workers.submit(asking).map_err(|_| shared.too_much(Throttled::Workers))?;
+    shared.workers.submit(None, asking).map_err(|_| shared.too_much(Throttled::Workers))?;
     answer.await.map_err(|_| HttpError::busy())
 }
 
@@ -178,6 +198,32 @@ fn named(request: &Request<Incoming>) -> Option<RequestLine> {
     request_line(request).ok().or_else(|| plain().ok())
 }
 
+/// Lets a request be under way, within the budgets of its device and its user. Whoever comes again although it was told
+/// to stay away gets the answer a moment later, so that a device in a tight loop is one in a slow loop.
+async fn let_in(
+    shared: &Shared,
+    device: &DeviceName,
+    (command, version): (&'static str, Option<Version>),
+    now: Timestamp,
+) -> Result<Arc<Leave>, HttpError> {
+    let leave = match shared.budgets.enter(device, now) {
+        Ok(leave) => leave,
+        Err(too_much) => {
+            shared.metrics.throttle(too_much.why);
+            shared.activity.refuse(device.clone(), command, now);
+            if too_much.again {
+                tokio::time::sleep(shared.limits.loop_pause).await;
+            }
+            // MS-ASHTTP 2.2.2.1.2.13 "X-MS-ASThrottle": servers that know it are younger than the versions before 14.0.
+            let knows = version.is_some_and(|version| version >= Version::V14_0);
+            let condition = knows.then_some(too_much.condition);
+            return Err(HttpError::OverBudget { retry_after_secs: too_much.retry_after_secs, condition });
+        }
+    };
+    leave.hold(REQUEST).map_err(|_| shared.too_much(Throttled::Memory))?;
+    Ok(Arc::new(leave))
+}
+
 /// MS-ASHTTP 2.2.3 "HTTP OPTIONS Command": the versions, for the device if the client names it.
 async fn options(
     shared: &Arc<Shared>,
@@ -187,6 +233,8 @@ async fn options(
 ) -> Result<Exchange, HttpError> {
     let facts = told(shared, peer, &request);
     body::drain(request).await;
+    let device = Devices::name(session.user.id, &facts.device_id);
+    let leave = let_in(shared, &device, ("OPTIONS", None), shared.clock.now()).await?;
     let trace = Arc::new(Trace {
         peer,
         user: session.user.id,
@@ -216,8 +264,9 @@ async fn options(
         headers.extend(offer.headers);
         Turn::Answer(Answer { headers, ..Answer::empty() })
     };
-    let begun = shared.run(None, false, trace, command).await.map_err(|_| shared.too_much(Throttled::Workers))?;
-    Ok(Exchange::Begun(begun))
+    let begun = shared.run(None, Arc::clone(&leave), false, trace, command).await;
+    let begun = begun.map_err(|_| shared.too_much(Throttled::Workers))?;
+    Ok(Exchange::Begun(begun, Some(leave)))
 }
 
 /// MS-ASHTTP 2.2.1 "HTTP POST Command".
@@ -236,8 +285,16 @@ async fn post(
             return Err(error);
         }
     };
+    let device = Devices::name(session.user.id, &line.device_id);
+    let leave = match let_in(shared, &device, (line.command.name(), line.version), began).await {
+        Ok(leave) => leave,
+        Err(error) => {
+            body::drain(request).await;
+            return Err(error);
+        }
+    };
     let gzip = text(headers, header::ACCEPT_ENCODING).is_some_and(gzip::is_accepted);
-    let close = request.version() < Version::HTTP_11
+    let close = request.version() < hyper::Version::HTTP_11
         || text(headers, header::CONNECTION)
             .is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")));
     let gzipped = body::is_gzipped(headers)?;
@@ -246,13 +303,13 @@ async fn post(
     let origin = shared.clouds.load().origin(peer);
     let content_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
     let content_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let body = body::read(shared, request).await?;
+    let body = body::read(shared, &leave, request).await?;
     let trace = Arc::new(Trace {
         peer,
         user: session.user.id,
         device: line.device_id.clone(),
         command: line.command.name(),
-        version: line.version.map_or(0, easel_protocol::Version::times_ten),
+        version: line.version.map_or(0, Version::times_ten),
         received: body.bytes.len(),
         began,
         spent: Spent::default(),
@@ -260,7 +317,6 @@ async fn post(
         active: shared.activity.begin(session.user.id, &line.device_id, line.command.name(), shared.clock.now()),
         recording: shared.recorder.begin(&line.device_id),
     });
-    let device = Devices::name(session.user.id, &line.device_id);
     let pass = shared.devices.pass(device.clone()).await.map_err(|_| shared.too_much(Throttled::Device))?;
     let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close };
     let (inner, told) = (Arc::clone(shared), Arc::clone(&trace));
@@ -269,7 +325,7 @@ async fn post(
             Ok(user) => user,
             Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
         };
-        let plain = match body.plain(gzipped, inner.limits.body_bytes) {
+        let plain = match body.plain(gzipped, &inner) {
             Ok(plain) => plain,
             Err(error) => return Turn::Answer(error.answer(&inner)),
         };
@@ -288,9 +344,10 @@ async fn post(
         };
         inner.commands.handle(&request, sink)
     };
-    match shared.run(Some(pass), gzip, trace, command).await.map_err(|_| shared.too_much(Throttled::Workers))? {
+    let begun = shared.run(Some(pass), Arc::clone(&leave), gzip, trace, command).await;
+    match begun.map_err(|_| shared.too_much(Throttled::Workers))? {
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
-        begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
+        begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun, Some(leave))),
     }
 }
 
@@ -316,17 +373,21 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 /// The answer to a request that no command sees.
 pub(crate) fn refuse(shared: &Shared, error: &HttpError) -> Response<AnswerBody> {
-    head(shared, error.answer(shared), false, AnswerBody::Whole)
+    head(shared, error.answer(shared), false, |bytes| AnswerBody::whole(bytes, None))
 }
 
-/// An answer as HTTP.
-pub(crate) fn respond(shared: &Shared, begun: Begun) -> Result<Response<AnswerBody>, CutShort> {
+/// An answer as HTTP; what is under way until it is taken.
+pub(crate) fn respond(
+    shared: &Shared,
+    begun: Begun,
+    leave: Option<Arc<Leave>>,
+) -> Result<Response<AnswerBody>, CutShort> {
     match begun {
-        Begun::Whole { answer, gzipped } => Ok(head(shared, answer, gzipped, AnswerBody::Whole)),
+        Begun::Whole { answer, gzipped } => Ok(head(shared, answer, gzipped, |bytes| AnswerBody::whole(bytes, leave))),
         Begun::Stream(Stream { pieces, gzipped }) => {
             let wbxml = Some("application/vnd.ms-sync.wbxml".to_owned());
             let answer = Answer { content_type: wbxml, ..Answer::empty() };
-            Ok(head(shared, answer, gzipped, |_| AnswerBody::Pieces { pieces, ended: false }))
+            Ok(head(shared, answer, gzipped, |_| AnswerBody::pieces(pieces, leave)))
         }
         Begun::Wait(_) | Begun::Cut => Err(CutShort),
     }

@@ -1,7 +1,7 @@
 //! The server of Easel: sockets, TLS, HTTP, login, waiting requests.
 //!
 //! [`Server::start`] is the way in. A connection walks through `accept` (limits, PROXY header, TLS), `connection`
-//! (hyper, and out of it), `http` (path, login, request line, body), `workers` (the threads on which the commands run)
+//! (hyper, and out of it), `http` (path, login, request line, budgets, body), `workers` (the threads on which the commands run)
 //! and, while a Ping or Sync waits, `park`. This is the only room that knows hyper, rustls and the system's clock; it
 //! knows no SQL and no Wasm.
 
@@ -9,6 +9,7 @@ mod accept;
 mod activity;
 mod authenticate;
 mod bounded;
+mod budgets;
 mod clock;
 mod commands;
 mod connection;
@@ -20,8 +21,10 @@ mod gzip;
 mod http;
 mod limits;
 mod login;
+mod memory;
 mod metrics;
 mod networks;
+mod newcomers;
 mod park;
 mod probe;
 mod proxy_protocol;
@@ -39,12 +42,14 @@ mod workers;
 
 pub use activity::DeviceActivity;
 pub use authenticate::Credentials;
+pub use budgets::Allowance;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use commands::{Commands, GoOn, Turn, Wait};
 pub use error::ServerError;
 pub use exposition::{Exposition, Kind, Labels, OPENMETRICS, scaled};
 pub use limits::Limits;
 pub use login::{Denied, LoginOptions, Logins, Session};
+pub use memory::Elsewhere;
 pub use networks::{Network, NetworkError, Networks};
 pub use recorder::{DOCUMENT_BYTES_MAX, Document, Exchange, FOLLOWERS_MAX, Following, KEPT_BYTES_MAX, KEPT_MAX};
 pub use scrape::{Scrape, Writer};

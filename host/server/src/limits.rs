@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::budgets::Allowance;
+
 /// Bounds on size, count and time. Every field has a default; a request over one of them gets the HTTP code named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -10,6 +12,12 @@ pub struct Limits {
     pub connections: Option<usize>,
     /// Connections of one address (of IPv6: of one /64); further ones are closed. `None`: a quarter of all.
     pub connections_per_address: Option<usize>,
+    /// Connections on which nobody has logged in yet: the oldest of them is closed for a new one.
+    pub newcomers: usize,
+    /// The same of one address, loopback excepted.
+    pub newcomers_per_address: usize,
+    /// How long until somebody has to have logged in on a connection.
+    pub newcomer: Duration,
     /// From the first byte to the end of the TLS handshake, and as long again for the PROXY header.
     pub handshake: Duration,
     /// From the end of one answer (or handshake) to the end of the head of the next request.
@@ -20,22 +28,31 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request's body, before and after decompression: 413.
     pub body_bytes: usize,
-    /// Bytes of all request bodies at once; bodies up to 64 KiB do not count: 503.
-    pub bodies_bytes: usize,
+    /// Bytes that all requests under way hold, by estimate: 503 for new ones, and for bodies that grow. `None`: half of
+    /// the machine's memory, or of what the process's control group may use, and at least 256 MiB.
+    pub memory: Option<usize>,
+    /// What one device may use: 503.
+    pub device: Allowance,
+    /// What all devices of one user may use together: 503.
+    pub user: Allowance,
+    /// Devices, and as many users, of which is remembered what they used.
+    pub accounts: usize,
+    /// How long the answer is held back to a device that was told to come back later and did not stay away.
+    pub loop_pause: Duration,
     /// The longest pause within a request's body: 408.
     pub body_pause: Duration,
     /// The whole of a request's body: 408.
     pub body_total: Duration,
     /// How long a client may take for 8 KiB of an answer before the connection is cut.
     pub stall: Duration,
+    /// How long a client may take for an answer before the connection is cut.
+    pub answer_total: Duration,
     /// Threads that run commands.
     pub workers: usize,
     /// Threads that run commands, with those that only wait for a slow client.
     pub workers_max: usize,
     /// Requests that wait for a thread: 503.
     pub queue: usize,
-    /// Requests of one device that wait for its previous one: 503.
-    pub device_queue: usize,
     /// How long a request waits for the previous one of its device: 503.
     pub device_wait: Duration,
     /// How often the certificate's files are looked at.
@@ -48,19 +65,35 @@ impl Default for Limits {
         Self {
             connections: None,
             connections_per_address: None,
+            newcomers: 8192,
+            newcomers_per_address: 1024,
+            newcomer: Duration::from_secs(60),
             handshake: Duration::from_secs(15),
             idle: Duration::from_secs(60),
             head_bytes: 16 << 10,
             headers: 64,
             body_bytes: 52 << 20,
-            bodies_bytes: 512 << 20,
+            memory: None,
+            device: Allowance {
+                requests_per_minute: Some(3000),
+                work_per_minute: Some(Duration::from_secs(30)),
+                at_once: Some(9),
+            },
+            user: Allowance {
+                requests_per_minute: Some(12_000),
+                work_per_minute: Some(Duration::from_secs(60)),
+                at_once: Some(32),
+            },
+            accounts: 65_536,
+            loop_pause: Duration::from_secs(1),
             body_pause: Duration::from_secs(30),
             body_total: Duration::from_secs(900),
             stall: Duration::from_secs(60),
+            answer_total: Duration::from_secs(1800),
+            // Most wait for the disk, together: what comes in meanwhile goes into the next commit.
             workers: (32 * cores).clamp(64, 256),
             workers_max: 512,
             queue: 1024,
-            device_queue: 8,
             device_wait: Duration::from_secs(60),
             certificate_poll: Duration::from_secs(10),
         }

@@ -110,6 +110,7 @@ impl Session {
 pub struct Logins {
     shared: Arc<Shared>,
     jobs: crossbeam_channel::Sender<Job>,
+    hashes_at_once: usize,
 }
 
 impl fmt::Debug for Logins {
@@ -167,8 +168,9 @@ impl Logins {
             counts: Counts::default(),
             state: Mutex::new(state),
         });
-        let jobs = gate::start(&shared, options.hashes_at_once.max(1), options.queue)?;
-        Ok(Self { shared, jobs })
+        let hashes_at_once = options.hashes_at_once.max(1);
+        let jobs = gate::start(&shared, hashes_at_once, options.queue)?;
+        Ok(Self { shared, jobs, hashes_at_once })
     }
 
     /// The hash to store for a password: Argon2id, 19 MiB, two passes, one lane, as a PHC string.
@@ -185,6 +187,11 @@ impl Logins {
     /// How many passwords were hashed for logins so far.
     pub fn hashes(&self) -> u64 {
         self.shared.counts.hashes.read()
+    }
+
+    /// Bytes that the threads of the hash gate use together, at most.
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        self.hashes_at_once * hash::BYTES
     }
 
     pub(crate) fn write_metrics(&self, page: &mut Exposition) {

@@ -25,19 +25,32 @@ const REFUSED: &str = "none";
 /// Why somebody was told to come back later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Throttled {
-    /// There is no room for request bodies.
-    Bodies,
     /// A command answered 503 itself: its device is slowed down, or the store failed.
     Command,
-    /// Too many requests of one device, or the one before took too long.
+    /// Too many requests of one device at once, or the one before took too long.
     Device,
+    /// A device used up its budget.
+    DeviceBudget,
+    /// Requests under way hold as much as they may, all together or those of the user.
+    Memory,
+    /// Too many requests of one user at once.
+    User,
+    /// The devices of a user used up their budget.
+    UserBudget,
     /// The queue before the threads of the commands is full.
     Workers,
 }
 
 impl Throttled {
-    const ALL: [(Self, &'static str); 4] =
-        [(Self::Bodies, "bodies"), (Self::Command, "command"), (Self::Device, "device"), (Self::Workers, "workers")];
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Command, "command"),
+        (Self::Device, "device"),
+        (Self::DeviceBudget, "device_budget"),
+        (Self::Memory, "memory"),
+        (Self::User, "user"),
+        (Self::UserBudget, "user_budget"),
+        (Self::Workers, "workers"),
+    ];
 }
 
 /// Everything that is counted.

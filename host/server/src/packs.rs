@@ -13,6 +13,7 @@ use std::time::Duration;
 use easel_plugin::{DevicePlugins, Profile};
 use easel_plugin_wasm as wasm;
 use easel_plugin_wasm::Clock as _;
+use easel_server::Elsewhere;
 use easel_store::Store;
 use jiff::Timestamp;
 
@@ -35,6 +36,7 @@ pub(crate) enum PackRoomError {
 /// Everything there is of packs.
 #[derive(Debug)]
 pub(crate) struct PackRoom {
+    sandbox: Arc<wasm::Sandbox>,
     packs: Arc<wasm::Packs>,
     folder: Arc<wasm::PackFolder>,
     log: Arc<wasm::PackLog>,
@@ -99,16 +101,30 @@ impl PackRoom {
         let limits = wasm::Limits { instances: configured.instances_max, ..wasm::Limits::default() };
         let sandbox = Arc::new(wasm::Sandbox::new(limits)?);
         let cache = wasm::Cache::open(config.data_dir.join("pack-cache"), Arc::clone(&shared))?;
-        let loader =
-            wasm::Loader::new(sandbox, trust(configured)?, Arc::clone(&shared), Arc::new(clock), Arc::clone(&log));
+        let loader = wasm::Loader::new(
+            Arc::clone(&sandbox),
+            trust(configured)?,
+            Arc::clone(&shared),
+            Arc::new(clock),
+            Arc::clone(&log),
+        );
         let packs = wasm::Packs::new(overrides(configured), shared, Arc::new(clock))?;
         let folder = wasm::PackFolder::open(dir, loader.cached(cache), Arc::clone(&packs))?;
         folder.load_all();
         folder.sweep_cache();
         let incoming = config.data_dir.join("pack-incoming");
-        let room = Self { packs, folder, log, clock, incoming, watch: Mutex::default() };
+        let room = Self { sandbox, packs, folder, log, clock, incoming, watch: Mutex::default() };
         room.warn_of_strangers(configured);
         Ok(room)
+    }
+
+    /// What instances at work use, as if each used all it may.
+    pub(crate) fn memory(&self) -> Elsewhere {
+        let bytes = |limits: wasm::Limits, instances: u32| limits.memory_bytes.saturating_mul(instances as usize);
+        let sandbox = Arc::clone(&self.sandbox);
+        let limits = sandbox.limits();
+        let now = Arc::new(move || bytes(limits, sandbox.instances_at_work()));
+        Elsewhere { most: bytes(limits, limits.instances), now }
     }
 
     /// Looks at the folder from now on.

@@ -237,18 +237,17 @@ async fn look_again(shared: &Arc<Shared>, ticket: Box<Ticket>, why: Why) -> Agai
 
 /// One look, on a worker, in the device's turn, for a user who may still log in.
 async fn look(shared: &Arc<Shared>, visitor: &Visitor, go_on: GoOn, why: Why) -> Look {
-    let Ok(pass) = shared.devices.pass(visitor.device.clone()).await else {
-        return Look::Answer(http::refuse(shared, &shared.too_much(Throttled::Device)));
-    };
+    // However much else there is to do: a request that waits is never sent away.
+    let (leave, pass) = (Arc::new(shared.budgets.look()), shared.devices.turn(visitor.device.clone()).await);
     let (logins, clock, challenged) = (Arc::clone(&shared.logins), Arc::clone(&shared.clock), Arc::clone(shared));
     let session = visitor.session.aged();
     let command = move |sink: &mut dyn easel_commands::Sink| match logins.recheck(&session) {
         Ok(user) => go_on(&user, why, clock.now(), sink),
         Err(denied) => Turn::Answer(http::HttpError::from(denied).answer(&challenged)),
     };
-    match shared.run(Some(pass), visitor.gzip, Arc::clone(&visitor.trace), command).await {
+    match shared.run(Some(pass), Arc::clone(&leave), visitor.gzip, Arc::clone(&visitor.trace), command).await {
         Ok(Begun::Wait(wait)) => Look::Wait(wait),
-        Ok(begun) => http::respond(shared, begun).map_or(Look::Cut, Look::Answer),
+        Ok(begun) => http::respond(shared, begun, Some(leave)).map_or(Look::Cut, Look::Answer),
         Err(crate::workers::Busy) => Look::Answer(http::refuse(shared, &shared.too_much(Throttled::Workers))),
     }
 }

@@ -14,13 +14,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::accept::{Greeting, accept};
 use crate::activity::{Activity, DeviceActivity};
+use crate::budgets::Budgets;
 use crate::commands::{Commands, Served};
 use crate::devices::Devices;
 use crate::exposition::{Exposition, Kind};
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::memory::{Elsewhere, Memory, WORK, half_of_the_machine};
 use crate::metrics::Metrics;
 use crate::networks::Networks;
+use crate::newcomers::Newcomers;
 use crate::park::Standing;
 use crate::probe::Probes;
 use crate::recorder::Following;
@@ -46,6 +49,8 @@ pub struct ServeOptions {
     pub server_version: String,
     /// Networks of servers that hold their users' mailboxes and passwords.
     pub clouds: Networks,
+    /// What others hold for the sake of requests: it counts against [`Limits::memory`].
+    pub memory_elsewhere: Option<Elsewhere>,
 }
 
 impl Default for ServeOptions {
@@ -57,6 +62,7 @@ impl Default for ServeOptions {
             realm: "Easel".to_owned(),
             server_version: "15.1.0.0".to_owned(),
             clouds: Networks::default(),
+            memory_elsewhere: None,
         }
     }
 }
@@ -136,7 +142,10 @@ fn shared(
 ) -> Result<Shared, ServerError> {
     let limits = options.limits;
     let connections = limits.connections_allowed();
-    tracing::info!(connections, "room for connections");
+    let ceiling = limits.memory.unwrap_or_else(half_of_the_machine);
+    let taken = logins.memory_bytes().saturating_add(limits.workers.saturating_mul(WORK));
+    let memory = Arc::new(Memory::new(ceiling, taken, limits.body_bytes, options.memory_elsewhere));
+    tracing::info!(connections, memory = ceiling, "room for connections, and for requests under way");
     let realm: String = options.realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
     Ok(Shared {
         commands,
@@ -145,14 +154,16 @@ fn shared(
         workers: Arc::new(Workers::start(limits.workers, limits.workers_max, limits.queue)?),
         runtime: Handle::current(),
         shutdown: Shutdown::new(),
-        devices: Devices::new(limits.device_queue, limits.device_wait),
+        devices: Devices::new(limits.device_wait),
         standing: Standing::default(),
         connections: Arc::new(Semaphore::new(connections)),
         connections_max: u32::try_from(connections).expect("bounded by the limit on open files"),
         probes: Probes::default(),
         addresses: Addresses::new(limits.address_allowed(connections)),
         clouds: ArcSwap::from_pointee(options.clouds),
-        bodies: Arc::new(Semaphore::new(limits.bodies_bytes / 1024)),
+        newcomers: Arc::new(Newcomers::new(limits.newcomers, limits.newcomers_per_address, limits.newcomer)),
+        budgets: Budgets::new(&limits, Arc::clone(&memory)),
+        memory,
         challenge: format!("Basic realm=\"{realm}\""),
         server_version: HeaderValue::from_str(&options.server_version).unwrap_or(HeaderValue::from_static("15.1.0.0")),
         limits,
@@ -284,6 +295,23 @@ impl View {
         shared.metrics.write(page);
         page.family("easel_parked_requests", Kind::Gauge, "", "Requests that wait for news.");
         page.number(&[], shared.standing.parked());
+        let gauges = [
+            (
+                "easel_unauthenticated_connections",
+                "Connections on which nobody has logged in yet.",
+                shared.newcomers.count(),
+            ),
+            ("easel_request_memory_bytes", "Bytes that requests under way hold, by estimate.", shared.memory.held()),
+            ("easel_request_memory_max_bytes", "Bytes that they may hold.", shared.memory.most()),
+        ];
+        for (name, help, value) in gauges {
+            let unit = if name.ends_with("_bytes") { "bytes" } else { "" };
+            page.family(name, Kind::Gauge, unit, help);
+            page.number(&[], value);
+        }
+        let help = "Connections closed, before anybody had logged in, to make room for others.";
+        page.family("easel_connections_displaced", Kind::Counter, "", help);
+        page.number(&[], shared.newcomers.displaced());
         shared.logins.write_metrics(page);
     }
 }
@@ -320,7 +348,8 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let room = Arc::clone(&shared.connections).acquire_owned().await.unwrap();
         let address = shared.addresses.enter([127, 0, 0, 1].into()).unwrap();
-        let held = Held { _room: room, _address: address, _open: shared.metrics.listener(0).open() };
+        let newcomer = Arc::new(shared.newcomers.enter().unwrap());
+        let held = Held { _room: room, _address: address, _open: shared.metrics.listener(0).open(), newcomer };
         let task = connection::serve(shared, Transport::Plain(stream), [127, 0, 0, 1].into(), held);
         // What is in here is held for as long as a request waits, and twice while the task is made.
         let size = size_of_val(&task);

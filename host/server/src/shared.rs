@@ -12,13 +12,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::activity::Activity;
+use crate::budgets::{Budgets, Leave};
 use crate::commands::{Commands, Turn, Wait};
 use crate::devices::{Devices, Pass};
 use crate::http::HttpError;
 use crate::limits::Limits;
 use crate::login::Logins;
+use crate::memory::Memory;
 use crate::metrics::{Metrics, Open, Throttled};
 use crate::networks::Networks;
+use crate::newcomers::{Newcomer, Newcomers};
 use crate::park::Standing;
 use crate::probe::Probes;
 use crate::recorder::Recorder;
@@ -45,11 +48,12 @@ pub(crate) struct Shared {
     /// How much room for connections there is in all.
     pub(crate) connections_max: u32,
     pub(crate) addresses: Addresses,
+    pub(crate) newcomers: Arc<Newcomers>,
+    pub(crate) budgets: Budgets,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) probes: Probes,
     /// Networks that devices do not send from.
     pub(crate) clouds: ArcSwap<Networks>,
-    /// Room for request bodies, in KiB.
-    pub(crate) bodies: Arc<Semaphore>,
     /// `Basic realm="..."`.
     pub(crate) challenge: String,
     pub(crate) server_version: HeaderValue,
@@ -86,30 +90,41 @@ impl Shared {
 
     /// Runs a command on a worker, and waits for the beginning of its answer. The pass of its device is held until the
     /// command is done. When nobody waits any longer, the command runs to its end all the same.
+    ///
+    /// A look at a request that waits finds room however many wait for a thread; others are refused.
     pub(crate) async fn run(
         &self,
         pass: Option<Pass>,
+        leave: Arc<Leave>,
         gzip: bool,
         trace: Arc<Trace>,
         command: impl FnOnce(&mut dyn Sink) -> Turn + Send + 'static,
     ) -> Result<Begun, Busy> {
-        let workers = Arc::clone(&self.workers);
-        let (mut sink, stream) = ChannelSink::new(gzip, workers, self.runtime.clone(), self.limits.stall, &trace);
+        let (mut sink, stream) = ChannelSink::new(self, gzip, &leave, &trace);
         let (sender, whole) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
-        let asked = clock.now();
-        self.workers.submit(move || {
+        let (asked, is_look, party) = (clock.now(), leave.is_look(), Some(trace.user));
+        let job = move || {
             let began = clock.now();
             let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| command(&mut sink)));
             let ended = clock.now();
-            trace.spent.add(asked, began, ended);
+            let worked = trace.spent.add(asked, began, ended, sink.waited());
+            leave.charge(worked, ended);
             let begun = end(turn, &mut sink, gzip, &trace, ended);
-            drop((sink, pass));
+            if let Some(Begun::Whole { answer, .. }) = &begun {
+                leave.hold_anyway(answer.body.len());
+            }
+            drop((sink, pass, leave));
             if let Some(begun) = begun {
                 // Whoever asked may have gone.
                 let _ = sender.send(begun);
             }
-        })?;
+        };
+        if is_look {
+            self.workers.submit_anyway(party, job)
+        } else {
+            self.workers.submit(party, job)?
+        }
         tokio::select! {
             biased;
             Ok(stream) = stream => Ok(Begun::Stream(stream)),
@@ -216,6 +231,7 @@ pub(crate) struct Held {
     pub(crate) _room: OwnedSemaphorePermit,
     pub(crate) _address: Entered,
     pub(crate) _open: Open,
+    pub(crate) newcomer: Arc<Newcomer>,
 }
 
 #[cfg(test)]

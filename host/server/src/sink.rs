@@ -12,9 +12,12 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::gzip;
+use crate::budgets::Leave;
+use crate::memory::WORK;
+use crate::shared::Shared;
 use crate::trace::Trace;
 use crate::workers::Workers;
+use crate::{Clock, gzip};
 
 /// Pieces under way between a worker and the connection.
 const UNDER_WAY: usize = 4;
@@ -44,6 +47,11 @@ pub(crate) struct ChannelSink {
     runtime: Handle,
     stall: Duration,
     sent: usize,
+    clock: Arc<dyn Clock>,
+    /// Time in which the client took nothing.
+    waited: Duration,
+    /// Holds what the client has not taken.
+    leave: Arc<Leave>,
     /// Records the pieces before their compression.
     trace: Arc<Trace>,
 }
@@ -51,18 +59,26 @@ pub(crate) struct ChannelSink {
 impl ChannelSink {
     /// The sink, and who is told when the first piece comes.
     pub(crate) fn new(
+        shared: &Shared,
         gzip: bool,
-        workers: Arc<Workers>,
-        runtime: Handle,
-        stall: Duration,
+        leave: &Arc<Leave>,
         trace: &Arc<Trace>,
     ) -> (Self, oneshot::Receiver<Stream>) {
         let (begun, begins) = oneshot::channel();
-        let gzip = gzip.then(gzip::Pieces::new);
-        (
-            Self { begun: Some(begun), pieces: None, gzip, workers, runtime, stall, sent: 0, trace: Arc::clone(trace) },
-            begins,
-        )
+        let sink = Self {
+            begun: Some(begun),
+            pieces: None,
+            gzip: gzip.then(gzip::Pieces::new),
+            workers: Arc::clone(&shared.workers),
+            runtime: shared.runtime.clone(),
+            stall: shared.limits.stall,
+            sent: 0,
+            clock: Arc::clone(&shared.clock),
+            waited: Duration::ZERO,
+            leave: Arc::clone(leave),
+            trace: Arc::clone(trace),
+        };
+        (sink, begins)
     }
 
     /// Whether a piece was taken.
@@ -73,6 +89,11 @@ impl ChannelSink {
     /// Bytes handed on.
     pub(crate) const fn sent(&self) -> usize {
         self.sent
+    }
+
+    /// How long it waited for the client to take something.
+    pub(crate) const fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Says that the answer is complete.
@@ -87,18 +108,25 @@ impl ChannelSink {
         let pieces = self.pieces.as_ref().ok_or(SinkClosed)?;
         if let Piece::Bytes(bytes) = &piece {
             self.sent += bytes.len();
+            self.leave.hold_anyway(bytes.len());
         }
         let piece = match pieces.try_send(piece) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(SinkClosed),
             Err(mpsc::error::TrySendError::Full(piece)) => piece,
         };
-        self.workers.waiting(|| {
+        let began = self.clock.now();
+        // Another thread works in place of this one, and what this one is at stays.
+        self.leave.hold_anyway(WORK);
+        let sent = self.workers.waiting(|| {
             // Made within the runtime, whose clock it needs.
             let sending = async { tokio::time::timeout(self.stall, pieces.send(piece)).await };
             let sent = self.runtime.block_on(sending);
             sent.map_err(|_| SinkClosed)?.map_err(|_| SinkClosed)
-        })
+        });
+        self.leave.give_back(WORK);
+        self.waited += Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();
+        sent
     }
 }
 
@@ -149,6 +177,7 @@ impl Sink for ChannelSink {
                 };
                 if !bytes.is_empty() {
                     self.sent += bytes.len();
+                    self.leave.hold_anyway(bytes.len());
                     place.send(Piece::Bytes(bytes.into()));
                 }
                 Ok(None)
@@ -159,11 +188,40 @@ impl Sink for ChannelSink {
     }
 }
 
-/// The body of an answer.
+/// The most of an answer that is handed on at once, in bytes: hyper copies what it is given.
+const FRAME: usize = 32 << 10;
+
+/// The body of an answer; its request is under way until it is taken.
 #[derive(Debug)]
-pub(crate) enum AnswerBody {
+pub(crate) struct AnswerBody {
+    content: Content,
+    leave: Option<Arc<Leave>>,
+}
+
+#[derive(Debug)]
+enum Content {
     Whole(Bytes),
     Pieces { pieces: mpsc::Receiver<Piece>, ended: bool },
+}
+
+impl AnswerBody {
+    /// An answer that is there.
+    pub(crate) const fn whole(bytes: Bytes, leave: Option<Arc<Leave>>) -> Self {
+        Self { content: Content::Whole(bytes), leave }
+    }
+
+    /// Bytes that are handed on are held no longer.
+    fn taken(leave: Option<&Arc<Leave>>, bytes: Bytes) -> Option<Result<Frame<Bytes>, CutShort>> {
+        if let Some(leave) = leave {
+            leave.give_back(bytes.len());
+        }
+        Some(Ok(Frame::data(bytes)))
+    }
+
+    /// An answer that has begun.
+    pub(crate) const fn pieces(pieces: mpsc::Receiver<Piece>, leave: Option<Arc<Leave>>) -> Self {
+        Self { content: Content::Pieces { pieces, ended: false }, leave }
+    }
 }
 
 /// An answer that began and cannot be finished: the connection is cut.
@@ -182,12 +240,16 @@ impl Body for AnswerBody {
     type Error = CutShort;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
-        match &mut *self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Pieces { ended: true, .. } => Poll::Ready(None),
-            Self::Pieces { pieces, ended } => Poll::Ready(match ready!(pieces.poll_recv(cx)) {
-                Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+        let Self { content, leave } = &mut *self;
+        match content {
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => {
+                let next = bytes.split_to(bytes.len().min(FRAME));
+                Poll::Ready(Self::taken(leave.as_ref(), next))
+            }
+            Content::Pieces { ended: true, .. } => Poll::Ready(None),
+            Content::Pieces { pieces, ended } => Poll::Ready(match ready!(pieces.poll_recv(cx)) {
+                Some(Piece::Bytes(bytes)) => Self::taken(leave.as_ref(), bytes),
                 Some(Piece::End) => {
                     *ended = true;
                     None
@@ -198,16 +260,16 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_empty(),
-            Self::Pieces { ended, .. } => *ended,
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Pieces { ended, .. } => *ended,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Pieces { .. } => SizeHint::new(),
+        match &self.content {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Pieces { .. } => SizeHint::new(),
         }
     }
 }

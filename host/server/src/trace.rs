@@ -39,15 +39,18 @@ pub(crate) struct Trace {
 pub(crate) struct Spent {
     /// In line for a thread, and at work.
     served: AtomicU64,
-    /// At work.
+    /// At work, and not for a client that takes its answer slowly.
     worked: AtomicU64,
 }
 
 impl Spent {
-    /// A thread was asked for, began and ended.
-    pub(crate) fn add(&self, asked: Timestamp, began: Timestamp, ended: Timestamp) {
+    /// A thread was asked for, began and ended; meanwhile it waited for its client. How long it was at work.
+    pub(crate) fn add(&self, asked: Timestamp, began: Timestamp, ended: Timestamp, waited: Duration) -> Duration {
+        let waited = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        let worked = micros(began, ended).saturating_sub(waited);
         self.served.fetch_add(micros(asked, ended), Ordering::Relaxed);
-        self.worked.fetch_add(micros(began, ended), Ordering::Relaxed);
+        self.worked.fetch_add(worked, Ordering::Relaxed);
+        Duration::from_micros(worked)
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
 use crate::connection::Slot;
+use crate::limits::Limits;
 
 /// A connection that has greeted.
 #[derive(Debug)]
@@ -54,14 +55,18 @@ impl AsyncWrite for Transport {
     }
 }
 
-/// The bytes hyper sees: what was read before comes first, and a client that takes nothing for too long is given up.
+/// The bytes hyper sees: what was read before comes first, and a client that takes nothing for too long, or takes too
+/// long for an answer, is given up.
 #[derive(Debug)]
 pub(crate) struct Wire {
     transport: Transport,
     replay: Bytes,
     stall: Duration,
+    answer_total: Duration,
     slot: Arc<Slot>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Until when the client must have taken the answer, once it takes it slowly.
+    deadline: Option<Pin<Box<Sleep>>>,
     /// Bytes taken since the clock of `stalled` was set.
     taken: usize,
 }
@@ -70,8 +75,9 @@ pub(crate) struct Wire {
 const PROGRESS: usize = 8 << 10;
 
 impl Wire {
-    pub(crate) fn new(transport: Transport, replay: Bytes, stall: Duration, slot: Arc<Slot>) -> Self {
-        Self { transport, replay, stall, slot, stalled: None, taken: 0 }
+    pub(crate) fn new(transport: Transport, replay: Bytes, limits: &Limits, slot: Arc<Slot>) -> Self {
+        let Limits { stall, answer_total, .. } = *limits;
+        Self { transport, replay, stall, answer_total, slot, stalled: None, deadline: None, taken: 0 }
     }
 
     /// The stream, and what of the replay was not read.
@@ -90,6 +96,14 @@ impl Wire {
         if stalled.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
         }
+        let total = self.answer_total;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(total)));
+        if deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client takes too long for an answer",
+            )));
+        }
         Poll::Pending
     }
 }
@@ -97,7 +111,13 @@ impl Wire {
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.replay.is_empty() {
-            return Pin::new(&mut self.transport).poll_read(cx, buffer);
+            let before = buffer.filled().len();
+            let poll = Pin::new(&mut self.transport).poll_read(cx, buffer);
+            if buffer.filled().len() > before && self.deadline.is_some() {
+                // The next request.
+                self.deadline = None;
+            }
+            return poll;
         }
         let length = self.replay.len().min(buffer.remaining());
         buffer.put_slice(&self.replay[..length]);

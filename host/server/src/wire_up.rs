@@ -11,8 +11,8 @@ use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, Direct, Dns, QueueOptions, Schedule, SmartHost};
 use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
 use easel_server::{
-    Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, Scrape, ServeOptions,
-    Server, ServerError, SystemClock, TlsFiles,
+    Allowance, Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, Scrape,
+    ServeOptions, Server, ServerError, SystemClock, TlsFiles,
 };
 use easel_store::{LocalBus, Store, StoreError};
 pub(crate) use easel_store_sqlite::RestoreError;
@@ -190,7 +190,7 @@ impl House {
         packs.watch()?;
         let service = Service::new(Arc::clone(&store), packs.plugins(), settings(config), Arc::clone(&now));
         let service = Arc::new(service);
-        let options = serve_options(config);
+        let options = ServeOptions { memory_elsewhere: Some(packs.memory()), ..serve_options(config) };
         let kinds: Vec<ListenerKind> = options.listeners.iter().map(|listener| listener.kind).collect();
         let server = Server::start(options, Arc::clone(&service), Arc::clone(&logins), Arc::clone(&clock))
             .map_err(ServeError::Server)?;
@@ -312,13 +312,24 @@ fn serve_options(config: &Config) -> ServeOptions {
         of(ListenerKind::Plain, &config.listen.plain),
         of(ListenerKind::Proxied, &config.listen.proxied),
     ];
+    let secs = |secs: u32| Duration::from_secs(secs.into());
     let default = Limits::default();
     let limits = Limits {
         connections: config.limits.connections_max,
         connections_per_address: config.limits.connections_per_address_max,
+        newcomers: config.limits.unauthenticated_max,
+        newcomers_per_address: config.limits.unauthenticated_per_address_max,
+        newcomer: secs(config.limits.unauthenticated_secs_max),
+        handshake: secs(config.limits.handshake_secs_max),
+        idle: secs(config.limits.idle_secs_max),
         body_bytes: config.limits.request_bytes_max,
-        bodies_bytes: default.bodies_bytes.max(config.limits.request_bytes_max),
-        body_total: Duration::from_secs(config.limits.request_secs_max.into()),
+        body_pause: secs(config.limits.request_pause_secs_max),
+        body_total: secs(config.limits.request_secs_max),
+        stall: secs(config.limits.answer_pause_secs_max),
+        answer_total: secs(config.limits.answer_secs_max),
+        memory: config.limits.memory_bytes_max,
+        device: allowance(&config.budgets.device),
+        user: allowance(&config.budgets.user),
         ..default
     };
     ServeOptions {
@@ -327,6 +338,14 @@ fn serve_options(config: &Config) -> ServeOptions {
         limits,
         clouds: Networks::new(config.packs.cloud_networks.clone()),
         ..ServeOptions::default()
+    }
+}
+
+fn allowance(budget: &config::Budget) -> Allowance {
+    Allowance {
+        requests_per_minute: budget.requests_per_minute_max,
+        work_per_minute: budget.work_secs_per_minute_max.map(|secs| Duration::from_secs(secs.into())),
+        at_once: budget.at_once_max,
     }
 }
 

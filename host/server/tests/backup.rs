@@ -297,6 +297,27 @@ fn a_backup_that_is_not_whole_is_refused_with_a_sentence_and_nothing_changes() {
 }
 
 #[test]
+fn mail_that_is_lost_already_is_named_by_a_backup_of_everything_else_which_ends_with_a_code_of_its_own() {
+    let house = House::with_anna();
+    house.write("first/1.eml", "Subject: first\n\ntext\n");
+    house.import(&[&house.text("first")]);
+    let mails = std::fs::read(house.path("house/data/mail.db")).unwrap();
+    house.write("second/2.eml", "Subject: second\n\ntext\n");
+    house.import(&[&house.text("second")]);
+    std::fs::write(house.path("house/data/mail.db"), mails).unwrap();
+    let backup = house.text("backup");
+    let said = house.run(&["backup", &backup]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.out.contains("backed up into"), "{said:?}");
+    assert!(said.err.contains("lost: anna@defaultcontext: item ") && said.err.contains("in \"Inbox\""), "{said:?}");
+    assert!(said.err.contains("lost and not in the backup: 1"), "{said:?}");
+    let restored = house.json(&["restore", &backup, "--replace"]);
+    assert_eq!((&restored["mails"], &restored["lost"]), (&1.into(), &1.into()));
+    let serving = house.serve();
+    assert_eq!(serving.stop("TERM").0, Some(0));
+}
+
+#[test]
 fn a_restore_is_refused_while_a_server_runs() {
     let house = House::with_anna();
     let serving: Serving = house.serve();

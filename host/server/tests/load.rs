@@ -50,6 +50,34 @@ fn a_pack_is_replaced_under_the_load_program() {
     assert!(report.rows.iter().all(|row| row.verdict == Some(Verdict::Measured)), "{report:?}");
 }
 
+#[test]
+fn others_do_not_notice_who_asks_for_too_much_and_no_ping_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        easel: Path::new(env!("CARGO_BIN_EXE_easel")).to_owned(),
+        dir: dir.path().to_owned(),
+        works: vec![Work::Overload],
+        scale: Scale::TEST,
+        command: "the test".to_owned(),
+    };
+    let outcome = run(&options).unwrap();
+    let report = &outcome.report;
+    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+    let works: Vec<&str> = report.rows.iter().map(|row| row.work.as_str()).collect();
+    let begin =
+        ["24 devices", "300 connections", "6 devices read", "6 clients write", "110 devices of one user", "one device"];
+    let begin = begin.into_iter().chain(["24 devices ask for all folders", "6 phones lose"]);
+    assert!(works.len() == 8 && works.iter().zip(begin).all(|(work, begin)| work.starts_with(begin)), "{works:?}");
+    for row in &report.rows {
+        assert!(row.reached.ends_with("; 0 Pings lost") && row.verdict == Some(Verdict::Measured), "{row:?}");
+    }
+    // What is shipped holds here too: more than half of the half-open ones had to go, and a user with very many devices
+    // is put off.
+    let told = |name: &str| outcome.page.lines().find(|line| line.contains(name) && line.starts_with("- ")).unwrap();
+    assert!(!told("without a handshake").contains(" 0 ended by the server"), "{}", outcome.page);
+    assert!(!told("of one user").contains(" 0 put off"), "{}", outcome.page);
+}
+
 /// What the server said last.
 fn log(dir: &Path) -> String {
     let text = std::fs::read_to_string(dir.join("seed-1-test/main/easel.log")).unwrap_or_default();

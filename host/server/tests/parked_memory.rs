@@ -18,8 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use easel_commands::{Offer, Request, Sink};
 use easel_protocol::{CollectionId, DeviceFacts};
 use easel_server::{
-    Clock, Commands, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server, SystemClock,
-    TlsFiles, Turn, Wait,
+    Allowance, Clock, Commands, Limits, Listener, ListenerKind, LoginOptions, Logins, Running, ServeOptions, Server,
+    SystemClock, TlsFiles, Turn, Wait,
 };
 use easel_store::{Bus, DeviceKey, Interest, LocalBus, MemoryStore, NewUser, Store, User};
 use jiff::SignedDuration;
@@ -215,7 +215,8 @@ fn start(directory: &std::path::Path) -> Running {
     let options = ServeOptions {
         listeners: vec![Listener { address: ([127, 0, 0, 1], 0).into(), kind: ListenerKind::Tls }],
         tls: Some(TlsFiles { certificate: directory.join("cert.pem"), key: directory.join("key.pem") }),
-        limits: Limits { connections_per_address: Some(10_000), ..Limits::default() },
+        // One user stands for many here.
+        limits: Limits { connections_per_address: Some(10_000), user: Allowance::UNBOUNDED, ..Limits::default() },
         ..ServeOptions::default()
     };
     let commands = Arc::new(AllWait { bus, next: AtomicU64::new(1) });

@@ -4,7 +4,7 @@
 //! for).
 //! Then every mail it names follows, each read by itself. A mail is committed before anything names it and never changes,
 //! and nothing is swept until the backup ends: so no item names mail that is not in the copy, and no look at mail.db
-//! lasts longer than a piece.
+//! lasts longer than a piece. Mail that is lost already, which no healthy store has, is named and left out.
 //!
 //! ```text
 //! "Easel backup 1\n"
@@ -22,8 +22,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use easel_store::{Backup, BlobId, StoreError};
-use rusqlite::{Connection, OpenFlags};
+use easel_store::{Backup, BlobId, LOST_MAX, LostMail, NamedBy, StoreError};
+use rusqlite::{Connection, OpenFlags, Row};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -61,6 +61,14 @@ pub(crate) struct Manifest {
     pub(crate) easel_schema: u32,
     pub(crate) easel_bytes: u64,
     pub(crate) mails: u64,
+    /// Mails that something names and that were lost already.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) lost: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A backup under way.
@@ -80,6 +88,8 @@ struct Copy {
     mail: Option<(BlobId, u64, u64)>,
     hash: Sha256,
     ended: bool,
+    /// The first of the mails that are lost, and how many are.
+    lost: (Vec<LostMail>, u64),
 }
 
 impl fmt::Debug for Copy {
@@ -117,11 +127,11 @@ pub(crate) fn begin(
     let path = copy_path(files);
     // SQLite writes into a file that is there and empty: nobody else may read this one.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(unusable(files))?;
-    let copied = copy_easel(files);
+    let copied = copy_easel(files, &readers);
     let opened = File::open(&path);
     // It is kept by its handle alone, so that nothing stays behind.
     tidy(files)?;
-    let mut mails = copied?;
+    let CopiedEasel { mut mails, lost } = copied?;
     let easel = opened.map_err(unusable(files))?;
     let easel_bytes = easel.metadata().map_err(unusable(files))?.len();
     let manifest = Manifest {
@@ -130,6 +140,7 @@ pub(crate) fn begin(
         easel_schema: schema::newest(),
         easel_bytes,
         mails: mails.len() as u64,
+        lost: lost.1,
     };
     let manifest = serde_json::to_string(&manifest).map_err(|cause| StoreError::backend(DOING, cause))?;
     mails.reverse();
@@ -144,11 +155,19 @@ pub(crate) fn begin(
         mail: None,
         hash: Sha256::new(),
         ended: false,
+        lost,
     })
 }
 
-/// Copies easel.db; the mails that the copy names, in order.
-fn copy_easel(files: &Files) -> Result<Vec<i64>, StoreError> {
+/// What the copy of easel.db names.
+struct CopiedEasel {
+    /// The mails, in order, without those that are lost.
+    mails: Vec<i64>,
+    lost: (Vec<LostMail>, u64),
+}
+
+/// Copies easel.db.
+fn copy_easel(files: &Files, readers: &Arc<Pool>) -> Result<CopiedEasel, StoreError> {
     let path = copy_path(files);
     let failed = |cause| StoreError::backend(DOING, SqliteError::database(&path, cause));
     let text = path.to_str().ok_or_else(|| failed(rusqlite::Error::InvalidPath(path.clone())))?;
@@ -158,7 +177,50 @@ fn copy_easel(files: &Files) -> Result<Vec<i64>, StoreError> {
     let copy = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
     let mut named = copy.prepare(blobs::NAMED).map_err(failed)?;
     let named = named.query_map([], |row| row.get(0)).and_then(Iterator::collect);
-    named.map_err(failed)
+    let mut mails: Vec<i64> = named.map_err(failed)?;
+    let unread = |cause| StoreError::backend(DOING, SqliteError::database(&files.mail, cause));
+    let mut lost = Vec::new();
+    for some in mails.chunks(LOOKED_UP) {
+        lost.append(&mut blobs::lost(&*readers.take()?, some).map_err(unread)?);
+    }
+    mails.retain(|id| lost.binary_search(id).is_err());
+    let mut named = Vec::new();
+    for id in lost.iter().take(LOST_MAX) {
+        named.append(&mut named_by(&copy, *id).map_err(failed)?);
+    }
+    named.truncate(LOST_MAX);
+    Ok(CopiedEasel { mails, lost: (named, lost.len() as u64) })
+}
+
+/// Mails looked up while one reader is taken.
+const LOOKED_UP: usize = 10_000;
+
+const NAMED_BY: &str = "SELECT user.name, tenant.name, folder.name, item.id, NULL, NULL
+    FROM content JOIN item USING (object) JOIN user ON user.id = item.user JOIN tenant ON tenant.id = user.tenant
+    JOIN folder ON folder.user = item.user AND folder.id = item.folder
+    WHERE content.blob = ?1
+    UNION ALL SELECT user.name, tenant.name, NULL, NULL, outgoing.id, NULL
+    FROM outgoing JOIN user ON user.id = outgoing.user JOIN tenant ON tenant.id = user.tenant
+    WHERE outgoing.blob = ?1
+    UNION ALL SELECT user.name, tenant.name, NULL, NULL, NULL, quarantine.id
+    FROM quarantine JOIN user ON user.id = quarantine.user JOIN tenant ON tenant.id = user.tenant
+    WHERE quarantine.blob = ?1";
+
+/// What names a mail.
+fn named_by(copy: &Connection, id: i64) -> rusqlite::Result<Vec<LostMail>> {
+    let number = |row: &Row<'_>, at: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs))
+    };
+    let mut naming = copy.prepare_cached(NAMED_BY)?;
+    let naming = naming.query_map([id], |row| {
+        let named_by = match (row.get(2)?, number(row, 3)?, number(row, 4)?, number(row, 5)?) {
+            (Some(folder), Some(number), _, _) => NamedBy::Item { folder, number },
+            (_, _, Some(number), _) => NamedBy::Outgoing(number),
+            (_, _, _, number) => NamedBy::Quarantined(number.unwrap_or_default()),
+        };
+        Ok(LostMail { user: row.get(0)?, tenant: row.get(1)?, named_by })
+    });
+    naming?.collect()
 }
 
 impl Copy {
@@ -209,5 +271,13 @@ impl Backup for Copy {
             piece.extend_from_slice(&self.hash.finalize_reset());
         }
         Ok(piece)
+    }
+
+    fn lost(&self) -> &[LostMail] {
+        &self.lost.0
+    }
+
+    fn lost_count(&self) -> u64 {
+        self.lost.1
     }
 }

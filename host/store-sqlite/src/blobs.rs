@@ -100,16 +100,27 @@ pub(crate) fn size(reader: &Connection, id: BlobId) -> Result<u64, Failure> {
     }
 }
 
-/// Whether every mail that is named is stored.
-pub(crate) fn all_there(opened: &Opened) -> rusqlite::Result<bool> {
+/// How many mails are named and not stored.
+pub(crate) fn count_lost(opened: &Opened) -> rusqlite::Result<u64> {
     let mut named = opened.easel.prepare(NAMED)?;
     let mut stored = opened.mail.prepare("SELECT 1 FROM blob WHERE id = ?1")?;
+    let mut lost = 0;
     for id in named.query_map([], |row| row.get::<_, i64>(0))? {
-        if !stored.exists([id?])? {
-            return Ok(false);
+        lost += u64::from(!stored.exists([id?])?);
+    }
+    Ok(lost)
+}
+
+/// Those of `named` that are not stored, each looked up by itself.
+pub(crate) fn lost(reader: &Connection, named: &[i64]) -> rusqlite::Result<Vec<i64>> {
+    let mut stored = reader.prepare_cached("SELECT 1 FROM mail.blob WHERE id = ?1")?;
+    let mut lost = Vec::new();
+    for id in named {
+        if !stored.exists([id])? {
+            lost.push(*id);
         }
     }
-    Ok(true)
+    Ok(lost)
 }
 
 /// Whether all of them are stored.

@@ -69,6 +69,16 @@ pub enum SqliteError {
         /// The file with the mails.
         mail: PathBuf,
     },
+    /// A restore did not get to its end.
+    #[error(
+        "{}: a restore was cut off before its data was in place: run `easel restore` with --replace again (the data that \
+         was there before is in a directory beside it)",
+        built.display()
+    )]
+    RestoreCutOff {
+        /// What it left.
+        built: PathBuf,
+    },
     /// One of the two files is gone.
     #[error("{} is missing beside {}: restore both from the same backup", missing.display(), present.display())]
     Half {

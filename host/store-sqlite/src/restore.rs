@@ -24,6 +24,9 @@ use crate::connection::Files;
 use crate::error::SqliteError;
 use crate::schema;
 
+/// The directory inside the data directory in which both files are built.
+pub(crate) const BUILT_IN: &str = "restoring";
+
 /// Bytes read at once.
 const PIECE: usize = 1 << 20;
 
@@ -123,6 +126,8 @@ pub struct Verified {
 pub struct Restored {
     /// Mails, those in the queue and in quarantine included.
     pub mails: u64,
+    /// Mails that were lost before the backup was made: what names them is there, and they are not.
+    pub lost: u64,
     /// Messages in the outgoing queue that are held.
     pub held: u64,
     /// When the backup was made, in milliseconds since 1970.
@@ -145,7 +150,7 @@ impl Verified {
         if !present.is_empty() && replace.is_none() {
             return Err(RestoreError::Taken { dir: dir.to_owned() });
         }
-        let new = dir.join("restoring");
+        let new = dir.join(BUILT_IN);
         remove(&new)?;
         fs::DirBuilder::new().mode(0o700).create(&new).map_err(write(&new))?;
         let built = self.build(&Files::inside(&new));
@@ -171,7 +176,8 @@ impl Verified {
         }
         sync(dir)?;
         remove(&new)?;
-        Ok(Restored { mails: self.manifest.mails, held, made: self.manifest.made, replaced })
+        let Manifest { mails, lost, made, .. } = self.manifest;
+        Ok(Restored { mails, lost, held, made, replaced })
     }
 
     /// Makes both files; how many messages are held.
@@ -195,10 +201,10 @@ impl Verified {
         }
         let opened = schema::open(files)?;
         let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.easel, cause));
-        if !blobs::all_there(&opened).map_err(failed)? {
+        if blobs::count_lost(&opened).map_err(failed)? != self.manifest.lost {
             return Err(RestoreError::Damaged {
                 path: self.path.clone(),
-                what: "an item names a mail that is missing",
+                what: "an item names a mail that is missing, and the backup does not say so",
             });
         }
         let held = go_on_above(&opened.easel).map_err(failed)?;

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::connection::{self, Files, Role};
 use crate::error::SqliteError;
+use crate::restore;
 
 /// Scripts of easel.db, oldest first; the number of those that ran is its `user_version`. One that shipped is never
 /// edited.
@@ -56,6 +57,7 @@ pub(crate) struct Opened {
 
 /// Opens both files, making or migrating them as needed.
 pub(crate) fn open(files: &Files) -> Result<Opened, StoreError> {
+    check_restored(files)?;
     for kind in [&EASEL_KIND, &MAIL_KIND] {
         check_header(files.of(kind.role), kind)?;
     }
@@ -164,6 +166,16 @@ fn check_halves(files: &Files, easel: (&Connection, u32), mail: (&Connection, u3
         return half(&files.mail, &files.easel);
     }
     Ok(())
+}
+
+/// A restore that was cut off between the data that was there and the data that takes its place leaves neither: a new
+/// store there would be empty, and every phone be told that its user is unknown.
+fn check_restored(files: &Files) -> Result<(), StoreError> {
+    let built = files.easel.with_file_name(restore::BUILT_IN);
+    if files.easel.exists() || !built.exists() {
+        return Ok(());
+    }
+    Err(StoreError::backend(DOING, SqliteError::RestoreCutOff { built }))
 }
 
 /// Settings, then the scripts that have not run.

@@ -7,9 +7,9 @@ use std::error::Error as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use common::{INBOX, add_mail, add_user, all, facts, open, quick_directory};
-use easel_store::{Backup, Content, Store as _, StoreError, Write};
-use easel_store_sqlite::{RestoreError, verify};
+use common::{INBOX, add_mail, add_user, all, facts, open, quick_directory, try_open};
+use easel_store::{Backup, Content, NewOutgoing, Store as _, StoreError, Write};
+use easel_store_sqlite::{RestoreError, SqliteStore, verify};
 
 fn write_all(mut backup: Box<dyn Backup>, path: &Path) {
     let mut file = std::fs::File::create(path).unwrap();
@@ -64,6 +64,48 @@ fn mail_removed_and_swept_while_a_backup_is_made_is_in_it() {
         assert!(store.read_blob(found.blob).unwrap() == *mail);
     }
     assert_eq!(store.modseq(user), modseq);
+}
+
+#[test]
+fn mail_that_is_lost_already_is_named_and_the_rest_is_backed_up_and_restored() {
+    let dir = quick_directory();
+    let data = empty(dir.path(), "data");
+    let store = open(&data);
+    let user = add_user(&store, "anna");
+    let ids: Vec<_> =
+        ["one", "two", "three"].map(|text| add_mail(&store, user, text.as_bytes(), facts(1, text))).into();
+    let blob = store.put_blob(b"queued").unwrap();
+    let queued =
+        NewOutgoing { sender: "a@one.example".into(), recipients: vec!["b@x.example".into()], blob, queued: 1 };
+    common::commit(&store, user, vec![Write::Queue(queued)]);
+    let blob_of =
+        |store: &SqliteStore, id| match store.snapshot(user).unwrap().item(id).unwrap().map(|item| item.content) {
+            Some(Content::Mail(mail)) => mail.blob,
+            other => panic!("{other:?} is no mail"),
+        };
+    let lost = blob_of(&store, ids[1]);
+    assert!(store.backup(1).unwrap().lost().is_empty());
+    drop(store);
+    let mail = rusqlite::Connection::open(data.join("mail.db")).unwrap();
+    for id in [lost, blob] {
+        assert_eq!(mail.execute("DELETE FROM blob WHERE id = ?1", [id.0.cast_signed()]).unwrap(), 1);
+    }
+    drop(mail);
+    let store = open(&data);
+    let backup = store.backup(2).unwrap();
+    assert_eq!(backup.lost_count(), 2);
+    let said: Vec<String> = backup.lost().iter().map(ToString::to_string).collect();
+    let item = format!("anna@one: item {} in \"Inbox\"", ids[1].number());
+    assert_eq!(said, [item, "anna@one: message 1 in the outgoing queue".to_owned()]);
+    let file = dir.path().join("backup");
+    write_all(backup, &file);
+    drop(store);
+    let other = empty(dir.path(), "other");
+    let restored = verify(&file).unwrap().restore(&other, None).unwrap();
+    assert_eq!((restored.mails, restored.lost), (2, 2));
+    let store = open(&other);
+    assert_eq!(store.read_blob(blob_of(&store, ids[2])).unwrap(), b"three");
+    assert!(store.read_blob(blob_of(&store, ids[1])).is_err());
 }
 
 #[test]
@@ -123,4 +165,37 @@ fn data_that_is_there_stays_unless_it_is_to_be_replaced() {
     let restored = backup.restore(&data, Some("old")).unwrap();
     assert_eq!(restored.replaced.as_deref(), Some(&*data.join("old")));
     assert_eq!((tenants(&data).unwrap(), tenants(&data.join("old")).unwrap()), (1, 2));
+}
+
+#[test]
+fn a_restore_that_died_between_its_renames_is_not_taken_for_an_empty_store_and_is_done_again() {
+    let dir = quick_directory();
+    let data = empty(dir.path(), "data");
+    let store = open(&data);
+    let user = add_user(&store, "anna");
+    add_mail(&store, user, b"a mail", facts(1, "a mail"));
+    let file = dir.path().join("backup");
+    write_all(store.backup(1).unwrap(), &file);
+    drop(store);
+    // As it is left after any number of its renames: first the old files go away, then the new ones come.
+    let (old, new) = (empty(&data, "old"), empty(&data, "restoring"));
+    verify(&file).unwrap().restore(&empty(dir.path(), "built"), None).unwrap();
+    for name in ["mail.db", "easel.db"] {
+        std::fs::copy(dir.path().join("built").join(name), new.join(name)).unwrap();
+    }
+    let renames =
+        [(&data, &old, "easel.db"), (&data, &old, "mail.db"), (&new, &data, "mail.db"), (&new, &data, "easel.db")];
+    for (number, (from, to, name)) in renames.into_iter().enumerate() {
+        std::fs::rename(from.join(name), to.join(name)).unwrap();
+        let last = number + 1 == renames.len();
+        assert_eq!(try_open(&data).is_ok(), last, "after {} renames", number + 1);
+        assert!(last || !data.join("easel.db").exists(), "nothing was made");
+        if number == 1 {
+            let error = try_open(&data).unwrap_err();
+            assert!(error.source().unwrap().to_string().contains("restore was cut off"), "{error:?}");
+        }
+    }
+    std::fs::remove_file(data.join("easel.db")).unwrap();
+    assert!(verify(&file).unwrap().restore(&data, Some("again")).is_ok());
+    assert_eq!(all(&*open(&data).snapshot(user).unwrap(), INBOX).len(), 1);
 }

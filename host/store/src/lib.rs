@@ -24,7 +24,7 @@ mod snapshot;
 mod store;
 mod words;
 
-pub use backup::Backup;
+pub use backup::{Backup, LOST_MAX, LostMail, NamedBy};
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
 pub use change_set::{ChangeSet, Committed, FOLLOWED_MAX, NewContent, Write};
 pub use collection::{CollectionState, Cursor, Cursors, Outcome, OutcomeToken, POSITION_START, Position};

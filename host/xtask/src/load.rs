@@ -10,7 +10,8 @@ use crate::run;
 
 /// Puts the server under load and prints what it cost, as a table for the README.
 ///
-/// Works: no-change, first-mail, first-contacts, first-events, parked, push, commits, state, restart, packs, reloads.
+/// Works: no-change, first-mail, first-contacts, first-events, parked, push, commits, state, restart, packs, reloads,
+/// overload, backup.
 /// Sample data lies in target/load and is kept; the first run takes some minutes longer and some gigabytes.
 #[derive(Debug, Args)]
 pub(crate) struct Load {

@@ -27,6 +27,8 @@ pub(crate) struct House {
     config: &'static str,
 }
 
+/// The configuration as `easel init` wrote it.
+const SHIPPED: &str = "shipped.toml";
 /// Where packs lie in a house.
 const PACKS: &str = "packs";
 
@@ -45,7 +47,29 @@ impl House {
             .with_context(|| format!("starting {}", easel.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "easel init ended with {}: {}", output.status, said.trim());
-        Ok(Self::at(dir))
+        let house = Self::at(dir);
+        fs::copy(house.config(), dir.join(SHIPPED)).context("keeping the configuration as it is shipped")?;
+        house.lift_budgets()?;
+        Ok(house)
+    }
+
+    /// Lifts what budgets there are: devices of this program send as fast as they are answered, which is what budgets
+    /// keep real ones from. Data kept since before there were any knows none.
+    pub(crate) fn lift_budgets(&self) -> anyhow::Result<()> {
+        let text = fs::read_to_string(self.config()).with_context(|| format!("reading {}", self.config().display()))?;
+        let mut inside = false;
+        let others = text.lines().filter(|line| {
+            inside = if line.starts_with('[') { *line == "[budgets]" } else { inside };
+            !inside
+        });
+        let mut lifted: String = others.map(|line| format!("{line}\n")).collect();
+        lifted.push_str("[budgets]\n");
+        for whose in ["device", "user"] {
+            for budget in ["requests_per_minute_max", "work_secs_per_minute_max", "at_once_max"] {
+                lifted.push_str(&format!("{whose}_{budget} = 0\n"));
+            }
+        }
+        fs::write(self.config(), lifted).with_context(|| format!("writing {}", self.config().display()))
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -60,16 +84,28 @@ impl House {
             fs::remove_dir_all(&packs).with_context(|| format!("removing {}", packs.display()))?;
         }
         fs::DirBuilder::new().mode(0o700).create(&packs).with_context(|| format!("making {}", packs.display()))?;
-        let mut text = fs::read_to_string(self.dir.join("easel.toml"))?;
-        for (line, other) in [
-            ("\n#dir = \"packs\"\n", format!("\ndir = \"{PACKS}\"\n")),
-            ("\nallow_unsigned = []\n", format!("\nallow_unsigned = {hashes:?}\n")),
-            ("\nsettings = []\n", "\nsettings = [\"sync.window_max=512\"]\n".to_owned()),
-        ] {
-            ensure!(text.matches(line).count() == 1, "the configuration has no line {}", line.trim());
-            text = text.replace(line, &other);
+        let lines = [
+            ("#dir = \"packs\"", format!("dir = \"{PACKS}\"")),
+            ("allow_unsigned = []", format!("allow_unsigned = {hashes:?}")),
+            ("settings = []", "settings = [\"sync.window_max=512\"]".to_owned()),
+        ];
+        self.differing("with-packs.toml", &lines)
+    }
+
+    /// The same with budgets as they are shipped, and other lines than these.
+    pub(crate) fn as_shipped(&self, lines: &[(&str, String)]) -> anyhow::Result<Self> {
+        Self { config: SHIPPED, ..self.clone() }.differing("overload.toml", lines)
+    }
+
+    /// The same with a configuration of that name, in which these lines are others.
+    fn differing(&self, config: &'static str, lines: &[(&str, String)]) -> anyhow::Result<Self> {
+        let mut text = fs::read_to_string(self.config())?;
+        for (line, other) in lines {
+            let whole = format!("\n{line}\n");
+            ensure!(text.matches(&whole).count() == 1, "the configuration has no line {line}");
+            text = text.replace(&whole, &format!("\n{other}\n"));
         }
-        let house = Self { dir: self.dir.clone(), config: "with-packs.toml" };
+        let house = Self { dir: self.dir.clone(), config };
         fs::write(house.config(), text)?;
         Ok(house)
     }

@@ -35,12 +35,13 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
 }
 
+/// What stands before a body.
 #[derive(Debug, Default)]
-struct Head {
-    code: u16,
+pub(crate) struct Head {
+    pub(crate) code: u16,
     length: Option<usize>,
     is_chunked: bool,
-    retry_after: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
     closes: bool,
 }
 
@@ -51,6 +52,21 @@ impl Reader {
             self.more(stream).await?;
         }
         let first_byte = now();
+        let head = self.head(stream).await?;
+        let body = if head.is_chunked {
+            self.chunks(stream).await?
+        } else {
+            self.take(stream, head.length.unwrap_or(0)).await?
+        };
+        if self.buffer.is_empty() {
+            // A connection that waits keeps nothing.
+            self.buffer = Vec::new();
+        }
+        Ok(Answer { code: head.code, retry_after: head.retry_after, body, first_byte, closes: head.closes })
+    }
+
+    /// Reads the head of an answer and leaves its body.
+    pub(crate) async fn head<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<Head> {
         let end = loop {
             if let Some(end) = memmem::find(&self.buffer, b"\r\n\r\n") {
                 break end + 4;
@@ -62,16 +78,7 @@ impl Reader {
         };
         let head = Head::parse(&self.buffer[..end]).ok_or_else(|| wrong("no HTTP/1.1 answer"))?;
         self.buffer.drain(..end);
-        let body = if head.is_chunked {
-            self.chunks(stream).await?
-        } else {
-            self.take(stream, head.length.unwrap_or(0)).await?
-        };
-        if self.buffer.is_empty() {
-            // A connection that waits keeps nothing.
-            self.buffer = Vec::new();
-        }
-        Ok(Answer { code: head.code, retry_after: head.retry_after, body, first_byte, closes: head.closes })
+        Ok(head)
     }
 
     async fn more<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {

@@ -16,6 +16,7 @@ mod http;
 mod lmtp;
 mod lot;
 mod machine;
+mod neighbours;
 mod pack;
 mod phone;
 mod process;
@@ -25,6 +26,7 @@ mod scale;
 mod scan;
 mod seed;
 mod slow_sync;
+mod tally;
 mod works;
 
 use std::path::PathBuf;

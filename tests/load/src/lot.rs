@@ -109,10 +109,7 @@ impl Lot {
                 let number = told.number;
                 let mut phone = told.changed()?;
                 ensure!(fetched.insert(number), "phone {number} is told again what it has fetched");
-                let key = phone.begin(&INBOX).await?;
-                phone.go_on(&INBOX, key, |_| Ok(())).await?;
-                let request = phone.identity.request(Command::Ping, &ping_inbox());
-                phone.line.send(&request).await?;
+                fetch(&mut phone).await?;
                 self.wait(number, phone);
             }
             if !some {
@@ -138,6 +135,46 @@ impl Lot {
         Ok(told)
     }
 
+    /// Waits until each of these phones is told; whoever was fetches its mail, so many at a time, and waits again. The phones
+    /// whose Ping was lost, and how.
+    pub(crate) async fn prove(
+        &mut self,
+        numbers: &BTreeSet<usize>,
+        at_once: usize,
+    ) -> anyhow::Result<BTreeMap<usize, String>> {
+        let (mut missing, mut lost) = (numbers.clone(), BTreeMap::new());
+        let (gate, mut fetching) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
+        while !missing.is_empty() {
+            let Ok(Some(told)) = tokio::time::timeout(PATIENCE, self.told.recv()).await else {
+                lost.extend(missing.into_iter().map(|number| (number, "it was never told of its mail".to_owned())));
+                break;
+            };
+            let number = told.number;
+            missing.remove(&number);
+            match told.changed() {
+                Ok(phone) => {
+                    let (gate, door) = (Arc::clone(&gate), self.door.clone());
+                    fetching.spawn(async move {
+                        let _turn = gate.acquire_owned().await?;
+                        fetch_by_any_line(&door, number, phone).await.map(|phone| (number, phone))
+                    });
+                }
+                Err(error) => drop(lost.insert(number, format!("{error:#}"))),
+            }
+        }
+        while let Some(fetched) = fetching.join_next().await {
+            let (number, phone) = fetched.context("a phone broke")??;
+            self.wait(number, phone);
+        }
+        Ok(lost)
+    }
+
+    /// Everybody's connection is gone at once.
+    pub(crate) async fn scatter(&mut self) {
+        self.waiting.shutdown().await;
+        while self.told.try_recv().is_ok() {}
+    }
+
     /// Whether nobody was answered whom nobody meant.
     pub(crate) fn quiet(&mut self) -> anyhow::Result<()> {
         match self.told.try_recv() {
@@ -159,6 +196,23 @@ impl Told {
         ensure!(status == "2", "the Ping of phone {number} was answered with Status {status}");
         Ok(phone)
     }
+}
+
+/// Fetches what is new and begins to wait again.
+async fn fetch(phone: &mut Phone) -> anyhow::Result<()> {
+    let key = phone.begin(&INBOX).await?;
+    phone.go_on(&INBOX, key, |_| Ok(())).await?;
+    let request = phone.identity.request(Command::Ping, &ping_inbox());
+    phone.line.send(&request).await
+}
+
+/// The same; a connection that had to wait for its turn for too long is made anew.
+async fn fetch_by_any_line(door: &Door, number: usize, mut phone: Box<Phone>) -> anyhow::Result<Box<Phone>> {
+    if fetch(&mut phone).await.is_err() {
+        phone.line = door.connect(number).await?;
+        fetch(&mut phone).await?;
+    }
+    Ok(phone)
 }
 
 async fn told_status(phone: &mut Phone) -> anyhow::Result<String> {

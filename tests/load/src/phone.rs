@@ -1,5 +1,6 @@
 //! Phones: who they are, what they send, and how they synchronise over one kept-alive TLS connection.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,13 +13,13 @@ use easel_wbxml::pages::{airsync, airsyncbase, folder_hierarchy as fh, ping};
 use easel_wbxml::{Element, Tag, decode, encode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::clock::now;
-use crate::http::{Answer, Reader};
+use crate::http::{Answer, Head, Reader};
 use crate::scan::Synced;
 
 /// Everybody's password.
@@ -122,6 +123,9 @@ pub(crate) const CALENDAR: Wanted = Wanted { folder: 6, body: Some(1), window: 1
 /// The contacts.
 pub(crate) const CONTACTS: Wanted = Wanted { folder: 7, body: Some(1), window: 100 };
 
+/// The Inbox in pages as large as there are.
+pub(crate) const WIDE_INBOX: Wanted = Wanted { folder: 1, body: Some(2), window: 512 };
+
 /// TruncationSize.
 const CUT_AT: i64 = 32 << 10;
 
@@ -207,13 +211,30 @@ impl Door {
     /// A connection from the `number`-th of a million loopback addresses: phones do not all share one, and the server
     /// bounds what one address may have.
     pub(crate) async fn connect(&self, number: usize) -> anyhow::Result<Line> {
+        self.greet(self.half_open(number, None).await?).await
+    }
+
+    /// The same, with so few bytes of room for what was not read yet.
+    pub(crate) async fn connect_narrow(&self, number: usize, room: u32) -> anyhow::Result<Line> {
+        self.greet(self.half_open(number, Some(room)).await?).await
+    }
+
+    /// A connection without the handshake.
+    pub(crate) async fn half_open(&self, number: usize, room: Option<u32>) -> anyhow::Result<TcpStream> {
         let [_, high, middle, low] = u32::try_from(number % 1_000_000 + 1).unwrap_or(1).to_be_bytes();
         let from = SocketAddr::from((Ipv4Addr::new(127, 64 | high, middle, low), 0));
         let socket = TcpSocket::new_v4()?;
+        if let Some(room) = room {
+            socket.set_recv_buffer_size(room)?;
+        }
         // Which port is left to the moment of connecting, where only the pair has to be free.
         socket.bind(from).with_context(|| format!("binding {from}"))?;
         let stream = socket.connect(self.address).await.with_context(|| format!("connecting to {}", self.address))?;
         stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn greet(&self, stream: TcpStream) -> anyhow::Result<Line> {
         let name = ServerName::try_from("localhost").context("a name")?;
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await.context("the handshake")?;
         Ok(Line { stream: Box::new(stream), reader: Reader::default() })
@@ -238,6 +259,16 @@ impl Line {
     pub(crate) async fn answer(&mut self) -> anyhow::Result<Answer> {
         let answer = self.reader.read(&mut *self.stream).await.context("waiting for an answer")?;
         Ok(answer)
+    }
+
+    /// Waits for the head of an answer.
+    pub(crate) async fn head(&mut self) -> anyhow::Result<Head> {
+        self.reader.head(&mut *self.stream).await.context("waiting for an answer")
+    }
+
+    /// Reads so much at once at most; 0 when the server has closed.
+    pub(crate) async fn sip(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(bytes).await
     }
 
     /// One request and its answer, whatever its code.

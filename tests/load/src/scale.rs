@@ -43,6 +43,41 @@ pub struct Scale {
     pub(crate) rounds: usize,
     /// How often a pack is replaced.
     pub(crate) replacements: usize,
+    /// What fills the database that is backed up.
+    pub(crate) ballast_mib: usize,
+    /// Sizes of the overload.
+    pub(crate) overload: Overload,
+}
+
+/// How much too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overload {
+    /// How long others work undisturbed before each attack, for comparison,
+    pub(crate) calm: Duration,
+    /// how long it lasts,
+    pub(crate) attack: Duration,
+    /// and how long where it is slow.
+    pub(crate) slow_attack: Duration,
+    /// Phones that wait in a Ping.
+    pub(crate) parked: usize,
+    /// Phones that work beside them, and how often each asks.
+    pub(crate) neighbours: usize,
+    pub(crate) pace: Duration,
+    /// Devices that ask without pause.
+    pub(crate) crowd: usize,
+    /// Connections that never become one.
+    pub(crate) half_open: usize,
+    /// Devices that read slowly; as many write heads, and as many bodies, slowly.
+    pub(crate) slow: usize,
+    /// Users with a mailbox large enough to read slowly, and how many mails each has.
+    pub(crate) readers: usize,
+    pub(crate) reader_mails: u64,
+    /// Devices of one user.
+    pub(crate) own_devices: usize,
+    /// connections_max of the server; 0 leaves it as shipped.
+    pub(crate) connections_max: usize,
+    /// What requests may hold, in MiB; 0 is no bound that anybody would reach.
+    pub(crate) memory_mib_max: u64,
 }
 
 /// Files that are no connections of phones.
@@ -72,6 +107,23 @@ impl Scale {
         packs: 100,
         rounds: 9,
         replacements: 1_000,
+        ballast_mib: 2048,
+        overload: Overload {
+            calm: Duration::from_secs(5),
+            attack: Duration::from_secs(30),
+            slow_attack: Duration::from_secs(90),
+            parked: 2_000,
+            neighbours: 16,
+            pace: Duration::from_millis(250),
+            crowd: 8_000,
+            half_open: 50_000,
+            slow: 300,
+            readers: 4,
+            reader_mails: 1_000,
+            own_devices: 200,
+            connections_max: 0,
+            memory_mib_max: 512,
+        },
     };
 
     /// A twentieth of them: to see that everything works.
@@ -97,6 +149,23 @@ impl Scale {
         packs: 20,
         rounds: 5,
         replacements: 60,
+        ballast_mib: 192,
+        overload: Overload {
+            calm: Duration::from_secs(2),
+            attack: Duration::from_secs(5),
+            slow_attack: Duration::from_secs(10),
+            parked: 100,
+            neighbours: 8,
+            pace: Duration::from_millis(100),
+            crowd: 1_500,
+            half_open: 5_000,
+            slow: 60,
+            readers: 2,
+            reader_mails: 600,
+            own_devices: 200,
+            connections_max: 2_000,
+            memory_mib_max: 256,
+        },
     };
 
     /// For the test suite, against a server that nothing was optimised in.
@@ -122,6 +191,23 @@ impl Scale {
         packs: 3,
         rounds: 5,
         replacements: 4,
+        ballast_mib: 16,
+        overload: Overload {
+            calm: Duration::from_millis(300),
+            attack: Duration::from_millis(500),
+            slow_attack: Duration::from_millis(500),
+            parked: 6,
+            neighbours: 4,
+            pace: Duration::from_millis(50),
+            crowd: 24,
+            half_open: 300,
+            slow: 6,
+            readers: 1,
+            reader_mails: 60,
+            own_devices: 110,
+            connections_max: 100,
+            memory_mib_max: 256,
+        },
     };
 
     /// The same with closed loops of that length.
@@ -132,9 +218,13 @@ impl Scale {
 
     /// As many phones as this process may have connections, after its limit on open files was raised as far as it goes.
     pub(crate) fn phones_allowed(&self) -> usize {
-        let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
         // The server keeps a fifth of its files free.
-        let room = files.saturating_sub(OTHER_FILES) * 4 / 5;
-        self.phones.min(usize::try_from(room).unwrap_or(usize::MAX))
+        self.phones.min(connections_allowed() * 4 / 5)
     }
+}
+
+/// How many connections this process may have, after its limit on open files was raised as far as it goes.
+pub(crate) fn connections_allowed() -> usize {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX)
 }

@@ -27,6 +27,7 @@ use crate::sample::contact::Contacts;
 use crate::sample::event::event;
 use crate::sample::mail::{SampleMail, mail, short_mail};
 use crate::say;
+use crate::scale::Overload;
 
 /// Grows whenever the sample data changes, so that kept data is never taken for today's.
 const VERSION: u32 = 1;
@@ -34,6 +35,8 @@ const VERSION: u32 = 1;
 const BATCH: usize = 256;
 /// Threads that wait for the disk: the store commits together whoever waits.
 const THREADS: usize = 32;
+/// Ballast of one user.
+const BALLAST_EACH_MIB: usize = 16;
 /// Mails of a user who only synchronises.
 pub(crate) const MAILS_EACH: u64 = 20;
 
@@ -41,6 +44,9 @@ pub(crate) const MAILS_EACH: u64 = 20;
 pub(crate) const LARGE: &str = "large";
 /// The user with very many, or few, short mails.
 pub(crate) const CROWDED: &str = "crowded";
+
+/// The user with very many devices.
+pub(crate) const COLLECTOR: &str = "collector";
 
 /// A device that asks whether there is anything new.
 pub(crate) fn syncer(number: usize) -> Identity {
@@ -52,6 +58,23 @@ pub(crate) fn syncer(number: usize) -> Identity {
 pub(crate) fn writer(number: usize) -> Identity {
     let version = if number.is_multiple_of(2) { Version::V12_1 } else { Version::V16_1 };
     Identity::new(&format!("w{number:05}"), &format!("LOADW{number:05}"), version)
+}
+
+/// A device that asks for more than it can get.
+pub(crate) fn attacker(number: usize) -> Identity {
+    let version = if number.is_multiple_of(2) { Version::V12_1 } else { Version::V16_1 };
+    Identity::new(&format!("a{number:05}"), &format!("LOADA{number:05}"), version)
+}
+
+/// One device of a user who has many.
+pub(crate) fn one_of_many(number: usize) -> Identity {
+    Identity::new(COLLECTOR, &format!("LOADC{number:05}"), Version::V16_1)
+}
+
+/// A device that reads slowly, of one of so many users.
+pub(crate) fn slow_reader(number: usize, users: usize) -> Identity {
+    let user = number % users.max(1);
+    Identity::new(&format!("slow{user}"), &format!("LOADR{number:05}"), Version::V16_1)
 }
 
 /// What the password of a phone's user is stored as.
@@ -88,6 +111,8 @@ pub(crate) enum Sort {
     Few,
     /// Many devices are known, and a mailbox has many items.
     Many,
+    /// Phones that wait, others that work, and those who ask for too much.
+    Overload,
 }
 
 impl Sort {
@@ -96,6 +121,7 @@ impl Sort {
             Self::Main => "main",
             Self::Few => "few",
             Self::Many => "many",
+            Self::Overload => "overload",
         }
     }
 }
@@ -109,7 +135,9 @@ pub(crate) fn kept(dir: &Path, scale: &Scale) -> PathBuf {
 pub(crate) fn house(easel: &Path, dir: &Path, scale: &Scale, sort: Sort) -> anyhow::Result<House> {
     let place = kept(dir, scale).join(sort.name());
     if place.join("easel.toml").exists() {
-        return Ok(House::at(&place));
+        let house = House::at(&place);
+        house.lift_budgets()?;
+        return Ok(house);
     }
     say(&format!("making sample data in {}, which is kept", place.display()));
     let unfinished = place.with_extension("unfinished");
@@ -130,6 +158,7 @@ pub(crate) fn house(easel: &Path, dir: &Path, scale: &Scale, sort: Sort) -> anyh
             seeder.devices(Hash::Real, scale.phones, scale.devices_each)?;
             seeder.crowd(scale.many_items)?;
         }
+        Sort::Overload => seeder.overload(&scale.overload)?,
     }
     seeder.finish()?;
     fs::rename(&unfinished, &place).with_context(|| format!("naming {}", place.display()))?;
@@ -170,6 +199,31 @@ impl Seeder {
         self.objects(large, Class::Contacts, scale.contacts, |number| contacts.card(number))?;
         self.objects(large, Class::Calendar, scale.events, |number| event(number, &large.addresses[0]))?;
         self.devices(Hash::Light, scale.phones, 1)
+    }
+
+    fn overload(&self, scale: &Overload) -> anyhow::Result<()> {
+        self.workers((0..scale.neighbours).map(syncer))?;
+        let mut names: Vec<String> = (0..scale.crowd).map(|number| attacker(number).user).collect();
+        names.push(COLLECTOR.to_owned());
+        let users = self.users(&names, Hash::Light)?;
+        self.fill(&users, [&INBOX])?;
+        let names: Vec<String> = (0..scale.readers).map(|number| slow_reader(number, scale.readers).user).collect();
+        for user in self.users(&names, Hash::Light)? {
+            self.mails(&user, scale.reader_mails, mail)?;
+        }
+        self.devices(Hash::Light, scale.parked, 1)
+    }
+
+    /// Users who have so many MiB of something in easel.db.
+    pub(crate) fn ballast(&self, mib: usize) -> anyhow::Result<()> {
+        let names: Vec<String> = (0..mib.div_ceil(BALLAST_EACH_MIB)).map(|number| format!("heavy{number}")).collect();
+        for user in self.users(&names, Hash::Light)? {
+            let mut changes = ChangeSet::new(user.id);
+            let value = Some(vec![0xEA; BALLAST_EACH_MIB << 20]);
+            changes.writes = vec![Write::PutValue { name: "ballast", value }];
+            self.store.commit(changes)?;
+        }
+        Ok(())
     }
 
     /// The users of devices that synchronise, with some mail each.

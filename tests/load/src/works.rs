@@ -1,8 +1,10 @@
 //! The works, one a file.
 
+mod backup;
 mod commits;
 mod first_sync;
 mod no_change;
+mod overload;
 mod packs;
 mod parked;
 mod push;
@@ -47,11 +49,15 @@ pub enum Work {
     Packs,
     /// A pack is replaced again and again while its phones synchronise.
     Reloads,
+    /// Somebody asks for far too much, in one way after the other.
+    Overload,
+    /// A backup is made while others work.
+    Backup,
 }
 
 impl Work {
     /// All, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NoChange,
         Self::FirstMail,
         Self::FirstContacts,
@@ -63,6 +69,8 @@ impl Work {
         Self::Restart,
         Self::Packs,
         Self::Reloads,
+        Self::Overload,
+        Self::Backup,
     ];
 
     /// As on the command line.
@@ -79,6 +87,8 @@ impl Work {
             Self::Restart => "restart",
             Self::Packs => "packs",
             Self::Reloads => "reloads",
+            Self::Overload => "overload",
+            Self::Backup => "backup",
         }
     }
 
@@ -87,9 +97,9 @@ impl Work {
         Duration::from_secs(match self {
             Self::NoChange | Self::FirstContacts | Self::FirstEvents => 180,
             Self::FirstMail | Self::Commits => 300,
-            Self::Parked | Self::Push | Self::State => 600,
+            Self::Backup | Self::Parked | Self::Push | Self::State => 600,
             Self::Packs => 900,
-            Self::Restart | Self::Reloads => 1200,
+            Self::Restart | Self::Reloads | Self::Overload => 1200,
         })
     }
 }
@@ -114,7 +124,8 @@ impl<'a> Bench<'a> {
         for sort in match work {
             Work::State => vec![Sort::Few, Sort::Many],
             Work::Restart => vec![Sort::Many],
-            Work::Reloads => Vec::new(),
+            Work::Backup | Work::Reloads => Vec::new(),
+            Work::Overload => vec![Sort::Overload],
             Work::Commits
             | Work::FirstContacts
             | Work::FirstEvents
@@ -139,6 +150,8 @@ impl<'a> Bench<'a> {
                 Work::Restart => restart::run(self, report).await,
                 Work::Packs => packs::run(self, report).await,
                 Work::Reloads => reloads::run(self, report).await,
+                Work::Overload => overload::run(self, report).await,
+                Work::Backup => backup::run(self, report).await,
             }
         };
         let within = tokio::time::timeout(work.bound(), Box::pin(running)).await;

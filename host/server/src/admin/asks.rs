@@ -131,9 +131,11 @@ impl Channel {
         Ok(guides)
     }
 
-    /// Begins a backup.
-    pub(crate) fn begin_backup(&mut self) -> Result<(), ChannelError> {
-        self.order(Request::BackupBegin, &[])
+    /// Begins a backup: the first mails that are lost already, a sentence each, and how many are.
+    pub(crate) fn begin_backup(&mut self) -> Result<(Vec<String>, u64), ChannelError> {
+        let reply = self.ask(Request::BackupBegin)?;
+        let Reply::BackupBegun { lost, count } = reply else { return Err(unexpected(&reply)) };
+        Ok((lost, count))
     }
 
     /// The next piece of the backup; an empty one is the end.

@@ -91,8 +91,11 @@ impl Session {
             Request::Guides => packs::guides(office)?,
             Request::BackupBegin => {
                 self.backup = None;
-                self.backup = Some(office.store.backup(office.now().as_millisecond())?);
-                Reply::Done
+                let backup = office.store.backup(office.now().as_millisecond())?;
+                let lost = backup.lost().iter().map(ToString::to_string).collect();
+                let count = backup.lost_count();
+                self.backup = Some(backup);
+                Reply::BackupBegun { lost, count }
             }
             Request::BackupRead => {
                 let Some(backup) = &mut self.backup else { return Err(Refusal("no backup was begun".to_owned())) };

@@ -45,8 +45,8 @@ fn shown(
     activity: DeviceActivity,
     now: Timestamp,
 ) -> Result<ActivityShown, Refusal> {
-    let DeviceActivity { user: id, device, under_way, command, since, parked, requests, worked_micros, received, sent } =
-        activity;
+    let DeviceActivity { user: id, device, under_way, command, since, parked, .. } = activity;
+    let DeviceActivity { requests, refused, worked_micros, received, sent, .. } = activity;
     let tenant = user.and_then(|user| tenants.iter().find(|tenant| tenant.id == user.tenant));
     let login = match (user, tenant) {
         (Some(user), Some(tenant)) => format!("{}@{}", user.name, tenant.name),
@@ -65,6 +65,7 @@ fn shown(
         since_secs: secs(since),
         parked_secs: parked.map(secs),
         requests,
+        refused,
         worked_micros,
         received,
         sent,

@@ -17,6 +17,9 @@ One file holds every user, device, mail, event, contact, task and note as they w
 outgoing queue and what packs withhold. A server goes on meanwhile. A file of that name is replaced when the new one is
 whole.
 
+A mail that something names and that the data has lost already is named, and everything else is backed up; the exit code
+is 3 then.
+
 The configuration, the certificate and the packs folder are files of yours: copy them beside it.
 
 Example:
@@ -40,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     let mut out = OpenOptions::new();
     let out = out.write(true).create_new(true).mode(0o600).open(&part).map_err(CliError::file("write", &part))?;
     let mut written = Part { out, path: part, bytes: 0, kept: false };
-    channel.begin_backup()?;
+    let (lost, count) = channel.begin_backup()?;
     loop {
         let piece = channel.backup_piece()?;
         if piece.is_empty() {
@@ -51,7 +54,14 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     let bytes = written.keep_as(path)?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(CliError::file("write", dir))?;
     let sentence = format!("backed up into {} ({})", path.display(), shown_bytes(bytes));
-    terminal.say(&sentence, &json!({ "backup": path, "bytes": bytes }))
+    terminal.say(&sentence, &json!({ "backup": path, "bytes": bytes, "lost": count }))?;
+    if count == 0 {
+        return Ok(());
+    }
+    for mail in &lost {
+        terminal.note(&format!("lost: {mail}"));
+    }
+    Err(CliError::Incomplete(count))
 }
 
 /// A file that has not got its name yet; it goes unless it gets it.

@@ -25,6 +25,11 @@ pub(super) enum CliError {
         #[source]
         cause: io::Error,
     },
+    /// Everything that is there was backed up, and so much is not there.
+    #[error(
+        "mails that are lost and not in the backup: {0}; look for them in the backup before, and whether the disk is sound"
+    )]
+    Incomplete(u64),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]

@@ -55,6 +55,12 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     if let Some(old) = &restored.replaced {
         lines.push(format!("the data that was there is in {}", old.display()));
     }
+    if restored.lost > 0 {
+        lines.push(format!(
+            "mails that were lost before the backup was made, and are named all the same: {}",
+            restored.lost
+        ));
+    }
     if restored.held > 0 {
         let held = restored.held;
         lines.push(format!("messages in the outgoing queue are held, as they may have been sent since: {held}"));
@@ -62,7 +68,8 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
             .push("`easel queue list` shows them; `easel queue retry` sends one, `easel queue drop` removes it".into());
     }
     let value = json!({
-        "data": dir, "made": made, "mails": restored.mails, "held": restored.held, "replaced": restored.replaced
+        "data": dir, "made": made, "mails": restored.mails, "lost": restored.lost, "held": restored.held,
+        "replaced": restored.replaced
     });
     terminal.lines(&lines, &value)
 }

@@ -19,7 +19,8 @@ const REFRESH: Duration = Duration::from_secs(2);
 pub(super) const HELP: &str = "\
 Shown are devices with a request under way, and those that had one in the last minute; the numbers are of that minute. WORK
 is the time in which the server was at work for a device, which is what it cost: whoever cost most comes first, and at most
-200 are shown. On a terminal the view is refreshed every two seconds until Ctrl-C; elsewhere, with --json or --once it is
+200 are shown. REFUSED are requests told to come back later, because the device or its user asked for more than [budgets]
+allows. On a terminal the view is refreshed every two seconds until Ctrl-C; elsewhere, with --json or --once it is
 shown once.";
 
 #[derive(Debug, Args)]
@@ -55,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, config: &Path, terminal: &mut Terminal)
 fn show(channel: &mut Channel, terminal: &mut Terminal) -> Result<(), CliError> {
     let (devices, total) = channel.activity()?;
     let rows: Vec<Vec<String>> = devices.iter().map(row).collect();
-    let heads = ["user", "device", "pack", "does", "requests", "work", "received", "sent"];
+    let heads = ["user", "device", "pack", "does", "requests", "refused", "work", "received", "sent"];
     let none = "no device has a request under way, or had one in the last minute";
     terminal.table(&heads, &rows, none, &json!({ "devices": devices, "total": total }))?;
     if total > devices.len() {
@@ -66,7 +67,7 @@ fn show(channel: &mut Channel, terminal: &mut Terminal) -> Result<(), CliError> 
 
 fn row(shown: &ActivityShown) -> Vec<String> {
     let ActivityShown { login, device, pack, under_way, command, since_secs, parked_secs, .. } = shown;
-    let ActivityShown { requests, worked_micros, received, sent, .. } = shown;
+    let ActivityShown { requests, refused, worked_micros, received, sent, .. } = shown;
     vec![
         login.clone(),
         device.clone(),
@@ -77,6 +78,7 @@ fn row(shown: &ActivityShown) -> Vec<String> {
             (_, None) => format!("{command} for {since_secs} s"),
         },
         requests.to_string(),
+        refused.to_string(),
         format!("{}.{} ms", worked_micros / 1000, worked_micros % 1000 / 100),
         bytes(*received),
         bytes(*sent),

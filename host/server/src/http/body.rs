@@ -8,34 +8,45 @@ use http_body_util::BodyExt as _;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::{HttpError, text};
+use crate::budgets::Leave;
 use crate::gzip::{GunzipError, gunzip};
 use crate::metrics::Throttled;
 use crate::shared::Shared;
 
-/// So much of each body is not counted against the room for all bodies.
+/// So much of each body is in what every request holds.
 const FREE: usize = 64 << 10;
 
 /// A body that was read to its end.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    _room: Option<OwnedSemaphorePermit>,
+    /// What the request holds for it, in bytes, beyond [`FREE`] of them.
+    held: usize,
+    leave: Arc<Leave>,
 }
 
 impl Body {
-    /// The body without its compression.
-    pub(super) fn plain(&self, gzipped: bool, most: usize) -> Result<Cow<'_, [u8]>, HttpError> {
+    /// The body without its compression. The request holds it once more, for the command that takes it apart.
+    pub(super) fn plain(&self, gzipped: bool, shared: &Shared) -> Result<Cow<'_, [u8]>, HttpError> {
         if !gzipped || self.bytes.is_empty() {
+            self.leave.hold_anyway(self.held);
             return Ok(Cow::Borrowed(&self.bytes));
         }
-        gunzip(&self.bytes, most).map(Cow::Owned).map_err(|error| match error {
+        let room = |more| self.leave.hold(more).is_ok();
+        gunzip(&self.bytes, shared.limits.body_bytes, room).map(Cow::Owned).map_err(|error| match error {
             GunzipError::Broken => HttpError::Gzip,
+            GunzipError::NoRoom => shared.too_much(Throttled::Memory),
             GunzipError::TooLarge => HttpError::BodyTooLarge,
         })
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.leave.give_back(self.held);
     }
 }
 
@@ -49,37 +60,31 @@ pub(super) fn is_gzipped(headers: &HeaderMap) -> Result<bool, HttpError> {
     }
 }
 
-/// Reads the whole body.
-pub(super) async fn read(shared: &Shared, request: Request<Incoming>) -> Result<Body, HttpError> {
+/// Reads the whole body, which the request holds from then on.
+pub(super) async fn read(shared: &Shared, leave: &Arc<Leave>, request: Request<Incoming>) -> Result<Body, HttpError> {
     let incoming = request.into_body();
     let most = shared.limits.body_bytes;
     let announced = incoming.size_hint().lower();
     if usize::try_from(announced).map_or(true, |announced| announced > most) {
         return Err(HttpError::BodyTooLarge);
     }
-    timeout(shared.limits.body_total, collect(incoming, shared)).await.map_err(|_| HttpError::BodyIncomplete)?
+    timeout(shared.limits.body_total, collect(incoming, shared, leave)).await.map_err(|_| HttpError::BodyIncomplete)?
 }
 
-async fn collect(mut incoming: Incoming, shared: &Shared) -> Result<Body, HttpError> {
+async fn collect(mut incoming: Incoming, shared: &Shared, leave: &Arc<Leave>) -> Result<Body, HttpError> {
     let (most, pause) = (shared.limits.body_bytes, shared.limits.body_pause);
-    let mut body = Body { bytes: Vec::new(), _room: None };
-    let mut reserved = FREE;
+    let mut body = Body { bytes: Vec::new(), held: 0, leave: Arc::clone(leave) };
     while let Some(frame) = timeout(pause, incoming.frame()).await.map_err(|_| HttpError::BodyIncomplete)? {
         let Ok(data) = frame.map_err(|_| HttpError::BodyIncomplete)?.into_data() else { continue };
         let length = body.bytes.len() + data.len();
         if length > most {
             return Err(HttpError::BodyTooLarge);
         }
-        if length > reserved {
-            let more = length.next_multiple_of(FREE).max(2 * reserved).min(most.max(length)) - reserved;
-            let kib = u32::try_from(more.div_ceil(1024)).map_err(|_| HttpError::BodyTooLarge)?;
-            let permit = Arc::clone(&shared.bodies).try_acquire_many_owned(kib);
-            let permit = permit.map_err(|_| shared.too_much(Throttled::Bodies))?;
-            match &mut body._room {
-                Some(room) => room.merge(permit),
-                room @ None => *room = Some(permit),
-            }
-            reserved += more;
+        let room = FREE + body.held;
+        if length > room {
+            let more = length.next_multiple_of(FREE).max(2 * room).min(most.max(length)) - room;
+            leave.hold(more).map_err(|_| shared.too_much(Throttled::Memory))?;
+            body.held += more;
         }
         body.bytes.extend_from_slice(&data);
     }

@@ -25,6 +25,9 @@ pub(crate) enum HttpError {
     MethodNotAllowed,
     #[error("the method is unknown")]
     MethodUnknown,
+    /// `condition` is for X-MS-ASThrottle, where the version of the device knows it.
+    #[error("more than its budget")]
+    OverBudget { retry_after_secs: u64, condition: Option<&'static str> },
     #[error("no credentials")]
     NoCredentials,
     #[error("another path")]
@@ -46,7 +49,7 @@ impl HttpError {
         match self {
             Self::BodyIncomplete => 408,
             Self::BodyTooLarge => 413,
-            Self::Busy { .. } => 503,
+            Self::Busy { .. } | Self::OverBudget { .. } => 503,
             Self::CloudDenied => 403,
             Self::Encoding => 415,
             Self::Gzip => 400,
@@ -71,6 +74,10 @@ impl HttpError {
         let headers = match self {
             Self::NoCredentials | Self::WrongCredentials => vec![("www-authenticate".into(), shared.challenge.clone())],
             Self::Busy { retry_after_secs } => vec![("retry-after".into(), retry_after_secs.to_string())],
+            Self::OverBudget { retry_after_secs, condition } => {
+                let condition = condition.map(|condition| ("x-ms-asthrottle".into(), condition.to_owned()));
+                [("retry-after".into(), retry_after_secs.to_string())].into_iter().chain(condition).collect()
+            }
             Self::MethodNotAllowed => vec![("allow".into(), super::METHODS.to_owned())],
             Self::BodyIncomplete
             | Self::BodyTooLarge

@@ -11,6 +11,10 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 /// resident.
 const MAPPED: usize = 33 << 20;
 
+/// What one hash takes, in KiB, and in bytes.
+const KIB: u32 = 19 << 10;
+pub(super) const BYTES: usize = 19 << 20;
+
 /// Memory that a password is hashed in; kept from one to the next by whoever has many.
 #[derive(Default)]
 pub(super) struct Memory(Vec<Block>);
@@ -46,7 +50,7 @@ impl Memory {
 
 /// The hash to store for a password: Argon2id, 19 MiB, two passes, one lane, as a PHC string.
 pub(super) fn hash_password(password: &str) -> String {
-    let params = Params::new(19 * 1024, 2, 1, None).expect("these parameters are within Argon2's bounds");
+    let params = Params::new(KIB, 2, 1, None).expect("these parameters are within Argon2's bounds");
     let salt: [u8; 16] = rand::random();
     let named = ParamsString::try_from(&params).expect("parameters have names");
     let mut memory = Memory::default();

@@ -5,6 +5,7 @@
 mod hostile;
 mod import;
 mod metrics;
+mod overload;
 mod pack_log;
 mod packs;
 mod phones;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use easel_commands::{Answer, Request, Sink};
-use easel_server::{Limits, ListenerKind, Turn};
+use easel_server::{Allowance, Exposition, Limits, ListenerKind, Turn};
 use tokio::net::TcpStream;
 
 use crate::house::{Client, House, PASSWORD, basic, limited, plan, post, post_as};
@@ -12,6 +12,13 @@ use crate::tls::certificate;
 
 fn ok(_: &Request<'_>, _: &mut dyn Sink) -> Turn {
     Turn::Answer(Answer::empty())
+}
+
+/// What the server counted.
+pub(crate) fn metrics(house: &House) -> String {
+    let mut page = Exposition::default();
+    house.running.view().write_metrics(&mut page);
+    page.finish()
 }
 
 const SOON: Duration = Duration::from_millis(50);
@@ -32,9 +39,10 @@ fn held(limits: Limits) -> (House, mpsc::Sender<()>, Arc<Mutex<usize>>) {
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_for_room() {
     let house = limited(Limits { connections: Some(2), ..Limits::default() }).build(ok);
-    let (mut one, mut two, mut three) = (house.client().await, house.client().await, house.client().await);
+    let (mut one, mut two) = (house.client().await, house.client().await);
     assert_eq!(one.ask(&post("Sync", "", b"")).await.code, 200);
     assert_eq!(two.ask(&post("Sync", "", b"")).await.code, 200);
+    let mut three = house.client().await;
     three.send(&post("Sync", "", b"")).await;
     assert_eq!(house.running.connections(), 2);
     assert_eq!(one.ask(&post("Sync", "", b"")).await.code, 200, "who is inside is served");
@@ -119,17 +127,30 @@ async fn a_body_that_is_too_large_is_refused_announced_or_not_compressed_or_not(
 
 #[tokio::test]
 async fn all_bodies_together_have_a_limit() {
-    let house = limited(Limits { bodies_bytes: 256 << 10, ..Limits::default() }).build(ok);
+    // 38 MiB are for hashes, one for the thread.
+    let memory = Some((39 << 20) + (600 << 10));
+    let limits = Limits { memory, workers: 1, body_bytes: 300 << 10, ..Limits::default() };
+    let house = limited(limits).build(ok);
     let mut client = house.client().await;
     assert_eq!(client.ask(&post("Sync", "", &vec![0; 64 << 10])).await.code, 200);
-    assert_eq!(client.ask(&post("Sync", "", &vec![0; 120 << 10])).await.code, 200);
-    let mut client = house.client().await;
-    client.send(&post("Sync", "", &vec![0; 400 << 10])[..330 << 10]).await;
+    assert_eq!(client.ask(&post("Sync", "", &vec![0; 200 << 10])).await.code, 200);
+    let mut slow = house.client().await;
+    slow.send(&post("Sync", "", &vec![0; 300 << 10])[..290 << 10]).await;
+    let held = |house: &House| {
+        let page = metrics(house);
+        let line = page.lines().find_map(|line| line.strip_prefix("easel_request_memory_bytes ")).map(str::to_owned);
+        line.unwrap().parse::<usize>().unwrap()
+    };
+    house.until(|house| held(house) > 290 << 10).await;
+    client.send(&post("Sync", "", &vec![0; 300 << 10])[..290 << 10]).await;
     let response = client.response().await;
     assert_eq!(response.code, 503);
     assert!(response.header("retry-after").is_some());
+    assert!(metrics(&house).contains("easel_throttled_total{reason=\"memory\"} 1"));
+    drop(slow);
+    house.until(|house| held(house) == 0).await;
     let mut client = house.client().await;
-    assert_eq!(client.ask(&post("Sync", "", &vec![0; 120 << 10])).await.code, 200, "the room is given back");
+    assert_eq!(client.ask(&post("Sync", "", &vec![0; 300 << 10])).await.code, 200, "the room is given back");
 }
 
 #[tokio::test]
@@ -212,7 +233,8 @@ async fn requests_beyond_the_queue_are_refused_with_503() {
 
 #[tokio::test]
 async fn g48_requests_of_one_device_run_one_after_the_other_up_to_a_limit() {
-    let limits = Limits { device_queue: 1, ..Limits::default() };
+    let device = Allowance { at_once: Some(2), ..Allowance::UNBOUNDED };
+    let limits = Limits { device, ..Limits::default() };
     let (house, release, entered) = held(limits);
     let (mut one, mut two, mut three) = (house.client().await, house.client().await, house.client().await);
     one.send(&post("Sync", "", b"")).await;

@@ -22,7 +22,7 @@ type Looks = Arc<Mutex<Vec<Why>>>;
 
 /// A test's Ping: it waits for ten minutes; `answer` decides at each look but the first, which finds nothing.
 #[derive(Clone)]
-struct Ping {
+pub(crate) struct Ping {
     looks: Looks,
     answer: Arc<dyn Fn(Why) -> Option<Answer> + Send + Sync>,
 }
@@ -33,7 +33,7 @@ impl Ping {
     }
 
     /// Answers everything but the first look with the reason.
-    fn telling() -> Self {
+    pub(crate) fn telling() -> Self {
         let looked = Mutex::new(0);
         Self::new(move |why| {
             let mut looked = looked.lock().unwrap();
@@ -42,7 +42,7 @@ impl Ping {
         })
     }
 
-    fn begin(&self, request: &Request<'_>) -> Turn {
+    pub(crate) fn begin(&self, request: &Request<'_>) -> Turn {
         let device = DeviceKey(request.line.device_id[1..].parse().unwrap());
         let until = request.now + SignedDuration::from_mins(10);
         self.clone().wait(request.user.id, device, until)
@@ -74,7 +74,7 @@ fn build(ping: &Ping, plan: crate::house::Plan) -> House {
     })
 }
 
-fn deliver(house: &House) {
+pub(crate) fn deliver(house: &House) {
     house.bus.publish(&Event::Mailbox {
         user: house.anna.id,
         folders: BTreeSet::from([CollectionId::new(INBOX)]),
@@ -83,7 +83,7 @@ fn deliver(house: &House) {
     });
 }
 
-async fn parked(house: &House, count: usize) {
+pub(crate) async fn parked(house: &House, count: usize) {
     house.until(|house| house.running.parked() == count).await;
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
     easel.check()?;
     lot.quiet()?;
     push::one_by_one(&easel, &mut lot, 0..scale.singles.min(count).min(20)).await?;
-    leave(lot, easel)
+    leave(lot, easel).await
 }
 
 /// Has phones wait, until the server rests.
@@ -75,7 +75,7 @@ pub(super) async fn enter(lot: &mut Lot, numbers: std::ops::Range<usize>) -> any
 }
 
 /// The phones hang up before the server ends, so that it need not answer each.
-pub(super) fn leave(lot: Lot, easel: Easel) -> anyhow::Result<()> {
-    drop(lot);
+pub(super) async fn leave(mut lot: Lot, easel: Easel) -> anyhow::Result<()> {
+    lot.scatter().await;
     easel.stop()
 }

@@ -56,7 +56,7 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
         scale.burst.div_ceil(SESSIONS)
     ));
     lot.quiet()?;
-    leave(lot, easel)
+    leave(lot, easel).await
 }
 
 fn recipient(number: usize) -> String {

@@ -51,7 +51,7 @@ pub(super) async fn run(bench: &Bench<'_>, report: &mut Report) -> anyhow::Resul
             if hash == Hash::Real { bench.judge(row, reached, took <= BACK_WITHIN) } else { row.measured(reached) };
         let row = row.spent(&back.spent, count as u64).times(&back.arrival.times);
         report.push(row.resident(memory(easel.id())?.resident));
-        leave(back.lot, easel)?;
+        leave(back.lot, easel).await?;
     }
     Ok(())
 }

@@ -1,0 +1,167 @@
+//! Clients that are slow, either way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use easel_commands::{Answer, Request, Sink};
+use easel_protocol::Command;
+use easel_server::{Allowance, Limits, Turn};
+use easel_store::Store as _;
+use tokio::io::AsyncReadExt as _;
+
+use crate::house::{Client, House, PASSWORD, basic, limited, person, post, post_as};
+use crate::limits::metrics;
+
+const MIB: usize = 1 << 20;
+
+/// What is taken by hashes, of which there are two at once, and by one thread.
+const TAKEN: usize = 39 * MIB;
+
+fn held(house: &House) -> usize {
+    let page = metrics(house);
+    page.lines().find_map(|line| line.strip_prefix("easel_request_memory_bytes ")).unwrap().parse().unwrap()
+}
+
+fn of(user: &str, device: usize, command: &str, body: &[u8]) -> Vec<u8> {
+    post_as(&basic(user, PASSWORD), &format!("D{device}"), command, "", body)
+}
+
+fn with_bob(house: &House) {
+    let tenant = house.store.tenant("defaultcontext").unwrap().unwrap();
+    house.store.add_user(&person(&tenant, "bob")).unwrap();
+}
+
+/// Answers a Search with eight MiB.
+fn eight(request: &Request<'_>, _: &mut dyn Sink) -> Turn {
+    Turn::Answer(match request.line.command {
+        Command::Search => Answer::bytes("text/plain", vec![0; 8 * MIB]),
+        _ => Answer::empty(),
+    })
+}
+
+#[tokio::test]
+async fn what_slow_readers_hold_has_a_ceiling_and_others_are_served() {
+    let limits = Limits {
+        memory: Some(TAKEN + 80 * MIB),
+        workers: 1,
+        body_bytes: MIB,
+        stall: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let house = limited(limits).build(eight);
+    with_bob(&house);
+    let mut slow = Vec::new();
+    let refused = loop {
+        let mut client = house.client().await;
+        client.send(&of("anna", slow.len(), "Search", b"")).await;
+        let head = client.head().await;
+        if head.code == 503 {
+            break head;
+        }
+        slow.push(client);
+        assert!(slow.len() < 20, "a quarter of the ceiling is 20 MiB");
+    };
+    assert!(refused.header("retry-after").is_some());
+    assert!(held(&house) >= 8 * MIB && held(&house) <= 40 * MIB, "{}", held(&house));
+    assert_eq!(house.client().await.ask(&of("bob", 0, "Sync", b"")).await.code, 200);
+    assert_eq!(house.client().await.ask(&of("bob", 0, "Search", b"")).await.code, 200);
+    house.until(|house| held(house) == 0).await;
+    assert_eq!(house.client().await.ask(&of("anna", 0, "Search", b"")).await.code, 200, "once they were cut off");
+    for client in &mut slow {
+        assert!(client.rest().await.len() < 8 * MIB, "the answer was not finished");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_in_drips_is_cut_after_its_time_and_its_command_is_told() {
+    let limits =
+        Limits { stall: Duration::from_secs(600), answer_total: Duration::from_millis(400), ..Limits::default() };
+    let told = Arc::new(AtomicUsize::new(0));
+    let tells = Arc::clone(&told);
+    let house = limited(limits).build(move |request, sink| {
+        if request.line.command != Command::Search {
+            return Turn::Answer(Answer::bytes("text/plain", vec![0; 64 * MIB]));
+        }
+        while sink.write(vec![0; MIB]).is_ok() {}
+        tells.fetch_add(1, Ordering::SeqCst);
+        Turn::Cut
+    });
+    for command in ["Sync", "Search"] {
+        let mut client = house.client().await;
+        client.send(&post(command, "", b"")).await;
+        assert_eq!(client.head().await.code, 200);
+        let dripping = async {
+            let mut piece = vec![0; 16 << 10];
+            let mut taken = 0;
+            while let Ok(length) = client.stream.read(&mut piece).await
+                && length > 0
+            {
+                taken += length;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            taken
+        };
+        let taken = tokio::time::timeout(Duration::from_secs(60), dripping).await.expect("it is cut off");
+        assert!(taken < 64 * MIB, "{taken}");
+    }
+    house.until(|_| told.load(Ordering::SeqCst) == 1).await;
+    house.until(|house| (held(house), house.running.connections()) == (0, 0)).await;
+}
+
+#[tokio::test]
+async fn an_answer_taken_at_once_may_follow_another_for_as_long_as_the_connection_lasts() {
+    let limits = Limits { answer_total: Duration::from_millis(300), ..Limits::default() };
+    let house = limited(limits).build(eight);
+    let mut client = house.client().await;
+    for _ in 0..4 {
+        client.send(&post("Search", "", b"")).await;
+        // Slowly enough that the answer has to wait, for less than an answer's time.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(client.response().await.body.len(), 8 * MIB);
+    }
+}
+
+#[tokio::test]
+async fn slow_writers_hold_no_more_than_their_user_may_and_others_are_served() {
+    let user = Allowance { at_once: Some(4), ..Allowance::UNBOUNDED };
+    let limits = Limits { user, body_total: Duration::from_millis(700), ..Limits::default() };
+    let house = limited(limits).build(eight);
+    with_bob(&house);
+    let mut slow = Vec::new();
+    for device in 0..4 {
+        let mut client = house.client().await;
+        let request = of("anna", device, "SendMail", &[0; 1000]);
+        client.send(&request[..request.len() - 10]).await;
+        slow.push(client);
+    }
+    house.until(|house| held(house) >= 4 * (96 << 10)).await;
+    let mut fifth = house.client().await;
+    let request = of("anna", 5, "SendMail", &[0; 1000]);
+    assert_eq!(fifth.ask(&request).await.code, 503);
+    assert_eq!(house.client().await.ask(&of("bob", 0, "Sync", b"")).await.code, 200);
+    for client in &mut slow {
+        assert_eq!(client.response().await.code, 408);
+    }
+    assert_eq!(fifth.ask(&request).await.code, 200);
+    assert_eq!(held(&house), 0);
+}
+
+#[tokio::test]
+async fn a_small_body_that_grows_large_when_it_is_unpacked_stays_below_the_ceiling() {
+    let limits = Limits { memory: Some(TAKEN + 16 * MIB), workers: 1, body_bytes: 8 * MIB, ..Limits::default() };
+    let house = limited(limits)
+        .build(|request, _| Turn::Answer(Answer::bytes("text/plain", request.body.len().to_string().into_bytes())));
+    let packed = |bytes: usize| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, &vec![0; bytes]).unwrap();
+        post("Sync", "Content-Encoding: gzip\r\n", &encoder.finish().unwrap())
+    };
+    assert_eq!(house.client().await.ask(&packed(7 * MIB)).await.body, (7 * MIB).to_string().into_bytes());
+    let mut slow = Client::new(house.client().await.stream);
+    slow.send(&of("anna", 2, "SendMail", &vec![0; 8 * MIB])[..6 * MIB]).await;
+    house.until(|house| held(house) > 6 * MIB).await;
+    let response = house.client().await.ask(&packed(7 * MIB)).await;
+    assert_eq!(response.code, 503);
+    assert!(response.header("retry-after").is_some());
+}
