@@ -2,30 +2,29 @@
 //!
 //! MS-ASHTTP 2.2.2.1.2.6 "X-MS-RP". A device that is told starts over, so the list it was told is kept with it (K: G09).
 
-use easel_protocol::{command_list, version_list};
+use easel_protocol::command_list;
 use easel_store::{StoreError, change_device};
 
 use crate::context::Context;
 use crate::served::Served;
-use crate::{Reply, device, profiles};
+use crate::{Reply, device};
 
 /// Adds to an answer what is to be told along with it.
 pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
     // A request that begins to wait has no answer yet: the next one has.
     let Reply::Answer(mut answer) = reply else { return reply };
-    answer.headers.extend(profiles::headers(context.profile()));
-    let versions = profiles::versions(context.profile());
-    let list = version_list(versions.iter().copied());
-    let (told, speaks_another) = (is_told(context, &list), !versions.contains(&context.version));
+    answer.headers.extend_from_slice(&context.chosen.headers);
+    let list = &context.chosen.version_list;
+    let (told, speaks_another) = (is_told(context), !context.chosen.versions.contains(&context.version));
     if !is_due(context, told, speaks_another) {
         return answer.into();
     }
     // What a new device saw in OPTIONS, where it has no name, is known only from what it made of it.
     let is_news = !context.device.versions_told.is_empty() || speaks_another;
-    match if told { Ok(()) } else { remember(context, &list) } {
+    match if told { Ok(()) } else { remember(context, list) } {
         Ok(()) if is_news => {
             answer.headers.push(("x-ms-rp".into(), list.clone()));
-            answer.headers.push(("ms-asprotocolversions".into(), list));
+            answer.headers.push(("ms-asprotocolversions".into(), list.clone()));
             answer.headers.push(("ms-asprotocolcommands".into(), command_list(context.service.commands())));
         }
         Ok(()) => {}
@@ -37,14 +36,13 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
 
 /// Whether the answer to a request has no headers of its own.
 pub(crate) fn adds_nothing(context: &Context<'_>) -> bool {
-    let versions = profiles::versions(context.profile());
-    let told = is_told(context, &version_list(versions.iter().copied()));
-    !is_due(context, told, !versions.contains(&context.version)) && profiles::headers(context.profile()).is_empty()
+    let speaks_another = !context.chosen.versions.contains(&context.version);
+    !is_due(context, is_told(context), speaks_another) && context.chosen.headers.is_empty()
 }
 
-/// Whether the device was told this list, and nothing since asks for its being told again.
-fn is_told(context: &Context<'_>, list: &str) -> bool {
-    context.device.versions_told == list
+/// Whether the device was told its list, and nothing since asks for its being told again.
+fn is_told(context: &Context<'_>) -> bool {
+    context.device.versions_told == context.chosen.version_list
         && context.served.marks.renegotiate == context.marks.renegotiate
         && !context.served.versions_are_due
 }

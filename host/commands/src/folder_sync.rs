@@ -59,7 +59,7 @@ pub(crate) enum Status {
 /// Answers from the list of folders the profile shows.
 pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Response, Failure> {
     let snapshot = context.store().snapshot(context.user.id)?;
-    let now = hierarchy::view(&*snapshot, context)?;
+    let now = hierarchy::view(&*snapshot, context)?.to_vec();
     let seen = snapshot.modseq();
     let state = HierarchyState::read(&*snapshot, context.device.key, context.ids)?;
     drop(snapshot);

@@ -1,10 +1,11 @@
 //! The tree of folders as one device sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use easel_plugin::Profile;
 use easel_protocol::{Class, CollectionId, FolderType, IdError, ServerId, Version};
-use easel_store::{Folder, Snapshot, StoreError};
+use easel_store::{Folder, Modseq, Snapshot, StoreError, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -121,7 +122,17 @@ impl FolderView {
 }
 
 /// The folders a device sees, parents before children (K: G44, O15).
-pub(crate) fn view(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Vec<FolderView>, StoreError> {
+pub(crate) fn view(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Arc<Vec<FolderView>>, StoreError> {
+    let seen_at = SeenAt {
+        user: context.user.id,
+        address: context.user.addresses.first().cloned(),
+        version: context.version,
+        hierarchy: snapshot.hierarchy()?,
+    };
+    context.chosen.tree.seen(seen_at, || made(snapshot, context))
+}
+
+fn made(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Vec<FolderView>, StoreError> {
     let profile = context.profile();
     let classes = classes(profile.texts("hierarchy.classes"));
     let single = |class| profile.map("hierarchy.multi", multi(class)) == Some("no");
@@ -167,6 +178,38 @@ pub(crate) fn view(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Vec
         }
     }
     Ok(parents_first(shown, &all))
+}
+
+/// A tree of folders as a device saw it last; every request asks for it, and it hardly ever changes.
+#[derive(Debug, Default)]
+pub(crate) struct Tree(Mutex<Option<(SeenAt, Arc<Vec<FolderView>>)>>);
+
+/// What a look at the tree depends on, beside the profile.
+#[derive(Debug, PartialEq, Eq)]
+struct SeenAt {
+    user: UserId,
+    address: Option<String>,
+    version: Version,
+    hierarchy: Modseq,
+}
+
+impl Tree {
+    fn seen(
+        &self,
+        at: SeenAt,
+        make: impl FnOnce() -> Result<Vec<FolderView>, StoreError>,
+    ) -> Result<Arc<Vec<FolderView>>, StoreError> {
+        if let Some((_, tree)) = self.lock().as_ref().filter(|(then, _)| *then == at) {
+            return Ok(Arc::clone(tree));
+        }
+        let tree = Arc::new(make()?);
+        *self.lock() = Some((at, Arc::clone(&tree)));
+        Ok(tree)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(SeenAt, Arc<Vec<FolderView>>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The type a device is told for a folder.

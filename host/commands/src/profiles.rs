@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use easel_plugin::{DevicePlugin, DevicePlugins, Direction, Profile, rules};
-use easel_protocol::{Class, DeviceFacts, Version};
+use easel_protocol::{Class, DeviceFacts, Version, version_list};
 use easel_store::{Device, DeviceKey};
 
 use crate::device;
+use crate::hierarchy::Tree;
 use crate::manner::DeviceManner;
 use crate::served::Marks;
 
@@ -29,6 +30,13 @@ pub(crate) struct Chosen {
     pub(crate) plugin: Arc<dyn DevicePlugin>,
     pub(crate) marks: Marks,
     pub(crate) manner: DeviceManner,
+    /// The versions it is offered, oldest first, and the list of them as it is told.
+    pub(crate) versions: Vec<Version>,
+    pub(crate) version_list: String,
+    /// Headers of its every answer.
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
+    /// The tree of folders as it was seen last.
+    pub(crate) tree: Tree,
     /// The marks of the rules for what is sent.
     rules: [(Class, u64); 5],
 }
@@ -44,7 +52,10 @@ impl Chosen {
         let (marks, manner) = (Marks::of(plugin.profile()), DeviceManner::of(plugin.profile()));
         let classes = [Class::Email, Class::Calendar, Class::Contacts, Class::Tasks, Class::Notes];
         let rules = classes.map(|class| (class, rules::mark(plugin.rules(), Direction::Outgoing, class)));
-        Self { plugin, marks, manner, rules }
+        let versions = versions(plugin.profile());
+        let version_list = version_list(versions.iter().copied());
+        let headers = headers(plugin.profile());
+        Self { plugin, marks, manner, versions, version_list, headers, tree: Tree::default(), rules }
     }
 
     /// The mark of the rules for what is sent of a class; 0 where there are none.

@@ -238,7 +238,7 @@ pub(crate) fn carry_out(context: &Context<'_>, advised: Recovery) -> Result<Opti
         }
         Recovery::ResyncAll => {
             let snapshot = context.store().snapshot(context.user.id)?;
-            for folder in hierarchy::view(&*snapshot, context)? {
+            for folder in hierarchy::view(&*snapshot, context)?.iter() {
                 if let Some(state) = snapshot.collection(device, folder.id)? {
                     let expect = Some(state.key());
                     set.writes.push(Write::PutCollection { device, collection: folder.id, expect, state: None });

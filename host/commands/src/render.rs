@@ -105,8 +105,11 @@ impl<'a> Context<'a> {
             return Ok(folders.contains(&folder));
         }
         let views = hierarchy::view(snapshot, self)?;
-        let default = views.into_iter().find(|view| view.kind == FolderType::Calendar);
-        Ok(self.default_calendar.get_or_init(|| default.map(|view| view.folders).unwrap_or_default()).contains(&folder))
+        let default = views.iter().find(|view| view.kind == FolderType::Calendar);
+        Ok(self
+            .default_calendar
+            .get_or_init(|| default.map(|view| view.folders.clone()).unwrap_or_default())
+            .contains(&folder))
     }
 
     /// The properties of an item for this device; `None` when it is not to have it.

@@ -20,6 +20,8 @@ pub(crate) mod server;
 pub(crate) mod trouble;
 pub(crate) mod wait;
 
+use std::sync::Arc;
+
 use easel_items::Ghosting;
 use easel_plugin::hooks::{Recovery, Symptom};
 use easel_protocol::{Class, CollectionId, ServerId, SyncKey, Version};
@@ -274,7 +276,7 @@ impl From<OptionsError> for Refusal {
 struct Work<'a> {
     context: &'a Context<'a>,
     snapshot: &'a dyn Snapshot,
-    folders: Vec<FolderView>,
+    folders: Arc<Vec<FolderView>>,
     edits: Edits,
     states: Vec<Write>,
     known: Known,

@@ -20,7 +20,7 @@ pub(super) fn empty(context: &Context<'_>, request: &Element) -> Result<Result<(
     let snapshot = context.store().snapshot(context.user.id)?;
     let view = hierarchy::view(&*snapshot, context)?;
     let id = context.ids.parse_folder(&id).ok();
-    let Some(shown) = view.into_iter().find(|folder| Some(folder.id) == id) else {
+    let Some(shown) = view.iter().find(|folder| Some(folder.id) == id) else {
         return Ok(Err(Status::NotFound.into()));
     };
     let below = if with_folders { below(&snapshot.folders()?, shown.id) } else { Vec::new() };
