@@ -8,6 +8,7 @@
 //! message of any size goes over in pieces.
 
 mod address_list;
+mod app_passwords;
 mod asks;
 mod channel;
 mod devices;
@@ -42,7 +43,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +65,12 @@ pub(crate) enum Request {
     UserList { tenant: Option<String> },
     /// Gives a new password.
     UserPassword { login: LoginName, password: Password },
+    /// Makes an app password; without a name it gets one.
+    AppPasswordAdd { login: LoginName, name: Option<String>, device: Option<String> },
+    /// The app passwords of a user.
+    AppPasswordList { login: LoginName },
+    /// Removes the app password of that name or number.
+    AppPasswordRevoke { login: LoginName, which: String },
     /// Removes a user with everything.
     UserRemove { login: LoginName },
     /// Changes what is given; the body is the new photo.
@@ -144,6 +151,10 @@ pub(crate) enum Reply {
     Tenants { tenants: Vec<TenantShown> },
     /// To [`Request::UserList`].
     Users { users: Vec<UserShown> },
+    /// To [`Request::AppPasswordAdd`]: what was made, and its secret for the only time.
+    AppPassword { password: AppPasswordShown, secret: Password },
+    /// To [`Request::AppPasswordList`], and to [`Request::AppPasswordRevoke`] the one that was removed.
+    AppPasswords { passwords: Vec<AppPasswordShown> },
     /// To [`Request::DeviceList`].
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::DeviceWithheld`].
@@ -361,6 +372,19 @@ pub(crate) struct UserShown {
     pub(crate) bytes: u64,
     /// What it may hold; nothing: anything.
     pub(crate) quota_bytes: Option<u64>,
+}
+
+/// An app password, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AppPasswordShown {
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    /// The one device it is for, by the normal spelling of its id.
+    pub(crate) device: Option<String>,
+    /// A date, UTC.
+    pub(crate) made: String,
+    /// A date, UTC; `None`: never used.
+    pub(crate) used_on: Option<String>,
 }
 
 /// A device, for people.

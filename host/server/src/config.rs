@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) direct: Direct,
     /// How long mail is tried.
     pub(crate) queue: Queue,
+    /// What lets users in.
+    pub(crate) login: Login,
     /// Bounds.
     pub(crate) limits: Limits,
     /// How long a Ping may wait.
@@ -160,6 +162,13 @@ pub(crate) enum SmartHostTls {
     Starttls,
     /// TLS from the first byte.
     Tls,
+}
+
+/// `[login]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// Whether phones log in with app passwords only.
+    pub(crate) app_passwords_only: bool,
 }
 
 /// `[limits]`
@@ -319,6 +328,7 @@ impl Config {
             smart_host: SmartHost::read(top.section("smart_host"), &dir),
             direct: Direct::read(top.section("direct")),
             queue: Queue::read(top.section("queue")),
+            login: Login::read(top.section("login")),
             limits: Limits::read(top.section("limits")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
             policy: Policy::read(top.section("policy")),
@@ -469,6 +479,14 @@ impl Queue {
         };
         section.finish();
         queue
+    }
+}
+
+impl Login {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let login = Self { app_passwords_only: section.flag("app_passwords_only", false) };
+        section.finish();
+        login
     }
 }
 

@@ -120,10 +120,12 @@ async fn log_in(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> R
         return Err(HttpError::CloudDenied);
     }
     let credentials = Credentials::from_header(value.as_bytes(), rules.charset).ok_or(HttpError::NoCredentials)?;
-    let named = named(request).and_then(|line| line.user);
-    let credentials = credentials.under(&rules, named.as_deref()).ok_or(HttpError::WrongCredentials)?;
+    let named = named(request);
+    let user = named.as_ref().and_then(|line| line.user.as_deref());
+    let credentials = credentials.under(&rules, user).ok_or(HttpError::WrongCredentials)?;
     let origin = if rules.is_cloud { Origin::Cloud(peer) } else { Origin::Device(peer) };
-    shared.logins.check(&credentials, origin).await.map_err(HttpError::from)
+    let device = named.as_ref().map(|line| line.device_id.as_str());
+    shared.logins.check_on(&credentials, origin, device).await.map_err(HttpError::from)
 }
 
 /// What holds for a request before anybody is logged in: what a plugin says of it is asked on a worker, once.

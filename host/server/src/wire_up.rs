@@ -296,6 +296,7 @@ fn login_options(config: &Config) -> LoginOptions {
     let per_login = config.limits.wrong_passwords_max;
     LoginOptions {
         default_tenant: DEFAULT_TENANT.to_owned(),
+        app_passwords_only: config.login.app_passwords_only,
         hashes_at_once: config.limits.hashes_at_once,
         per_address: Budget { burst: per_login.saturating_mul(3), ..default.per_address },
         per_login: Budget { burst: per_login, ..default.per_login },

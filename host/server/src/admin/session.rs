@@ -7,8 +7,8 @@ use easel_store::Backup;
 use super::office::{Office, Refusal};
 use super::recording::Recorded;
 use super::{
-    DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
-    queue, recording, top, users,
+    DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, app_passwords, devices,
+    mailbox, packs, queue, recording, top, users,
 };
 use crate::import::{Intake, Taken};
 use crate::packs::PackListening;
@@ -59,6 +59,11 @@ impl Session {
             Request::UserAdd { login, user, password } => users::add(office, &login, user, &password, body)?,
             Request::UserList { tenant } => users::list(office, tenant.as_deref())?,
             Request::UserPassword { login, password } => users::set_password(office, &login, &password)?,
+            Request::AppPasswordAdd { login, name, device } => {
+                app_passwords::add(office, &login, name, device.as_deref())?
+            }
+            Request::AppPasswordList { login } => app_passwords::list(office, &login)?,
+            Request::AppPasswordRevoke { login, which } => app_passwords::revoke(office, &login, &which)?,
             Request::UserRemove { login } => users::remove(office, &login)?,
             Request::UserSet { login, changes } => users::set(office, &login, changes, body)?,
             Request::DeviceList { login } => devices::list(office, login.as_ref())?,
@@ -159,6 +164,8 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         Request::TenantAdd { name } => Some(("tenant added", name.clone())),
         Request::UserAdd { login, .. } => Some(("user added", login.to_string())),
         Request::UserPassword { login, .. } => Some(("password", login.to_string())),
+        Request::AppPasswordAdd { login, .. } => Some(("app password added", login.to_string())),
+        Request::AppPasswordRevoke { login, .. } => Some(("app password revoked", login.to_string())),
         Request::UserRemove { login } => Some(("user removed", login.to_string())),
         Request::UserSet { login, .. } => Some(("user changed", login.to_string())),
         Request::DeviceDo { login, order, .. } => Some(match order {
@@ -197,6 +204,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::Status
         | Request::TenantList
         | Request::UserList { .. }
+        | Request::AppPasswordList { .. }
         | Request::DeviceList { .. }
         | Request::DeviceWithheld { .. }
         | Request::AddressListPut { .. }

@@ -50,6 +50,7 @@ fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
         "smart_host",
         "direct",
         "queue",
+        "login",
         "limits",
         "heartbeat",
         "policy",
