@@ -119,6 +119,8 @@ pub(crate) enum Request {
     FolderOpen { login: LoginName, path: Vec<String>, class: Class },
     /// Every folder of a mailbox.
     Folders { login: LoginName },
+    /// Begins to take things in; `over_quota`: though they make the mailbox larger than it may be.
+    ImportBegin { login: LoginName, over_quota: bool },
     /// The body is a piece of the next message or object.
     ImportPiece,
     /// The body is the last piece of a message. It is committed with its neighbours.
@@ -177,6 +179,8 @@ pub(crate) enum Reply {
     Folder { folder: FolderNumber },
     /// To [`Request::Folders`].
     Folders { folders: Vec<FolderShown> },
+    /// To [`Request::ImportBegin`]: the bytes that are to spare; nothing: any number.
+    Room { bytes: Option<u64> },
     /// What came of things taken in, by their numbers: those whose end is known by now.
     Imported { outcomes: Vec<(u64, ImportOutcome)> },
     /// To [`Request::Items`].

@@ -212,6 +212,13 @@ impl Channel {
         Ok(Some((bytes, state, piece)))
     }
 
+    /// Begins to take things in: how many bytes are to spare, if they are bounded.
+    pub(crate) fn begin_import(&mut self, login: LoginName, over_quota: bool) -> Result<Option<u64>, ChannelError> {
+        let reply = self.ask(Request::ImportBegin { login, over_quota })?;
+        let Reply::Room { bytes } = reply else { return Err(unexpected(&reply)) };
+        Ok(bytes)
+    }
+
     /// Hands on something to take in: what is known of the ends by now.
     pub(crate) fn take_in(
         &mut self,

@@ -112,6 +112,13 @@ impl Session {
             Request::Folders { login } => mailbox::folders(office, &login)?,
             Request::Items { login, folder } => mailbox::items(office, &login, folder)?,
             Request::Read { login, item, offset } => return mailbox::read(office, &login, item, offset),
+            Request::ImportBegin { login, over_quota } => {
+                let user = office.user(&login)?;
+                let intake = Intake::new(Arc::clone(office), login, user, over_quota);
+                let bytes = intake.room()?;
+                self.intake = Some(intake);
+                Reply::Room { bytes }
+            }
             Request::ImportPiece => {
                 self.add_piece(&body);
                 Reply::Done
@@ -152,7 +159,7 @@ impl Session {
         let same = self.intake.as_ref().is_some_and(|intake| intake.login() == login);
         if !same {
             let user = self.office.user(login)?;
-            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user));
+            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user, false));
         }
         Ok(self.intake.as_mut().expect("it was made above"))
     }
@@ -210,6 +217,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::AddressListPut { .. }
         | Request::FolderOpen { .. }
         | Request::Folders { .. }
+        | Request::ImportBegin { .. }
         | Request::ImportPiece
         | Request::ImportMail { .. }
         | Request::ImportObject { .. }
