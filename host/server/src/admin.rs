@@ -18,6 +18,7 @@ mod mailbox;
 mod office;
 mod ownership;
 mod packs;
+mod plain_body;
 mod queue;
 mod recording;
 mod redact;
@@ -471,6 +472,7 @@ pub(crate) struct TracedShown {
 pub(crate) struct ExchangeShown {
     /// RFC 3339.
     pub(crate) at: String,
+    /// `-` where nobody was logged in yet, and so on.
     pub(crate) login: String,
     pub(crate) command: String,
     pub(crate) version: String,
@@ -480,6 +482,8 @@ pub(crate) struct ExchangeShown {
     pub(crate) millis: u64,
     /// The part of it in which the server was at work.
     pub(crate) worked_micros: u64,
+    /// Why no command saw it; nothing: one did.
+    pub(crate) refused: Option<String>,
     /// XML, or what stands in its place.
     pub(crate) request: String,
     pub(crate) answer: String,

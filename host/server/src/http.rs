@@ -4,6 +4,7 @@
 
 mod body;
 mod error;
+mod seen;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -31,6 +32,7 @@ use crate::throttle::Origin;
 use crate::trace::{Spent, Trace};
 
 pub(crate) use error::HttpError;
+use seen::Seen;
 
 const METHODS: &str = "OPTIONS,POST";
 
@@ -47,6 +49,7 @@ pub(crate) async fn answer(
     if let Some(prepared) = slot.take_prepared() {
         return Ok(prepared);
     }
+    let seen = Seen::of(shared, &request);
     match exchange(shared, peer, request).await {
         Ok(Exchange::Begun(begun)) => respond(shared, begun),
         Ok(Exchange::Wait(look)) => match look {
@@ -59,6 +62,9 @@ pub(crate) async fn answer(
         Err(error) => {
             shared.metrics.refused(error.code());
             tracing::info!(%peer, code = error.code(), %error, "request refused");
+            if let Some(seen) = seen {
+                seen.refused(&error, shared.clock.now());
+            }
             Ok(refuse(shared, &error))
         }
     }
@@ -202,11 +208,11 @@ async fn options(
         active: shared.activity.begin(session.user.id, &facts.device_id, "OPTIONS", shared.clock.now()),
         recording: shared.recorder.begin(&facts.device_id),
     });
-    let inner = Arc::clone(shared);
+    let (inner, told) = (Arc::clone(shared), Arc::clone(&trace));
     let command = move |_: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {
             Ok(user) => user,
-            Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
+            Err(denied) => return refused(&inner, &told, &denied.into()),
         };
         let offer = inner.commands.offer(&user, &facts);
         let mut headers = vec![
@@ -269,11 +275,11 @@ async fn post(
     let command = move |sink: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {
             Ok(user) => user,
-            Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
+            Err(denied) => return refused(&inner, &told, &denied.into()),
         };
         let plain = match body.plain(gzipped, inner.limits.body_bytes) {
             Ok(plain) => plain,
-            Err(error) => return Turn::Answer(error.answer(&inner)),
+            Err(error) => return refused(&inner, &told, &error),
         };
         if let Some(recording) = &told.recording {
             recording.request(&plain);
@@ -294,6 +300,12 @@ async fn post(
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
         begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun)),
     }
+}
+
+/// What a worker answers in the place of the command.
+pub(crate) fn refused(shared: &Shared, trace: &Trace, error: &HttpError) -> Turn {
+    trace.refused(error);
+    Turn::Answer(error.answer(shared))
 }
 
 fn request_line(request: &Request<Incoming>) -> Result<RequestLine, HttpError> {
