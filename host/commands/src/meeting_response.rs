@@ -139,8 +139,8 @@ fn result(context: &Context<'_>, request: &Request, outcome: &Outcome) -> Elemen
     result
 }
 
-/// An invitation is not accepted into a full mailbox, as a message is not sent from one. It can always be declined: where
-/// there is no room for the copy of the answer, there is none.
+/// An invitation is not accepted into a full mailbox, as a message is not sent from one. It can always be declined:
+/// where there is no room for the copy of the answer, there is none.
 fn carry_out(context: &Context<'_>, request: &Request) -> Result<Outcome, Failure> {
     let mut bytes_max = allowance::bytes_max(context);
     let mut keeps_copy = true;

@@ -1,9 +1,9 @@
 //! What a mailbox answers while its owner is away. RFC 3834 "Recommendations for Automatic Responses to Electronic Mail",
 //! with the audiences of MS-ASCMD 2.2.3.123 "Oof".
 //!
-//! A sender is answered once in an absence and at most once in [`AutoReply::period`]. Never answered: what has no return path, what
-//! a program or a list sent, what does not name the owner, and the owner. The answer itself has no return path and says
-//! that it is automatic, so nothing answers it.
+//! A sender is answered once in an absence and at most once in [`AutoReply::period`]. Never answered: what has no
+//! return path, what a program or a list sent, what does not name the owner, and the owner. The answer itself has no
+//! return path and says that it is automatic, so nothing answers it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::{Address, Trace};
 pub struct AutoReply {
     /// A sender is not answered again for so long. RFC 3834 2 "When (not) to send automatic responses" wants days.
     pub period: Duration,
-    /// Senders remembered for each mailbox; while there are as many, nobody new is answered. 16 bytes each, written with
-    /// each reply.
+    /// Senders remembered for each mailbox; while there are as many, nobody new is answered. 16 bytes each, written
+    /// with each reply.
     pub senders_max: usize,
 }
 

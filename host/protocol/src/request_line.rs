@@ -125,8 +125,8 @@ impl RequestLine {
         }
     }
 
-    /// The device that a query names though it may be no request line otherwise: its command or version unknown, its end
-    /// cut off. `None` when it names none.
+    /// The device that a query names though it may be no request line otherwise: its command or version unknown, its
+    /// end cut off. `None` when it names none.
     pub fn device_of(query: &str) -> Option<String> {
         if query.len() > QUERY_MAX {
             return None;

@@ -213,8 +213,9 @@ impl Logins {
         hash::hash_password(password)
     }
 
-    /// The user's password, app passwords, name, addresses or standing changed: whatever is remembered of the user's logins is void
-    /// from now on, and so is what was remembered of wrong ones. To be called after the store has the change.
+    /// The user's password, app passwords, name, addresses or standing changed: whatever is remembered of the user's
+    /// logins is void from now on, and so is what was remembered of wrong ones. To be called after the store has the
+    /// change.
     pub fn invalidate(&self, user: UserId) {
         self.shared.state().cache.invalidate(user);
     }

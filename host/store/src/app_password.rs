@@ -1,8 +1,8 @@
 //! App passwords: secrets of the server's own making, for one app or device of a user each.
 //!
-//! A secret has 128 random bits, so nobody guesses it, and one SHA-256 is enough to keep it: neither stretching nor a salt
-//! would add anything. Without a salt the hash is the key to look it up by, whoever's it is: whoever asks learns nothing
-//! of users from the time it takes.
+//! A secret has 128 random bits, so nobody guesses it, and one SHA-256 is enough to keep it: neither stretching nor a
+//! salt would add anything. Without a salt the hash is the key to look it up by, whoever's it is: whoever asks learns
+//! nothing of users from the time it takes.
 
 use sha2::{Digest as _, Sha256};
 
@@ -44,8 +44,8 @@ pub struct AppPassword {
     pub used_on: Option<i64>,
 }
 
-/// Letters of a secret in writing: all there are but `l` and `o`, which are taken for `i`, one and zero. No digits, so that
-/// nobody has to change the keyboard of a phone.
+/// Letters of a secret in writing: all there are but `l` and `o`, which are taken for `i`, one and zero. No digits, so
+/// that nobody has to change the keyboard of a phone.
 const ALPHABET: &[u8; 24] = b"abcdefghijkmnpqrstuvwxyz";
 
 /// Letters of a secret: 24^28 is a little more than 2^128.
@@ -56,8 +56,8 @@ const GROUP: usize = 4;
 
 /// The secret of an app password; its `Debug` does not show it.
 ///
-/// In writing it is seven groups of four letters with dashes between them, such as `fkqb-ramv-...`. Capitals are read as
-/// small letters; dashes and spaces may stand anywhere, or be left out.
+/// In writing it is seven groups of four letters with dashes between them, such as `fkqb-ramv-...`. Capitals are read
+/// as small letters; dashes and spaces may stand anywhere, or be left out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AppSecret(u128);
 

@@ -40,8 +40,8 @@ pub trait Store: Send + Sync {
     /// differ.
     fn update_user(&self, user: &User) -> Result<User, StoreError>;
 
-    /// Adds an app password; the user's login generation grows with it. [`StoreError::Exists`] when the user has one of that
-    /// name.
+    /// Adds an app password; the user's login generation grows with it. [`StoreError::Exists`] when the user has one of
+    /// that name.
     fn add_app_password(&self, new: &NewAppPassword) -> Result<AppPassword, StoreError>;
 
     /// The app passwords of a user, in the order they were made.
@@ -53,8 +53,8 @@ pub trait Store: Send + Sync {
     /// Removes an app password of a user, whose login generation grows with it.
     fn remove_app_password(&self, user: UserId, id: AppPasswordId) -> Result<(), StoreError>;
 
-    /// Writes down when app passwords were used, in days since 1970. A day before the one that is known, and a password that
-    /// is gone, are passed over.
+    /// Writes down when app passwords were used, in days since 1970. A day before the one that is known, and a password
+    /// that is gone, are passed over.
     fn note_app_password_uses(&self, uses: &[(AppPasswordId, i64)]) -> Result<(), StoreError>;
 
     /// Removes a user with the mailbox, devices and address list entry.

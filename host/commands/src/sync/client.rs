@@ -410,8 +410,8 @@ impl Client<'_> {
         guests_told(self.context, self.snapshot, self.class, &self.sticky.body, (before, after))
     }
 
-    /// Tells the guests that a meeting is off. Things are removed however full the mailbox is: where there is no room for
-    /// the copies, there are none.
+    /// Tells the guests that a meeting is off. Things are removed however full the mailbox is: where there is no room
+    /// for the copies, there are none.
     fn cancel(&self, before: &str, edits: &mut Edits) -> Result<(), StoreError> {
         let told = self.guests_told(Some(before), None)?;
         let fits = edits.take_room(before.len(), submit::copies_bytes(&told));

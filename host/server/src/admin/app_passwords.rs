@@ -107,7 +107,7 @@ fn checked_name(name: String) -> Result<String, Refusal> {
 fn checked_device(id: &str) -> Result<String, Refusal> {
     if !(1..=DEVICE_ID_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal(format!(
-            "{id:?} is no DeviceId: write 1 to {DEVICE_ID_MAX} letters, digits and signs, as `easel device list` shows it"
+            "{id:?} is no DeviceId: write 1 to {DEVICE_ID_MAX} letters, digits and signs, as `easel device list` has it"
         )));
     }
     Ok(easel_protocol::normal_device_id(id))

@@ -1,8 +1,8 @@
-//! Bodies that are no WBXML, as an administrator may see them: messages that devices send up to version 12.1, documents that
-//! are broken, and whatever else came.
+//! Bodies that are no WBXML, as an administrator may see them: messages that devices send up to version 12.1, documents
+//! that are broken, and whatever else came.
 //!
-//! Of a message the names of its fields are shown, and what they hold where that tells of its form only; of everything else
-//! its length and what is wrong with it. In full: as much as fits.
+//! Of a message the names of its fields are shown, and what they hold where that tells of its form only; of everything
+//! else its length and what is wrong with it. In full: as much as fits.
 
 use easel_wbxml::DecodeError;
 

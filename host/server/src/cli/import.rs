@@ -29,8 +29,8 @@ Mail goes to the Inbox, events to Calendar, tasks to Tasks, notes to Notes, card
 their names. Read, answered, flagged and the like are kept from Maildir names and from Status, X-Status, X-Keywords and
 X-Mozilla-Status.
 
-What does not fit into the user's quota is left out; a mailbox that is full already takes nothing in. With --over-quota all
-of it is taken in, and the mailbox stays over its quota until things are removed.
+What does not fit into the user's quota is left out; a mailbox that is full already takes nothing in. With --over-quota
+all of it is taken in, and the mailbox stays over its quota until things are removed.
 
 An import can be broken off and repeated: what is in the mailbox already is not added again. Whatever is left out is
 listed with its file, its place in it and the reason.
@@ -67,7 +67,11 @@ pub(super) struct Arguments {
     #[arg(long)]
     over_quota: bool,
     /// Puts the cards of this file into the address list of a tenant instead; may be repeated.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["login", "paths", "folder", "keep_folders", "update", "over_quota"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["login", "paths", "folder", "keep_folders", "update", "over_quota"],
+    )]
     gal: Vec<PathBuf>,
     /// Whose address list.
     #[arg(long, default_value = "defaultcontext", requires = "gal")]

@@ -278,7 +278,8 @@ fn bodies_that_are_no_wbxml_are_shown_by_their_form_and_in_full_when_asked_for()
     assert_eq!(one.transport.exchange(&request).unwrap().code, 200);
     let shown = follower.next();
     let expected = format!(
-        "a message of {} bytes:\nTo: [18 characters]\nSubject: [6 characters]\nContent-Type: text/plain\n[8 bytes of body]",
+        "a message of {} bytes:\nTo: [18 characters]\nSubject: [6 characters]\nContent-Type: text/plain\n\
+         [8 bytes of body]",
         message.len()
     );
     assert_eq!((shown["command"].as_str(), shown["request"].as_str()), (Some("SendMail"), Some(&*expected)));
