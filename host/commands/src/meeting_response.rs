@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, Failure, RequestError, pack, unpack};
 use crate::render::{StoredMail, index};
-use crate::{Answer, Reply, hierarchy, submit};
+use crate::{Answer, Reply, allowance, hierarchy, submit};
 
 const NAME: &str = "meetings";
 /// Answers in one request. MS-ASCMD 3.1.5.10 "Limiting Size of Command Requests".
@@ -139,12 +139,16 @@ fn result(context: &Context<'_>, request: &Request, outcome: &Outcome) -> Elemen
     result
 }
 
+/// An invitation is not accepted into a full mailbox, as a message is not sent from one. It can always be declined:
+/// where there is no room for the copy of the answer, there is none.
 fn carry_out(context: &Context<'_>, request: &Request) -> Result<Outcome, Failure> {
+    let mut bytes_max = allowance::bytes_max(context);
+    let mut keeps_copy = true;
     for attempt in 1.. {
         let snapshot = context.store().snapshot(context.user.id)?;
         let remembered: Vec<Remembered> =
             snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes)).unwrap_or_default();
-        let mut work = match worked_out(context, &*snapshot, request)? {
+        let work = match worked_out(context, &*snapshot, request)? {
             Ok(work) => work,
             // The answer was lost: the invitation is gone, and what was done is told again.
             Err(status) => {
@@ -163,10 +167,15 @@ fn carry_out(context: &Context<'_>, request: &Request) -> Result<Outcome, Failur
         });
         now.drain(..now.len().saturating_sub(REMEMBERED_MAX));
         let mut set = ChangeSet::new(context.user.id);
-        set.writes.append(&mut work.writes);
+        set.writes = if keeps_copy { work.writes } else { submit::without_copies(work.writes) };
+        set.writes.extend(bytes_max.map(|bytes_max| Write::Within { bytes_max }));
         set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value: Some(pack(&now)) });
         match context.store().commit(set) {
             Ok(_) => return Ok(Ok(work.event)),
+            Err(StoreError::OverQuota { .. }) if request.declines() && keeps_copy && attempt < ATTEMPTS => {
+                (bytes_max, keeps_copy) = (None, false);
+            }
+            Err(StoreError::OverQuota { .. }) => return Ok(Err(full(context.version))),
             Err(StoreError::Stale | StoreError::NotFound(Missing::Item)) if attempt < ATTEMPTS => {}
             Err(error) => return Err(error.into()),
         }
@@ -174,7 +183,16 @@ fn carry_out(context: &Context<'_>, request: &Request) -> Result<Outcome, Failur
     unreachable!("the last attempt returns")
 }
 
+/// Common statuses begin with version 14.0. MS-ASCMD 2.2.2 "Common Status Codes".
+fn full(version: Version) -> u8 {
+    if version < Version::V14_0 { Status::MailboxError as u8 } else { CommonStatus::MailboxQuotaExceeded.number() }
+}
+
 impl Request {
+    fn declines(&self) -> bool {
+        Answered::from_number(self.asked.user_response) == Some(Answered::Declined)
+    }
+
     fn name(&self) -> &str {
         self.long_id.as_deref().unwrap_or(&self.asked.request_id)
     }

@@ -447,6 +447,20 @@ pub(crate) fn queued_and_kept(
     Ok(keep(context, snapshot, &content, &facts)?.into_iter().chain([queue]).collect())
 }
 
+/// The bytes that copies in Sent Items take among these writes.
+pub(crate) fn copies_bytes(writes: &[Write]) -> usize {
+    let sizes = writes.iter().map(|write| {
+        if let Write::DeliverItem { content: NewContent::Mail { size, .. }, .. } = write { *size } else { 0 }
+    });
+    usize::try_from(sizes.sum::<u64>()).unwrap_or(usize::MAX)
+}
+
+/// The writes without the copies in Sent Items: the messages go all the same.
+pub(crate) fn without_copies(mut writes: Vec<Write>) -> Vec<Write> {
+    writes.retain(|write| !matches!(write, Write::DeliverItem { .. }));
+    writes
+}
+
 /// What was done to the original, as it is now. MS-ASEMAIL 2.2.2.43 "LastVerbExecuted".
 fn mark(context: &Context<'_>, snapshot: &dyn Snapshot, item: &Item, verb: Verb) -> Result<Option<Write>, StoreError> {
     let Some(Content::Mail(mail)) = snapshot.item(item.id)?.map(|item| item.content) else { return Ok(None) };

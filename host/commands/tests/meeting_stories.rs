@@ -331,3 +331,80 @@ fn g43_from_16_0_the_server_mails_invitations_updates_and_cancellations_and_befo
         assert_eq!(told(), expected(&[first, second, third].concat()), "{version}");
     }
 }
+
+/// Bounds the mailbox of the phone's owner.
+fn bound(desk: &Desk, phone: &mut Phone<Wire>, quota: u64) {
+    let user = desk.store.user(desk.user.id).unwrap().unwrap();
+    phone.transport.user = desk.store.update_user(&easel_store::User { quota: Some(quota), ..user }).unwrap();
+}
+
+fn held(desk: &Desk) -> u64 {
+    desk.store.mailbox_bytes(desk.user.id).unwrap()
+}
+
+#[test]
+fn a_meeting_whose_invitations_find_no_room_is_told_full_and_nobody_is_invited() {
+    const SENT: u64 = 4;
+    let add = || meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &["bob@example.org"]);
+    let synced = |phone: &mut Phone<Wire>, command: Element| {
+        let synced = phone.sync(&[Sent::commands("f6", vec![command])]).unwrap();
+        synced.collections["f6"].child(airsync::RESPONSES).and_then(|told| told.children().next().cloned())
+    };
+    let status = |told: &Option<Element>| told.as_ref().map(|told| item_text(told, airsync::STATUS));
+    let unbounded = Desk::new();
+    let mut other = phone(&unbounded, Version::V16_1);
+    other.sync_folder("f6", 10).unwrap();
+    synced(&mut other, add());
+    let needed = held(&unbounded);
+
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    bound(&desk, &mut phone, needed - 1);
+    assert_eq!(status(&synced(&mut phone, add())).as_deref(), Some("9"));
+    assert_eq!((desk.count(CALENDAR), desk.count(SENT), mailed(&desk).len()), (0, 0, 0));
+    bound(&desk, &mut phone, needed);
+    let told = synced(&mut phone, add());
+    assert_eq!(status(&told).as_deref(), Some("1"));
+    assert_eq!((desk.count(CALENDAR), desk.count(SENT), mailed(&desk).len()), (1, 1, 1));
+    // Another day: the update finds no room, and the meeting stays as the guests know it.
+    let id = item_text(&told.unwrap(), airsync::SERVER_ID);
+    let stored = desk.stored(ServerId::parse(&id).unwrap());
+    let change = || meeting(airsync::CHANGE, (airsync::SERVER_ID, &id), "20260306T140000Z", &["bob@example.org"]);
+    assert_eq!(status(&synced(&mut phone, change())).as_deref(), Some("9"));
+    assert_eq!(desk.stored(ServerId::parse(&id).unwrap()), stored);
+    assert_eq!((desk.count(SENT), mailed(&desk).len()), (1, 1));
+    bound(&desk, &mut phone, 2 * needed);
+    assert_eq!(status(&synced(&mut phone, change())), None, "a change that is made is not answered");
+    assert_eq!((desk.count(SENT), mailed(&desk).len()), (2, 2));
+    // It can always be removed, and the guests hear of it; the copy is left out.
+    bound(&desk, &mut phone, 1);
+    let delete = Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id)]);
+    assert_eq!(status(&synced(&mut phone, delete)), None);
+    assert_eq!((desk.count(CALENDAR), desk.count(SENT), mailed(&desk).len()), (0, 2, 3));
+}
+
+#[test]
+fn an_invitation_is_not_accepted_into_a_full_mailbox_but_declined_without_a_copy() {
+    const SENT: u64 = 4;
+    for (version, full) in [(Version::V16_1, "113"), (Version::V14_1, "113"), (Version::V12_1, "3")] {
+        let plugin = ScriptedPlugin::new().set("calendar.meeting_reply_by", Value::Text("server".into()));
+        let desk = Desk::with(std::sync::Arc::new(plugin), Settings::default());
+        let mut phone = phone(&desk, version);
+        let id = invitation(&desk);
+        let before = held(&desk);
+        bound(&desk, &mut phone, before + 10);
+        assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &id), true), mr::STATUS), full, "{version}");
+        let counts = || (desk.count(INBOX), desk.count(CALENDAR), desk.count(SENT), mailed(&desk).len());
+        assert_eq!((counts(), held(&desk)), ((1, 0, 0, 0), before), "{version}: nothing was done");
+        let declined = [(mr::USER_RESPONSE, "3"), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, id.as_str())];
+        assert_eq!(item_text(&answer(&mut phone, &declined, true), mr::STATUS), "1", "{version}");
+        assert_eq!(counts(), (0, 0, 0, 1), "{version}: the organizer is told");
+        assert_eq!(item_text(&answer(&mut phone, &declined, true), mr::STATUS), "1", "a lost answer is given again");
+
+        let id = invitation(&desk);
+        bound(&desk, &mut phone, 1 << 20);
+        assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &id), true), mr::STATUS), "1", "{version}");
+        assert_eq!(counts(), (0, 1, 1, 2), "{version}");
+    }
+}

@@ -1,11 +1,12 @@
 //! What a mailbox answers while its owner is away. RFC 3834 "Recommendations for Automatic Responses to Electronic Mail",
 //! with the audiences of MS-ASCMD 2.2.3.123 "Oof".
 //!
-//! A sender is answered once in an absence and at most once in [`PERIOD_MS`]. Never answered: what has no return path, what
-//! a program or a list sent, what does not name the owner, and the owner. The answer itself has no return path and says
-//! that it is automatic, so nothing answers it.
+//! A sender is answered once in an absence and at most once in [`AutoReply::period`]. Never answered: what has no
+//! return path, what a program or a list sent, what does not name the owner, and the owner. The answer itself has no
+//! return path and says that it is automatic, so nothing answers it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use easel_items::body::html_to_text;
 use easel_protocol::{Class, Oof, OofMessage};
@@ -16,10 +17,23 @@ use mail_builder::headers::raw::Raw;
 use crate::queue::notice::is_id;
 use crate::{Address, Trace};
 
-/// A sender is not answered again for so long. RFC 3834 2 wants days.
-const PERIOD_MS: i64 = 7 * 86_400_000;
-/// Senders remembered; while there are as many, nobody new is answered.
-const ANSWERED_MAX: usize = 1000;
+/// What the operator decides about automatic replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoReply {
+    /// A sender is not answered again for so long. RFC 3834 2 "When (not) to send automatic responses" wants days.
+    pub period: Duration,
+    /// Senders remembered for each mailbox; while there are as many, nobody new is answered. 16 bytes each, written
+    /// with each reply.
+    pub senders_max: usize,
+}
+
+impl Default for AutoReply {
+    /// Seven days and 1,000 senders.
+    fn default() -> Self {
+        Self { period: Duration::from_secs(7 * 86_400), senders_max: 1000 }
+    }
+}
+
 /// Ids in References that are kept.
 const REFERENCES_MAX: usize = 20;
 /// Bytes of a message's header that are looked at.
@@ -39,6 +53,7 @@ pub(crate) fn add(
     owner: &User,
     message: &[u8],
     trace: &Trace<'_>,
+    rules: AutoReply,
     changes: &mut ChangeSet,
 ) -> Result<Option<MutexGuard<'static, ()>>, StoreError> {
     let now = trace.at.as_millisecond();
@@ -61,12 +76,13 @@ pub(crate) fn add(
     let guard = ANSWERING.lock().unwrap_or_else(PoisonError::into_inner);
     let value = store.snapshot(owner.id)?.value(Oof::ANSWERED)?;
     let mut answered: Answered = value.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
-    answered.retain(|(_, at)| now.saturating_sub(*at) < PERIOD_MS);
+    let period = i64::try_from(rules.period.as_millis()).unwrap_or(i64::MAX);
+    answered.retain(|(_, at)| now.saturating_sub(*at) < period);
     let name = fnv(&sender.as_str().to_lowercase());
     if answered.iter().any(|(known, _)| *known == name) {
         return Ok(None);
     }
-    if answered.len() >= ANSWERED_MAX {
+    if answered.len() >= rules.senders_max {
         tracing::warn!(user = owner.id.0, "too many senders are answered already; this one is not");
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use easel_store::{ChangeSet, NewContent, Store, StoreError, User, UserId, Write}
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::{Address, DeliveryError, INBOX, Trace, auto_reply};
+use crate::{Address, AutoReply, DeliveryError, INBOX, Trace, auto_reply};
 
 /// Puts a message into a folder, as it is: [`crate::Trace`] fields, where they belong, were put before it already.
 /// `record.received` is the time of arrival; whether the owner got it as Bcc is worked out here. A mail of a conversation
@@ -29,7 +29,7 @@ pub fn deliver(
 }
 
 /// Puts a message that came for a recipient into the Inbox, behind the fields of its delivery, and lets the owner's automatic
-/// reply, if one is due, go with it. `quota`: as in [`crate::lmtp::LmtpOptions`].
+/// reply, if one is due, go with it. `quota` and `auto_reply`: as in [`crate::lmtp::LmtpOptions`].
 ///
 /// The message, the reply and the memory of the reply are one step.
 pub(crate) fn deliver_traced(
@@ -38,6 +38,7 @@ pub(crate) fn deliver_traced(
     raw: &[u8],
     trace: &Trace<'_>,
     quota: Option<u64>,
+    auto_reply: AutoReply,
 ) -> Result<ServerId, DeliveryError> {
     let person = store.user(user)?.ok_or(DeliveryError::NoMailbox)?;
     let message = [trace.fields().as_bytes(), raw].concat();
@@ -49,7 +50,7 @@ pub(crate) fn deliver_traced(
         }
         changes.writes.push(Write::Within { bytes_max });
     }
-    let _answering = auto_reply::add(store, &person, raw, trace, &mut changes)?;
+    let _answering = auto_reply::add(store, &person, raw, trace, auto_reply, &mut changes)?;
     store.commit(changes)?;
     Ok(id)
 }

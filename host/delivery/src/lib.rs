@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use address::{Address, AddressError};
+pub use auto_reply::AutoReply;
 pub use deliver::{deliver, local_user, owner};
 pub use error::DeliveryError;
 pub use trace::{Hop, Trace};

@@ -19,6 +19,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::AutoReply;
+
 pub use rehearse::{Rehearsal, rehearse};
 pub use serve::serve;
 
@@ -36,6 +38,8 @@ pub struct LmtpOptions {
     /// Bytes that a mailbox may hold whose user has no quota of their own; `None`: without bound. A full mailbox is
     /// answered with 452, a message larger than all that may be in it with 552.
     pub quota: Option<u64>,
+    /// How often owners who are away answer.
+    pub auto_reply: AutoReply,
 }
 
 /// Where LMTP is listened for.

@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use easel_store::{Outgoing, Store};
 
-use crate::{Clock, DeliveryError, Running, Shutdown};
+use crate::{AutoReply, Clock, DeliveryError, Running, Shutdown};
 
 pub use direct::{Direct, Lookup, LookupError, Mx, Resolver};
 pub use dns::Dns;
@@ -63,6 +63,8 @@ pub struct QueueOptions {
     pub schedule: Schedule,
     /// Bytes that a mailbox may hold whose user has no quota of their own; `None`: without bound.
     pub quota: Option<u64>,
+    /// As in [`crate::lmtp::LmtpOptions`].
+    pub auto_reply: AutoReply,
     /// How often the queue is looked through for what has become due again.
     pub poll: Duration,
     /// How long messages under way get to end on shutdown.
@@ -82,6 +84,7 @@ impl Default for QueueOptions {
             concurrency: 4,
             schedule: Schedule::default(),
             quota: None,
+            auto_reply: AutoReply::default(),
             poll: Duration::from_secs(30),
             grace: Duration::from_secs(10),
             tally: Arc::default(),

@@ -7,8 +7,8 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_delivery::Running;
 use easel_delivery::queue::{QueueOptions, run};
+use easel_delivery::{AutoReply, Running};
 use easel_protocol::{CollectionId, Facts, Oof, OofMessage, OofState, WindowKey};
 use easel_store::{ChangeSet, NewContent, NewUser, Outgoing, Store as _, UserId, Write};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
@@ -28,6 +28,10 @@ struct House {
 
 impl House {
     fn start() -> Self {
+        Self::with(AutoReply::default())
+    }
+
+    fn with(auto_reply: AutoReply) -> Self {
         let (store, written) = TestStore::new();
         let clock = FakeClock::new();
         let (end, told) = shutdown();
@@ -35,6 +39,7 @@ impl House {
             hostname: "easel.example".to_owned(),
             poll: Duration::from_secs(3600),
             grace: Duration::from_secs(60),
+            auto_reply,
             ..QueueOptions::default()
         };
         let running = run(options, Arc::<TestStore>::clone(&store), clock.clock(), told).unwrap();
@@ -256,5 +261,34 @@ async fn html_comes_with_a_text_beside_it() {
     let text = house.text(&replies[0]);
     assert!(text.contains("multipart/alternative") && text.contains("<b>Monday</b>"), "{text}");
     assert!(text.contains("Back on Monday") && text.contains("text/plain"), "{text}");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn the_period_is_what_the_operator_says() {
+    for days in [1, 30] {
+        let period = Duration::from_secs(days * 86_400);
+        let mut house = House::with(AutoReply { period, ..AutoReply::default() });
+        house.away(&everybody());
+        assert!(house.answered("a@y.example", TO_BOB).await);
+        house.clock.advance_ms(i64::try_from(days).unwrap() * DAY_MS - 1);
+        assert!(!house.answered("a@y.example", TO_BOB).await, "{days}");
+        house.clock.advance_ms(1);
+        assert!(house.answered("a@y.example", TO_BOB).await, "{days}");
+        house.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn so_many_senders_are_answered_until_one_of_them_is_forgotten() {
+    let mut house = House::with(AutoReply { senders_max: 2, ..AutoReply::default() });
+    house.away(&everybody());
+    assert!(house.answered("a@y.example", TO_BOB).await);
+    house.clock.advance_ms(DAY_MS);
+    assert!(house.answered("b@y.example", TO_BOB).await);
+    assert!(!house.answered("c@y.example", TO_BOB).await);
+    house.clock.advance_ms(6 * DAY_MS);
+    assert!(house.answered("c@y.example", TO_BOB).await, "the first one is forgotten");
+    assert!(!house.answered("d@y.example", TO_BOB).await);
     house.stop().await;
 }

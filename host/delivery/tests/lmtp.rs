@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use easel_delivery::lmtp::{Limits, Listen, LmtpOptions, serve};
-use easel_delivery::{DeliveryError, Running};
+use easel_delivery::{AutoReply, DeliveryError, Running};
 use easel_protocol::CollectionId;
 use easel_store::{ChangeSet, Event, Interest, Store as _, Write};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
@@ -30,7 +30,14 @@ struct Server {
 }
 
 fn options(listen: Listen, limits: Limits) -> LmtpOptions {
-    LmtpOptions { listen, hostname: "easel.example".to_owned(), delimiter: Some('+'), limits, quota: None }
+    LmtpOptions {
+        listen,
+        hostname: "easel.example".to_owned(),
+        delimiter: Some('+'),
+        limits,
+        quota: None,
+        auto_reply: AutoReply::default(),
+    }
 }
 
 async fn start_with(limits: Limits) -> Server {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use easel_delivery::lmtp::{self, Limits, Listen, LmtpOptions};
 use easel_delivery::queue::{self, Login, Patience, QueueOptions, SmartHost, Tls};
-use easel_delivery::{Running, Shutdown};
+use easel_delivery::{AutoReply, Running, Shutdown};
 use easel_store::{Event, NewUser, Outgoing, Store as _};
 use instance::Postfix;
 use libtest_mimic::{Arguments, Trial};
@@ -104,6 +104,7 @@ impl Behind {
             delimiter: Some('+'),
             limits: Limits::default(),
             quota: None,
+            auto_reply: AutoReply::default(),
         };
         let (end, told): (_, Shutdown) = watch::channel(false);
         let store = Arc::<TestStore>::clone(&self.store);

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use easel_delivery::AutoReply;
 use easel_delivery::lmtp::{Limits, Listen, LmtpOptions, serve};
 use easel_delivery::queue::{QueueOptions, run};
 use easel_store::{Store as _, User};
@@ -45,6 +46,7 @@ async fn lmtp_puts_off_what_does_not_fit_now_and_refuses_what_never_will() {
         delimiter: Some('+'),
         limits: Limits::default(),
         quota: Some(1000),
+        auto_reply: AutoReply::default(),
     };
     let (end, told) = shutdown();
     let running = serve(options, Arc::<TestStore>::clone(&store), FakeClock::new().clock(), told).await.unwrap();

@@ -124,6 +124,24 @@ impl RequestLine {
             base64(query, headers)
         }
     }
+
+    /// The device that a query names though it may be no request line otherwise: its command or version unknown, its
+    /// end cut off. `None` when it names none.
+    pub fn device_of(query: &str) -> Option<String> {
+        if query.len() > QUERY_MAX {
+            return None;
+        }
+        let plain = query.split('&').filter_map(|pair| pair.split_once('=')).find_map(|(name, value)| {
+            name.eq_ignore_ascii_case("DeviceId").then(|| percent_decode(value, true)).filter(|value| !value.is_empty())
+        });
+        if let Some(id) = plain {
+            return device_id(id).ok();
+        }
+        let bytes = decoded(query).ok()?;
+        // The version, the command and the locale go before it.
+        let mut fields = Fields { rest: bytes.get(4..)? };
+        device_id(binary_or_text(fields.value("the device id").ok()?)).ok()
+    }
 }
 
 fn plain(query: &str, headers: Headers<'_>) -> Result<RequestLine, RequestLineError> {
@@ -157,13 +175,17 @@ fn plain(query: &str, headers: Headers<'_>) -> Result<RequestLine, RequestLineEr
 
 /// Padding may be missing, and only `%xx` is decoded: `+` is a digit here, also where something on the way took it for a
 /// space, and so are the two digits of the URL-safe alphabet.
-fn base64(query: &str, headers: Headers<'_>) -> Result<RequestLine, RequestLineError> {
+fn decoded(query: &str) -> Result<Vec<u8>, RequestLineError> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
     let digits = percent_decode(query, false).replace([' ', '-'], "+").replace('_', "/");
-    let bytes = engine.decode(digits).map_err(|_| RequestLineError::Form)?;
+    engine.decode(digits).map_err(|_| RequestLineError::Form)
+}
+
+fn base64(query: &str, headers: Headers<'_>) -> Result<RequestLine, RequestLineError> {
+    let bytes = decoded(query)?;
     let mut fields = Fields { rest: &bytes };
     let version = Version::from_byte(fields.byte("the version")?)?;
     let code = fields.byte("the command")?;
@@ -271,5 +293,32 @@ impl<'a> Fields<'a> {
         let (value, rest) = self.rest.split_at_checked(length).ok_or(RequestLineError::Cut(name))?;
         self.rest = rest;
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_found_in_a_query_that_is_no_request_line() {
+        for (query, id) in [
+            ("Cmd=Bogus&User=anna&DeviceId=ABC&DeviceType=x", Some("ABC")),
+            ("User=anna&deviceid=ABC", Some("ABC")),
+            ("DeviceId=&DeviceId=A%20B", Some("A B")),
+            ("Cmd=Sync&DeviceId=", None),
+            ("Cmd=Sync", None),
+            ("", None),
+            ("*", None),
+            // Version 99.9, command 255, then an id of three letters, and no more.
+            ("5/8JBANBQkM=", Some("ABC")),
+            // The id is cut.
+            ("5/8JBANBQg==", None),
+        ] {
+            assert_eq!(RequestLine::device_of(query).as_deref(), id, "{query}");
+        }
+        let long = format!("DeviceId={}", "x".repeat(65));
+        assert_eq!(RequestLine::device_of(&long), None);
+        assert_eq!(RequestLine::device_of(&format!("DeviceId=ABC&x={}", "x".repeat(QUERY_MAX))), None);
     }
 }

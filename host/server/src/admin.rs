@@ -8,6 +8,7 @@
 //! message of any size goes over in pieces.
 
 mod address_list;
+mod app_passwords;
 mod asks;
 mod channel;
 mod devices;
@@ -17,6 +18,7 @@ mod mailbox;
 mod office;
 mod ownership;
 mod packs;
+mod plain_body;
 mod queue;
 mod recording;
 mod redact;
@@ -42,7 +44,7 @@ pub(crate) use socket::AdminSocket;
 use crate::import::MailState;
 
 /// Grows when a request or reply changes its meaning: a CLI and a server that differ do not talk.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 /// What a verb asks. The body that belongs to it is named in its doc.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +66,12 @@ pub(crate) enum Request {
     UserList { tenant: Option<String> },
     /// Gives a new password.
     UserPassword { login: LoginName, password: Password },
+    /// Makes an app password; without a name it gets one.
+    AppPasswordAdd { login: LoginName, name: Option<String>, device: Option<String> },
+    /// The app passwords of a user.
+    AppPasswordList { login: LoginName },
+    /// Removes the app password of that name or number.
+    AppPasswordRevoke { login: LoginName, which: String },
     /// Removes a user with everything.
     UserRemove { login: LoginName },
     /// Changes what is given; the body is the new photo.
@@ -112,6 +120,8 @@ pub(crate) enum Request {
     FolderOpen { login: LoginName, path: Vec<String>, class: Class },
     /// Every folder of a mailbox.
     Folders { login: LoginName },
+    /// Begins to take things in; `over_quota`: though they make the mailbox larger than it may be.
+    ImportBegin { login: LoginName, over_quota: bool },
     /// The body is a piece of the next message or object.
     ImportPiece,
     /// The body is the last piece of a message. It is committed with its neighbours.
@@ -146,6 +156,10 @@ pub(crate) enum Reply {
     Tenants { tenants: Vec<TenantShown> },
     /// To [`Request::UserList`].
     Users { users: Vec<UserShown> },
+    /// To [`Request::AppPasswordAdd`]: what was made, and its secret for the only time.
+    AppPassword { password: AppPasswordShown, secret: Password },
+    /// To [`Request::AppPasswordList`], and to [`Request::AppPasswordRevoke`] the one that was removed.
+    AppPasswords { passwords: Vec<AppPasswordShown> },
     /// To [`Request::DeviceList`].
     Devices { devices: Vec<DeviceShown> },
     /// To [`Request::DeviceWithheld`].
@@ -168,6 +182,8 @@ pub(crate) enum Reply {
     Folder { folder: FolderNumber },
     /// To [`Request::Folders`].
     Folders { folders: Vec<FolderShown> },
+    /// To [`Request::ImportBegin`]: the bytes that are to spare; nothing: any number.
+    Room { bytes: Option<u64> },
     /// What came of things taken in, by their numbers: those whose end is known by now.
     Imported { outcomes: Vec<(u64, ImportOutcome)> },
     /// To [`Request::Items`].
@@ -365,6 +381,19 @@ pub(crate) struct UserShown {
     pub(crate) quota_bytes: Option<u64>,
 }
 
+/// An app password, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AppPasswordShown {
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    /// The one device it is for, by the normal spelling of its id.
+    pub(crate) device: Option<String>,
+    /// A date, UTC.
+    pub(crate) made: String,
+    /// A date, UTC; `None`: never used.
+    pub(crate) used_on: Option<String>,
+}
+
 /// A device, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeviceShown {
@@ -447,6 +476,7 @@ pub(crate) struct TracedShown {
 pub(crate) struct ExchangeShown {
     /// RFC 3339.
     pub(crate) at: String,
+    /// `-` where nobody was logged in yet, and so on.
     pub(crate) login: String,
     pub(crate) command: String,
     pub(crate) version: String,
@@ -456,6 +486,8 @@ pub(crate) struct ExchangeShown {
     pub(crate) millis: u64,
     /// The part of it in which the server was at work.
     pub(crate) worked_micros: u64,
+    /// Why no command saw it; nothing: one did.
+    pub(crate) refused: Option<String>,
     /// XML, or what stands in its place.
     pub(crate) request: String,
     pub(crate) answer: String,

@@ -45,6 +45,10 @@ pub(crate) struct Config {
     pub(crate) direct: Direct,
     /// How long mail is tried.
     pub(crate) queue: Queue,
+    /// Automatic replies.
+    pub(crate) auto_reply: AutoReply,
+    /// What lets users in.
+    pub(crate) login: Login,
     /// Bounds.
     pub(crate) limits: Limits,
     /// What a device, and a user, may use.
@@ -162,6 +166,22 @@ pub(crate) enum SmartHostTls {
     Starttls,
     /// TLS from the first byte.
     Tls,
+}
+
+/// `[auto_reply]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AutoReply {
+    /// Days in which a sender is answered once.
+    pub(crate) period_days: u32,
+    /// Senders remembered for each mailbox.
+    pub(crate) senders_max: usize,
+}
+
+/// `[login]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// Whether phones log in with app passwords only.
+    pub(crate) app_passwords_only: bool,
 }
 
 /// `[limits]`
@@ -359,6 +379,8 @@ impl Config {
             smart_host: SmartHost::read(top.section("smart_host"), &dir),
             direct: Direct::read(top.section("direct")),
             queue: Queue::read(top.section("queue")),
+            auto_reply: AutoReply::read(top.section("auto_reply")),
+            login: Login::read(top.section("login")),
             limits: Limits::read(top.section("limits")),
             budgets: Budgets::read(top.section("budgets")),
             heartbeat: Heartbeat::read(top.section("heartbeat")),
@@ -510,6 +532,25 @@ impl Queue {
         };
         section.finish();
         queue
+    }
+}
+
+impl AutoReply {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let auto_reply = Self {
+            period_days: section.number("period_days", 7, 1..=365, "days"),
+            senders_max: section.number("senders_max", 1000, 1..=10_000, "senders"),
+        };
+        section.finish();
+        auto_reply
+    }
+}
+
+impl Login {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let login = Self { app_passwords_only: section.flag("app_passwords_only", false) };
+        section.finish();
+        login
     }
 }
 

@@ -13,6 +13,7 @@ use easel_store::{User, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::bounded::Bounded;
+use crate::login::Way;
 
 /// HMAC-SHA256 of the credentials under a key of this process.
 pub(crate) type CredentialKey = [u8; 32];
@@ -45,6 +46,7 @@ pub(crate) struct CredentialCache {
 #[derive(Debug)]
 struct Right {
     user: Arc<User>,
+    way: Way,
     epoch: u64,
     born: Timestamp,
     used: Timestamp,
@@ -61,7 +63,7 @@ struct Wrong {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cached {
     /// Right; `stale` when the user's record is to be read again before it is trusted.
-    Right { user: Arc<User>, stale: bool },
+    Right { user: Arc<User>, way: Way, stale: bool },
     /// Wrong.
     Wrong,
 }
@@ -88,7 +90,7 @@ impl CredentialCache {
             if current && !passed(right.used, self.limits.idle, now) && !passed(right.born, self.limits.age, now) {
                 right.used = now;
                 let stale = passed(right.checked, self.limits.recheck, now);
-                return Some(Cached::Right { user: Arc::clone(&right.user), stale });
+                return Some(Cached::Right { user: Arc::clone(&right.user), way: right.way.clone(), stale });
             }
             self.right.remove(key);
         }
@@ -101,8 +103,8 @@ impl CredentialCache {
     }
 
     /// The credentials were right.
-    pub(crate) fn keep_right(&mut self, key: CredentialKey, user: Arc<User>, epoch: u64, now: Timestamp) {
-        self.right.insert(key, Right { user, epoch, born: now, used: now, checked: now });
+    pub(crate) fn keep_right(&mut self, key: CredentialKey, user: Arc<User>, way: Way, epoch: u64, now: Timestamp) {
+        self.right.insert(key, Right { user, way, epoch, born: now, used: now, checked: now });
     }
 
     /// The credentials were wrong.
@@ -112,10 +114,11 @@ impl CredentialCache {
     }
 
     /// The user's record was read again and still says what it said.
-    pub(crate) fn refresh(&mut self, key: &CredentialKey, user: Arc<User>, now: Timestamp) {
+    pub(crate) fn refresh(&mut self, key: &CredentialKey, user: Arc<User>, way: Way, now: Timestamp) {
         if let Some(right) = self.right.get_mut(key) {
             right.checked = now;
             right.user = user;
+            right.way = way;
         }
     }
 
@@ -176,19 +179,19 @@ mod tests {
     }
 
     fn right(id: u64, stale: bool) -> Option<Cached> {
-        Some(Cached::Right { user: user(id), stale })
+        Some(Cached::Right { user: user(id), way: Way::Password, stale })
     }
 
     #[test]
     fn right_credentials_slide_and_end_after_a_day() {
         let mut cache = CredentialCache::new(LIMITS);
-        cache.keep_right([1; 32], user(1), 0, at(0));
+        cache.keep_right([1; 32], user(1), Way::Password, 0, at(0));
         assert_eq!(cache.find(&[1; 32], at(59)), right(1, false));
         for used in (0..86_400).step_by(1799) {
             assert_eq!(cache.find(&[1; 32], at(used)), right(1, used >= 60), "{used}");
         }
         assert_eq!(cache.find(&[1; 32], at(86_400)), None);
-        cache.keep_right([1; 32], user(1), 0, at(0));
+        cache.keep_right([1; 32], user(1), Way::Password, 0, at(0));
         assert_eq!(cache.find(&[1; 32], at(1800)), None);
     }
 
@@ -204,23 +207,23 @@ mod tests {
     fn a_changed_login_voids_what_was_known_and_what_was_being_checked() {
         let mut cache = CredentialCache::new(LIMITS);
         let began = cache.epoch();
-        cache.keep_right([1; 32], user(1), began, at(0));
-        cache.keep_right([2; 32], user(2), began, at(0));
+        cache.keep_right([1; 32], user(1), Way::Password, began, at(0));
+        cache.keep_right([2; 32], user(2), Way::Password, began, at(0));
         cache.keep_wrong([3; 32], began, at(0));
         cache.invalidate(UserId(1));
-        cache.keep_right([4; 32], user(1), began, at(0));
+        cache.keep_right([4; 32], user(1), Way::Password, began, at(0));
         cache.keep_wrong([5; 32], began, at(0));
         let known: Vec<bool> = (1..=5).map(|key| cache.find(&[key; 32], at(1)).is_some()).collect();
         assert_eq!(known, [false, true, false, false, false]);
         assert!(!cache.is_current(UserId(1), began) && cache.is_current(UserId(2), began));
-        cache.keep_right([1; 32], user(1), cache.epoch(), at(2));
+        cache.keep_right([1; 32], user(1), Way::Password, cache.epoch(), at(2));
         assert!(cache.find(&[1; 32], at(3)).is_some());
     }
 
     #[test]
     fn guessing_fills_nothing_and_pushes_no_right_credentials_out() {
         let mut cache = CredentialCache::new(LIMITS);
-        cache.keep_right([1; 32], user(1), 0, at(0));
+        cache.keep_right([1; 32], user(1), Way::Password, 0, at(0));
         for number in 0..10_000_u32 {
             let mut key = [9; 32];
             key[..4].copy_from_slice(&number.to_be_bytes());

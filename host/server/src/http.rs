@@ -4,6 +4,7 @@
 
 mod body;
 mod error;
+mod seen;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ use crate::throttle::Origin;
 use crate::trace::{Spent, Trace};
 
 pub(crate) use error::HttpError;
+use seen::Seen;
 
 const METHODS: &str = "OPTIONS,POST";
 
@@ -52,6 +54,7 @@ pub(crate) async fn answer(
     if let Some(prepared) = slot.take_prepared() {
         return Ok(prepared);
     }
+    let seen = Seen::of(shared, &request);
     match exchange(shared, peer, newcomer, request).await {
         Ok(Exchange::Begun(begun, leave)) => respond(shared, begun, leave),
         Ok(Exchange::Wait(look)) => match look {
@@ -64,6 +67,9 @@ pub(crate) async fn answer(
         Err(error) => {
             shared.metrics.refused(error.code());
             tracing::info!(%peer, code = error.code(), %error, "request refused");
+            if let Some(seen) = seen {
+                seen.refused(&error, shared.clock.now());
+            }
             Ok(refuse(shared, &error))
         }
     }
@@ -140,10 +146,12 @@ async fn log_in(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> R
         return Err(HttpError::CloudDenied);
     }
     let credentials = Credentials::from_header(value.as_bytes(), rules.charset).ok_or(HttpError::NoCredentials)?;
-    let named = named(request).and_then(|line| line.user);
-    let credentials = credentials.under(&rules, named.as_deref()).ok_or(HttpError::WrongCredentials)?;
+    let named = named(request);
+    let user = named.as_ref().and_then(|line| line.user.as_deref());
+    let credentials = credentials.under(&rules, user).ok_or(HttpError::WrongCredentials)?;
     let origin = if rules.is_cloud { Origin::Cloud(peer) } else { Origin::Device(peer) };
-    shared.logins.check(&credentials, origin).await.map_err(HttpError::from)
+    let device = named.as_ref().map(|line| line.device_id.as_str());
+    shared.logins.check_on(&credentials, origin, device).await.map_err(HttpError::from)
 }
 
 /// What holds for a request before anybody is logged in: what a plugin says of it is asked on a worker, once.
@@ -248,11 +256,11 @@ async fn options(
         active: shared.activity.begin(session.user.id, &facts.device_id, "OPTIONS", shared.clock.now()),
         recording: shared.recorder.begin(&facts.device_id),
     });
-    let inner = Arc::clone(shared);
+    let (inner, told) = (Arc::clone(shared), Arc::clone(&trace));
     let command = move |_: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {
             Ok(user) => user,
-            Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
+            Err(denied) => return refused(&inner, &told, &denied.into()),
         };
         let offer = inner.commands.offer(&user, &facts);
         let mut headers = vec![
@@ -323,11 +331,11 @@ async fn post(
     let command = move |sink: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {
             Ok(user) => user,
-            Err(denied) => return Turn::Answer(HttpError::from(denied).answer(&inner)),
+            Err(denied) => return refused(&inner, &told, &denied.into()),
         };
         let plain = match body.plain(gzipped, &inner) {
             Ok(plain) => plain,
-            Err(error) => return Turn::Answer(error.answer(&inner)),
+            Err(error) => return refused(&inner, &told, &error),
         };
         if let Some(recording) = &told.recording {
             recording.request(&plain);
@@ -349,6 +357,12 @@ async fn post(
         Begun::Wait(wait) => Ok(Exchange::Wait(park::first_look(shared, wait, visitor).await)),
         begun @ (Begun::Whole { .. } | Begun::Stream(_) | Begun::Cut) => Ok(Exchange::Begun(begun, Some(leave))),
     }
+}
+
+/// What a worker answers in the place of the command.
+pub(crate) fn refused(shared: &Shared, trace: &Trace, error: &HttpError) -> Turn {
+    trace.refused(error);
+    Turn::Answer(error.answer(shared))
 }
 
 fn request_line(request: &Request<Incoming>) -> Result<RequestLine, HttpError> {

@@ -51,7 +51,9 @@ pub use limits::Limits;
 pub use login::{Denied, LoginOptions, Logins, Session};
 pub use memory::Elsewhere;
 pub use networks::{Network, NetworkError, Networks};
-pub use recorder::{DOCUMENT_BYTES_MAX, Document, Exchange, FOLLOWERS_MAX, Following, KEPT_BYTES_MAX, KEPT_MAX};
+pub use recorder::{
+    DOCUMENT_BYTES_MAX, Document, Exchange, FOLLOWERS_MAX, Following, KEPT_BYTES_MAX, KEPT_MAX, LINE_MAX, Refused,
+};
 pub use scrape::{Scrape, Writer};
 pub use serve::{Listener, ListenerKind, Running, ServeOptions, Server, View};
 pub use throttle::{Budget, CLOUD_FACTOR, Origin};

@@ -7,19 +7,23 @@
 //! cache --known--> user, or wrong
 //!   '--unknown--> throttle --over--> busy (503, never 401)
 //!                    '--> flight: one check per credentials, on a thread of the hash gate --> cache
+//!                            '--form of an app password--> a look at the store first, without the gate
 //! ```
 
+mod app;
 mod count;
 mod forms;
 mod gate;
 mod hash;
+mod way;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use easel_store::{Store, User, UserId};
+use crossbeam_channel::TrySendError;
+use easel_store::{AppSecret, Store, StoreError, User, UserId};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use tokio::sync::oneshot;
@@ -30,12 +34,15 @@ use crate::exposition::Exposition;
 use crate::throttle::{Budget, Origin, Throttle};
 use crate::{Clock, ServerError};
 use count::Counts;
+pub(crate) use way::Way;
 
 /// What the operator decides about logins.
 #[derive(Clone, Debug)]
 pub struct LoginOptions {
     /// The tenant of a login without a domain (F6).
     pub default_tenant: String,
+    /// Whether the user's own password lets nobody in, only app passwords do.
+    pub app_passwords_only: bool,
     /// Passwords hashed at once, 19 MiB and a core each.
     pub hashes_at_once: usize,
     /// Logins that wait for a hash: 503.
@@ -62,6 +69,7 @@ impl Default for LoginOptions {
     fn default() -> Self {
         Self {
             default_tenant: "defaultcontext".to_owned(),
+            app_passwords_only: false,
             hashes_at_once: 2,
             queue: 128,
             per_address: Budget { burst: 60, refill: Duration::from_secs(2) },
@@ -90,11 +98,19 @@ pub enum Denied {
     Failed,
 }
 
+impl Denied {
+    /// Too many at once; not for everybody as long.
+    fn busy() -> Self {
+        Self::Busy { retry_after_secs: rand::random_range(5..=15) }
+    }
+}
+
 /// Somebody who is logged in.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// Who; without the picture, which no command needs and every cached login would keep.
     pub user: Arc<User>,
+    way: Way,
     key: CredentialKey,
     stale: bool,
 }
@@ -110,6 +126,8 @@ impl Session {
 pub struct Logins {
     shared: Arc<Shared>,
     jobs: crossbeam_channel::Sender<Job>,
+    /// For credentials with the form of an app password.
+    app_jobs: crossbeam_channel::Sender<Job>,
     hashes_at_once: usize,
 }
 
@@ -123,6 +141,8 @@ struct Shared {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     default_tenant: String,
+    app_passwords_only: bool,
+    uses: crossbeam_channel::Sender<app::Use>,
     mac: Hmac<Sha256>,
     /// What a login that nobody has is checked against.
     nobody: String,
@@ -141,6 +161,19 @@ struct Job {
     key: CredentialKey,
     payer: (Origin, [u8; 16]),
     epoch: u64,
+    /// What the password is if it is an app password.
+    secret: Option<AppSecret>,
+    /// The answer when it is none: the budget was spent before, and nothing was paid.
+    owed: Option<Denied>,
+}
+
+impl Job {
+    /// The attempt costs nothing.
+    fn give_back(&self, state: &mut State) {
+        if self.owed.is_none() {
+            state.throttle.give_back(self.payer.0, self.payer.1);
+        }
+    }
 }
 
 impl Logins {
@@ -159,10 +192,13 @@ impl Logins {
             flights: HashMap::new(),
         };
         let secret: [u8; 32] = rand::random();
+        let uses = app::start_noting(Arc::clone(&store))?;
         let shared = Arc::new(Shared {
             store,
             clock,
             default_tenant: options.default_tenant,
+            app_passwords_only: options.app_passwords_only,
+            uses,
             mac: Hmac::new_from_slice(&secret).expect("an HMAC takes a key of any length"),
             nobody: Self::hash_password("nobody has this password"),
             counts: Counts::default(),
@@ -170,7 +206,8 @@ impl Logins {
         });
         let hashes_at_once = options.hashes_at_once.max(1);
         let jobs = gate::start(&shared, hashes_at_once, options.queue)?;
-        Ok(Self { shared, jobs, hashes_at_once })
+        let app_jobs = app::start(&shared, jobs.clone())?;
+        Ok(Self { shared, jobs, app_jobs, hashes_at_once })
     }
 
     /// The hash to store for a password: Argon2id, 19 MiB, two passes, one lane, as a PHC string.
@@ -178,8 +215,9 @@ impl Logins {
         hash::hash_password(password)
     }
 
-    /// The user's password, name, addresses or standing changed: whatever is remembered of the user's logins is void
-    /// from now on, and so is what was remembered of wrong ones. To be called after the store has the change.
+    /// The user's password, app passwords, name, addresses or standing changed: whatever is remembered of the user's
+    /// logins is void from now on, and so is what was remembered of wrong ones. To be called after the store has the
+    /// change.
     pub fn invalidate(&self, user: UserId) {
         self.shared.state().cache.invalidate(user);
     }
@@ -198,22 +236,70 @@ impl Logins {
         self.shared.counts.write(page);
     }
 
+    /// How many logins came about with an app password that was looked up.
+    pub fn app_passwords(&self) -> u64 {
+        self.shared.counts.apps.read()
+    }
+
     /// Whose credentials these are; `from` is who sent them.
     pub async fn check(&self, credentials: &Credentials, from: impl Into<Origin>) -> Result<Session, Denied> {
-        let answer = match self.look_up(credentials, from.into())? {
-            Look::Known(session) => return Ok(session),
-            Look::Flight(answer) => answer,
+        self.check_on(credentials, from, None).await
+    }
+
+    /// The same for a request that names its device by this DeviceId: an app password may be for another one.
+    pub async fn check_on(
+        &self,
+        credentials: &Credentials,
+        from: impl Into<Origin>,
+        device: Option<&str>,
+    ) -> Result<Session, Denied> {
+        let from = from.into();
+        let session = match self.look_up(credentials, from)? {
+            Look::Known(session) => session,
+            Look::Flight(answer) => answer.await.unwrap_or(Err(Denied::Failed))?,
         };
-        answer.await.unwrap_or(Err(Denied::Failed))
+        let device = device.map(easel_protocol::normal_device_id);
+        match device {
+            Some(device) if !session.way.is_for(Some(&device)) => {
+                Err(self.not_for(&session, credentials, from, &device))
+            }
+            Some(_) | None => Ok(session),
+        }
+    }
+
+    /// The app password of another device is a wrong one, and costs what a wrong one costs.
+    fn not_for(&self, session: &Session, credentials: &Credentials, from: Origin, device: &str) -> Denied {
+        let key = self.shared.key([&credentials.login, &credentials.password, device]);
+        let (login, now) = (self.shared.throttle_key(&credentials.login), self.shared.clock.now());
+        let mut state = self.shared.state();
+        if state.cache.find(&key, now).is_some() {
+            self.shared.counts.known_wrong.add();
+            return Denied::Wrong;
+        }
+        if let Err(wait) = state.throttle.pay(from, login, now) {
+            return self.over_budget(from, wait);
+        }
+        let epoch = state.cache.epoch();
+        state.cache.keep_wrong(key, epoch, now);
+        self.shared.counts.wrong.add();
+        tracing::info!(user = session.user.name, device, "the app password is for another device");
+        Denied::Wrong
+    }
+
+    fn over_budget(&self, from: Origin, wait: Duration) -> Denied {
+        self.shared.counts.over_budget.add();
+        tracing::warn!(?from, "too many wrong passwords");
+        spent(wait)
     }
 
     fn look_up(&self, credentials: &Credentials, from: Origin) -> Result<Look, Denied> {
-        let (key, now) = (self.shared.key(credentials), self.shared.clock.now());
+        let parts = [credentials.login.as_str(), credentials.password.as_str()];
+        let (key, now) = (self.shared.key(parts), self.shared.clock.now());
         let mut state = self.shared.state();
         match state.cache.find(&key, now) {
-            Some(Cached::Right { user, stale }) => {
+            Some(Cached::Right { user, way, stale }) => {
                 self.shared.counts.hits.add();
-                return Ok(Look::Known(Session { user, key, stale }));
+                return Ok(Look::Known(Session { user, way, key, stale }));
             }
             Some(Cached::Wrong) => {
                 self.shared.counts.known_wrong.add();
@@ -226,18 +312,25 @@ impl Logins {
             waiters.push(sender);
             return Ok(Look::Flight(answer));
         }
+        let secret = AppSecret::parse(&credentials.password);
+        if secret.is_none() && self.shared.app_passwords_only {
+            self.shared.counts.no_app.add();
+            return Err(Denied::Wrong);
+        }
         let payer = (from, self.shared.throttle_key(&credentials.login));
-        state.throttle.pay(payer.0, payer.1, now).map_err(|wait| {
-            self.shared.counts.over_budget.add();
-            tracing::warn!(?from, "too many wrong passwords");
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Denied::Busy { retry_after_secs: seconds.clamp(1, 3600) }
-        })?;
-        let job = Job { credentials: credentials.clone(), key, payer, epoch: state.cache.epoch() };
-        if self.jobs.try_send(job).is_err() {
+        // Nobody guesses 128 bits: guessing shuts out no phone that has an app password.
+        let owed = match (state.throttle.pay(payer.0, payer.1, now), &secret) {
+            (Ok(()), _) => None,
+            (Err(wait), Some(_)) => Some(spent(wait)),
+            (Err(wait), None) => return Err(self.over_budget(from, wait)),
+        };
+        let lane = if secret.is_some() { &self.app_jobs } else { &self.jobs };
+        let epoch = state.cache.epoch();
+        let job = Job { credentials: credentials.clone(), key, payer, epoch, secret, owed };
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = lane.try_send(job) {
             self.shared.counts.queue_full.add();
-            state.throttle.give_back(payer.0, payer.1);
-            return Err(Denied::Busy { retry_after_secs: rand::random_range(5..=15) });
+            job.give_back(&mut state);
+            return Err(Denied::busy());
         }
         state.flights.insert(key, vec![sender]);
         Ok(Look::Flight(answer))
@@ -248,24 +341,27 @@ impl Logins {
         if !session.stale {
             return Ok(Arc::clone(&session.user));
         }
-        let found = self.shared.store.user(session.user.id).map_err(|error| {
+        let found = self.shared.still_right(session).map_err(|error| {
             tracing::error!(%error, "a login cannot be checked again");
             Denied::Failed
         })?;
         let now = self.shared.clock.now();
         let mut state = self.shared.state();
-        match found {
-            Some(user) if user.enabled && user.login_generation == session.user.login_generation => {
-                let user = Arc::new(User { photo: None, ..user });
-                state.cache.refresh(&session.key, Arc::clone(&user), now);
-                Ok(user)
-            }
-            Some(_) | None => {
-                state.cache.invalidate(session.user.id);
-                Err(Denied::Wrong)
-            }
+        if let Some((user, way)) = found {
+            let user = Arc::new(User { photo: None, ..user });
+            state.cache.refresh(&session.key, Arc::clone(&user), way, now);
+            Ok(user)
+        } else {
+            state.cache.invalidate(session.user.id);
+            Err(Denied::Wrong)
         }
     }
+}
+
+/// The budget is spent for so long.
+fn spent(wait: Duration) -> Denied {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Denied::Busy { retry_after_secs: seconds.clamp(1, 3600) }
 }
 
 enum Look {
@@ -278,9 +374,25 @@ impl Shared {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    fn key(&self, credentials: &Credentials) -> CredentialKey {
+    /// The user of a session and what it rests on, as they are now; `None` when it is over. A generation that grew says
+    /// that something of the user's logins changed: what changed for one phone is no matter of another.
+    fn still_right(&self, session: &Session) -> Result<Option<(User, Way)>, StoreError> {
+        let Some(user) = self.store.user(session.user.id)?.filter(|user| user.enabled) else { return Ok(None) };
+        let is_same = user.login_generation == session.user.login_generation;
+        let way = match &session.way {
+            Way::Password => (is_same || user.password_hash == session.user.password_hash).then_some(Way::Password),
+            Way::App(password) if is_same => Some(Way::App(Arc::new(self.used((**password).clone())))),
+            Way::App(password) => {
+                let found = self.store.app_passwords(user.id)?.into_iter().find(|own| own.id == password.id);
+                found.map(|found| Way::App(Arc::new(self.used(found))))
+            }
+        };
+        Ok(way.map(|way| (user, way)))
+    }
+
+    fn key<const N: usize>(&self, parts: [&str; N]) -> CredentialKey {
         let mut mac = self.mac.clone();
-        for part in [&credentials.login, &credentials.password] {
+        for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }

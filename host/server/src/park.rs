@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::sync::oneshot;
 
-use crate::commands::{Commands, GoOn, Turn, Wait};
+use crate::commands::{Commands, GoOn, Wait};
 use crate::devices::DeviceName;
 use crate::http;
 use crate::login::Session;
@@ -240,16 +240,22 @@ async fn look(shared: &Arc<Shared>, visitor: &Visitor, go_on: GoOn, why: Why) ->
     // However much else there is to do: a request that waits is never sent away.
     let (leave, pass) = (Arc::new(shared.budgets.look()), shared.devices.turn(visitor.device.clone()).await);
     let (logins, clock, challenged) = (Arc::clone(&shared.logins), Arc::clone(&shared.clock), Arc::clone(shared));
-    let session = visitor.session.aged();
+    let (session, trace) = (visitor.session.aged(), Arc::clone(&visitor.trace));
     let command = move |sink: &mut dyn easel_commands::Sink| match logins.recheck(&session) {
         Ok(user) => go_on(&user, why, clock.now(), sink),
-        Err(denied) => Turn::Answer(http::HttpError::from(denied).answer(&challenged)),
+        Err(denied) => http::refused(&challenged, &trace, &denied.into()),
     };
     match shared.run(Some(pass), Arc::clone(&leave), visitor.gzip, Arc::clone(&visitor.trace), command).await {
         Ok(Begun::Wait(wait)) => Look::Wait(wait),
         Ok(begun) => http::respond(shared, begun, Some(leave)).map_or(Look::Cut, Look::Answer),
-        Err(crate::workers::Busy) => Look::Answer(http::refuse(shared, &shared.too_much(Throttled::Workers))),
+        Err(crate::workers::Busy) => too_much(shared, visitor, Throttled::Workers),
     }
+}
+
+fn too_much(shared: &Shared, visitor: &Visitor, why: Throttled) -> Look {
+    let error = shared.too_much(why);
+    visitor.trace.end_refused(&error, shared.clock.now());
+    Look::Answer(http::refuse(shared, &error))
 }
 
 /// A watch on the bus; it ends when the value is dropped.

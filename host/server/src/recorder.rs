@@ -46,9 +46,9 @@ impl Document {
 pub struct Exchange {
     /// When its head was read.
     pub began: Timestamp,
-    /// Whose.
-    pub user: UserId,
-    /// Its command, or `OPTIONS`.
+    /// Whose; `None` when it was refused before anybody was logged in.
+    pub user: Option<UserId>,
+    /// Its command, or `OPTIONS`; `-` where none can be made out.
     pub command: &'static str,
     /// The version, times ten; 0 when none was named.
     pub version: u8,
@@ -62,7 +62,21 @@ pub struct Exchange {
     pub request: Document,
     /// The body of the answer, before its compression.
     pub answer: Document,
+    /// Why no command saw it; `None`: one did.
+    pub refused: Option<Refused>,
 }
+
+/// Why a request was refused before its command, or in its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// A few words.
+    pub reason: String,
+    /// Its method, path and query, up to [`LINE_MAX`] bytes; empty when it had come past them.
+    pub line: String,
+}
+
+/// Bytes that are kept of the first line of a request.
+pub const LINE_MAX: usize = 2048;
 
 /// Who follows.
 #[derive(Debug, Default)]
@@ -99,6 +113,7 @@ pub(crate) struct Recording {
     tapes: Vec<Arc<Tape>>,
     request: Mutex<Document>,
     answer: Mutex<Document>,
+    refused: Mutex<Option<Refused>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -119,14 +134,22 @@ impl Recorder {
         Some(Following { recorder: Arc::clone(self), tape })
     }
 
+    /// Whether somebody follows some device.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake.load(Ordering::Relaxed)
+    }
+
     /// Begins to record a request, if somebody follows its device.
     pub(crate) fn begin(&self, device: &str) -> Option<Box<Recording>> {
-        if !self.awake.load(Ordering::Relaxed) {
+        if !self.is_awake() {
             return None;
         }
         let device = easel_protocol::normal_device_id(device);
         let tapes: Vec<_> = locked(&self.tapes).iter().filter(|tape| tape.device == device).cloned().collect();
-        let recording = || Box::new(Recording { tapes, request: Mutex::default(), answer: Mutex::default() });
+        let recording = || {
+            let (request, answer, refused) = (Mutex::default(), Mutex::default(), Mutex::default());
+            Box::new(Recording { tapes, request, answer, refused })
+        };
         (!device.is_empty()).then(recording).filter(|recording| !recording.tapes.is_empty())
     }
 }
@@ -141,10 +164,16 @@ impl Recording {
         locked(&self.answer).push(piece);
     }
 
+    /// No command will see it, or see it any longer.
+    pub(crate) fn refused(&self, refused: Refused) {
+        *locked(&self.refused) = Some(refused);
+    }
+
     /// The request is answered: `exchange` has everything but the bodies.
     pub(crate) fn end(&self, mut exchange: Exchange) {
         exchange.request = std::mem::take(&mut *locked(&self.request));
         exchange.answer = std::mem::take(&mut *locked(&self.answer));
+        exchange.refused = locked(&self.refused).take();
         for tape in &self.tapes {
             tape.keep(exchange.clone());
         }
@@ -167,7 +196,8 @@ impl Tape {
 
 impl Exchange {
     fn bytes(&self) -> usize {
-        self.request.bytes.len() + self.answer.bytes.len()
+        let refused = self.refused.as_ref().map_or(0, |refused| refused.reason.len() + refused.line.len());
+        self.request.bytes.len() + self.answer.bytes.len() + refused
     }
 }
 
@@ -201,7 +231,7 @@ mod tests {
     fn exchange() -> Exchange {
         Exchange {
             began: Timestamp::UNIX_EPOCH,
-            user: UserId(1),
+            user: Some(UserId(1)),
             command: "Sync",
             version: 141,
             code: 200,
@@ -209,6 +239,7 @@ mod tests {
             worked: Duration::ZERO,
             request: Document::default(),
             answer: Document::default(),
+            refused: None,
         }
     }
 

@@ -11,8 +11,9 @@ use easel_store::UserId;
 use jiff::Timestamp;
 
 use crate::activity::Active;
+use crate::http::HttpError;
 use crate::metrics::{Done, Metrics};
-use crate::recorder::{Document, Exchange, Recording};
+use crate::recorder::{Document, Exchange, Recording, Refused};
 
 /// What is known of a request when it begins.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Trace {
     fn exchange(&self, code: u16, now: Timestamp, worked: u64) -> Exchange {
         Exchange {
             began: self.began,
-            user: self.user,
+            user: Some(self.user),
             command: self.command,
             version: self.version,
             code,
@@ -71,6 +72,22 @@ impl Trace {
             worked: Duration::from_micros(worked),
             request: Document::default(),
             answer: Document::default(),
+            refused: None,
+        }
+    }
+
+    /// Tells whoever follows the device why no command saw the request, or sees it any longer.
+    pub(crate) fn refused(&self, error: &HttpError) {
+        if let Some(recording) = &self.recording {
+            recording.refused(Refused { reason: error.to_string(), line: String::new() });
+        }
+    }
+
+    /// The same for one that ends with that: what else is counted of it, is counted elsewhere.
+    pub(crate) fn end_refused(&self, error: &HttpError, now: Timestamp) {
+        self.refused(error);
+        if let Some(recording) = &self.recording {
+            recording.end(self.exchange(error.code(), now, self.spent.worked.load(Ordering::Relaxed)));
         }
     }
 

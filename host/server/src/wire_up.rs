@@ -9,7 +9,7 @@ use std::time::Duration;
 use easel_commands::{Policy, PolicyAllowance, Service, Settings};
 use easel_delivery::lmtp::{self, LmtpOptions};
 use easel_delivery::queue::{self, Direct, Dns, QueueOptions, Schedule, SmartHost};
-use easel_delivery::{DeliveryError, Running as Delivering, Shutdown};
+use easel_delivery::{AutoReply, DeliveryError, Running as Delivering, Shutdown};
 use easel_server::{
     Allowance, Budget, Clock, Limits, Listener, ListenerKind, LoginOptions, Logins, Networks, Running, Scrape,
     ServeOptions, Server, ServerError, SystemClock, TlsFiles,
@@ -296,6 +296,7 @@ fn login_options(config: &Config) -> LoginOptions {
     let per_login = config.limits.wrong_passwords_max;
     LoginOptions {
         default_tenant: DEFAULT_TENANT.to_owned(),
+        app_passwords_only: config.login.app_passwords_only,
         hashes_at_once: config.limits.hashes_at_once,
         per_address: Budget { burst: per_login.saturating_mul(3), ..default.per_address },
         per_login: Budget { burst: per_login, ..default.per_login },
@@ -396,7 +397,15 @@ fn lmtp_options(config: &Config) -> Option<LmtpOptions> {
         delimiter: config.lmtp.delimiter,
         limits,
         quota: config.limits.quota_bytes,
+        auto_reply: auto_reply(config),
     })
+}
+
+fn auto_reply(config: &Config) -> AutoReply {
+    AutoReply {
+        period: Duration::from_secs(u64::from(config.auto_reply.period_days) * 86_400),
+        senders_max: config.auto_reply.senders_max,
+    }
 }
 
 fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
@@ -412,6 +421,7 @@ fn queue_options(config: &Config) -> Result<QueueOptions, ServeError> {
             notice: Duration::from_secs(u64::from(config.queue.notice_hours) * 3600),
         },
         quota: config.limits.quota_bytes,
+        auto_reply: auto_reply(config),
         grace: Duration::from_secs(config.shutdown.grace_secs.into()),
         ..QueueOptions::default()
     })

@@ -31,6 +31,25 @@ fn phones_synchronise_wait_and_are_told_under_the_load_program() {
 }
 
 #[test]
+fn phones_come_back_after_a_restart_under_the_load_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        easel: Path::new(env!("CARGO_BIN_EXE_easel")).to_owned(),
+        dir: dir.path().to_owned(),
+        works: vec![Work::Restart],
+        scale: Scale::TEST,
+        command: "the test".to_owned(),
+    };
+    let report = run(&options).unwrap().report;
+    assert!(report.failures.is_empty(), "{:#?}", report.failures);
+    let works: Vec<&str> = report.rows.iter().map(|row| row.work.as_str()).collect();
+    let with = ["the first answer", "app passwords", "Argon2id", "cost nothing"];
+    assert_eq!(works.len(), with.len(), "{works:?}");
+    assert!(works.iter().zip(with).all(|(work, with)| work.contains(with)), "{works:?}");
+    assert!(report.rows.iter().all(|row| row.verdict == Some(Verdict::Measured)), "{report:?}");
+}
+
+#[test]
 fn a_pack_is_replaced_under_the_load_program() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options {
@@ -80,7 +99,7 @@ fn others_do_not_notice_who_asks_for_too_much_and_no_ping_is_lost() {
 
 /// What the server said last.
 fn log(dir: &Path) -> String {
-    let text = std::fs::read_to_string(dir.join("seed-1-test/main/easel.log")).unwrap_or_default();
+    let text = std::fs::read_to_string(dir.join("seed-2-test/main/easel.log")).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(20).collect();
     lines.join("\n")
 }

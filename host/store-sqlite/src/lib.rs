@@ -8,6 +8,7 @@
 //! Start at [`SqliteStore::open`]; what a commit does is in `commit.rs`, what a look sees in `snapshot.rs`, what is held
 //! in memory in `warm.rs`.
 
+mod app_passwords;
 mod backup;
 mod blobs;
 mod chores;

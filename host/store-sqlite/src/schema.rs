@@ -28,6 +28,7 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/009_follow_conversations.sql"),
     include_str!("../migrations/010_tell_the_sender.sql"),
     include_str!("../migrations/011_bound_mailboxes.sql"),
+    include_str!("../migrations/012_let_apps_in.sql"),
 ];
 
 /// Scripts of mail.db.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use easel_protocol::{CollectionId, Facts, ServerId};
 use easel_store::{
-    Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing, Modseq, NewUser, Outgoing,
-    OutgoingId, Quarantined, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+    AppPassword, AppPasswordId, Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing,
+    Modseq, NewAppPassword, NewUser, Outgoing, OutgoingId, Quarantined, Snapshot, Store, StoreError, Tenant, TenantId,
+    User, UserId,
 };
 use rusqlite::Connection;
 
@@ -21,7 +22,9 @@ use crate::search;
 use crate::snapshot::Look;
 use crate::warm::{Change, Touched, Warmth};
 use crate::writer::{Afterwards, NoBacklog, Writer};
-use crate::{backup, blobs, commit, devices, directory, folders, gal, log, notes, outgoing, quarantine, schema};
+use crate::{
+    app_passwords, backup, blobs, commit, devices, directory, folders, gal, log, notes, outgoing, quarantine, schema,
+};
 
 /// Snapshots at once. A request holds one, and no longer than a page takes.
 const SNAPSHOTS_MAX: usize = 32;
@@ -200,6 +203,42 @@ impl Store for SqliteStore {
             context.touched = Touched::Nothing;
             context.afterwards.push(told);
             Ok(user)
+        })
+    }
+
+    fn add_app_password(&self, new: &NewAppPassword) -> Result<AppPassword, StoreError> {
+        let told = self.event(Event::Device { user: new.user, device: None });
+        let new = new.clone();
+        self.easel.run("adding an app password", move |connection, context| {
+            let added = app_passwords::add(connection, new)?;
+            context.touched = Touched::Nothing;
+            context.afterwards.push(told);
+            Ok(added)
+        })
+    }
+
+    fn app_passwords(&self, user: UserId) -> Result<Vec<AppPassword>, StoreError> {
+        self.look_up("listing app passwords", |connection| Ok(app_passwords::of_user(connection, user)?))
+    }
+
+    fn app_password(&self, hash: &[u8; 32]) -> Result<Option<AppPassword>, StoreError> {
+        self.look_up("looking up an app password", |connection| Ok(app_passwords::of_hash(connection, hash)?))
+    }
+
+    fn remove_app_password(&self, user: UserId, id: AppPasswordId) -> Result<(), StoreError> {
+        let told = self.event(Event::Device { user, device: None });
+        self.easel.run("removing an app password", move |connection, context| {
+            app_passwords::remove(connection, user, id)?;
+            context.touched = Touched::Nothing;
+            context.afterwards.push(told);
+            Ok(())
+        })
+    }
+
+    fn note_app_password_uses(&self, uses: &[(AppPasswordId, i64)]) -> Result<(), StoreError> {
+        let uses = uses.to_vec();
+        self.alone("noting that app passwords were used", move |connection| {
+            Ok(app_passwords::note_uses(connection, &uses)?)
         })
     }
 

@@ -14,6 +14,7 @@
 #![expect(clippy::unwrap_used, reason = "the suite runs in tests only: a panic is how it speaks")]
 #![expect(missing_docs, reason = "the rules say in their names what they demand")]
 
+pub mod app_passwords;
 pub mod atomicity;
 pub mod collections;
 pub mod conversations;
@@ -54,6 +55,14 @@ pub fn check<S: Store, K>(make: impl FnOnce(Arc<dyn Bus>) -> (K, S), rule: fn(&S
 macro_rules! conformance {
     ($make_store:expr) => {
         $crate::conformance! { @rules $make_store,
+            app_passwords {
+                an_app_password_is_listed_and_found_by_the_hash_of_its_secret,
+                an_app_password_needs_its_user_and_a_name_of_its_own,
+                app_passwords_go_with_their_user,
+                the_last_day_of_use_is_kept,
+                the_login_generation_grows_when_an_app_password_comes_or_goes,
+                whoever_waits_is_woken_when_an_app_password_comes_or_goes,
+            }
             atomicity {
                 a_failing_change_set_leaves_nothing,
                 a_failing_change_set_does_not_undo_its_neighbours,

@@ -62,7 +62,8 @@ pub struct User {
     pub zone: String,
     /// As in [`NewUser`].
     pub password_hash: String,
-    /// Grows whenever the password or `enabled` changes; whatever was cached under an older one is void.
+    /// Grows whenever the password or `enabled` changes, and when an app password comes or goes; whatever was cached
+    /// under an older one is void.
     pub login_generation: u64,
     /// Whether the user may log in.
     pub enabled: bool,

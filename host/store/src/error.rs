@@ -44,6 +44,8 @@ pub enum StoreError {
 /// What was not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
+    /// An app password.
+    AppPassword,
     /// Raw mail.
     Blob,
     /// A device.
@@ -63,6 +65,7 @@ pub enum Missing {
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::AppPassword => "app password",
             Self::Blob => "raw mail",
             Self::Device => "device",
             Self::Folder => "folder",

@@ -5,6 +5,7 @@
 //! log. The room holds the in-memory store and the suite every store must pass ([`mod@conformance`]). It knows no SQL and
 //! no format: it never parses an object.
 
+mod app_password;
 mod backup;
 pub mod bus;
 mod change_set;
@@ -24,6 +25,7 @@ mod snapshot;
 mod store;
 mod words;
 
+pub use app_password::{AppPassword, AppPasswordId, AppSecret, NewAppPassword};
 pub use backup::{Backup, LOST_MAX, LostMail, NamedBy};
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
 pub use change_set::{ChangeSet, Committed, FOLLOWED_MAX, NewContent, Write};

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use easel_protocol::{CollectionId, Facts, FolderType, Groups, ServerId, WindowKey};
 
 use crate::{
-    BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event, FOLLOWED_MAX, Folder,
-    GalEntry, Item, LogKind, LogRow, Mail, Missing, Modseq, NewContent, NewOutgoing, NewQuarantined, NewUser, Order,
-    Outgoing, OutgoingId, Place, Position, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, Query,
-    Snapshot, Store, StoreError, Tenant, TenantId, Term, User, UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
+    AppPassword, AppPasswordId, BlobId, Bus, ChangeSet, CollectionState, Committed, Content, Device, DeviceKey, Event,
+    FOLLOWED_MAX, Folder, GalEntry, Item, LogKind, LogRow, Mail, Missing, Modseq, NewAppPassword, NewContent,
+    NewOutgoing, NewQuarantined, NewUser, Order, Outgoing, OutgoingId, Place, Position, QUARANTINE_BYTES_MAX,
+    QUARANTINE_MAX, QuarantineId, Quarantined, Query, Snapshot, Store, StoreError, Tenant, TenantId, Term, User,
+    UserId, WELL_KNOWN_FOLDERS, Write, begins_a_word,
 };
 
 /// Everything in memory. A mailbox is copied when it changes while somebody looks at it.
@@ -29,6 +30,8 @@ impl std::fmt::Debug for MemoryStore {
 struct Inner {
     tenants: Vec<Tenant>,
     users: BTreeMap<UserId, User>,
+    /// With the hashes of their secrets.
+    app_passwords: BTreeMap<AppPasswordId, ([u8; 32], AppPassword)>,
     gal: BTreeMap<(TenantId, String), GalEntry>,
     devices: BTreeMap<DeviceKey, Device>,
     mailboxes: HashMap<UserId, Arc<Mailbox>>,
@@ -38,6 +41,7 @@ struct Inner {
     /// What the last sweep found unnamed.
     suspects: BTreeSet<BlobId>,
     next_user: u64,
+    next_app_password: u64,
     next_device: u64,
     next_blob: u64,
     next_outgoing: u64,
@@ -585,11 +589,63 @@ impl Store for MemoryStore {
         Ok(new)
     }
 
+    fn add_app_password(&self, new: &NewAppPassword) -> Result<AppPassword, StoreError> {
+        let mut inner = self.inner();
+        if inner.app_passwords.values().any(|(_, other)| other.user == new.user && other.name == new.name) {
+            return Err(StoreError::Exists(new.name.clone()));
+        }
+        inner.users.get_mut(&new.user).ok_or(StoreError::NotFound(Missing::User))?.login_generation += 1;
+        inner.next_app_password += 1;
+        let NewAppPassword { user, name, hash, device, made } = new.clone();
+        let id = AppPasswordId(inner.next_app_password);
+        let added = AppPassword { id, user, name, device, made, used_on: None };
+        inner.app_passwords.insert(id, (hash, added.clone()));
+        drop(inner);
+        self.bus.publish(&Event::Device { user, device: None });
+        Ok(added)
+    }
+
+    fn app_passwords(&self, user: UserId) -> Result<Vec<AppPassword>, StoreError> {
+        let inner = self.inner();
+        Ok(inner.app_passwords.values().map(|(_, one)| one).filter(|one| one.user == user).cloned().collect())
+    }
+
+    fn app_password(&self, hash: &[u8; 32]) -> Result<Option<AppPassword>, StoreError> {
+        let inner = self.inner();
+        Ok(inner.app_passwords.values().find(|(own, _)| own == hash).map(|(_, one)| one.clone()))
+    }
+
+    fn remove_app_password(&self, user: UserId, id: AppPasswordId) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        if !inner.users.contains_key(&user) {
+            return Err(StoreError::NotFound(Missing::User));
+        }
+        if inner.app_passwords.get(&id).is_none_or(|(_, one)| one.user != user) {
+            return Err(StoreError::NotFound(Missing::AppPassword));
+        }
+        inner.app_passwords.remove(&id);
+        inner.users.entry(user).and_modify(|user| user.login_generation += 1);
+        drop(inner);
+        self.bus.publish(&Event::Device { user, device: None });
+        Ok(())
+    }
+
+    fn note_app_password_uses(&self, uses: &[(AppPasswordId, i64)]) -> Result<(), StoreError> {
+        let mut inner = self.inner();
+        for (id, day) in uses {
+            if let Some((_, one)) = inner.app_passwords.get_mut(id) {
+                one.used_on = one.used_on.max(Some(*day));
+            }
+        }
+        Ok(())
+    }
+
     fn remove_user(&self, id: UserId) -> Result<(), StoreError> {
         let mut inner = self.inner();
         inner.users.remove(&id).ok_or(StoreError::NotFound(Missing::User))?;
         inner.mailboxes.remove(&id);
         inner.devices.retain(|_, device| device.user != id);
+        inner.app_passwords.retain(|_, (_, one)| one.user != id);
         inner.gal.retain(|_, entry| entry.user != Some(id));
         inner.outgoing.retain(|_, outgoing| outgoing.user != id);
         drop(inner);

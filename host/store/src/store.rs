@@ -3,8 +3,8 @@
 use easel_protocol::{CollectionId, Facts, ServerId};
 
 use crate::{
-    Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq, NewUser, Outgoing, OutgoingId,
-    Quarantined, Snapshot, StoreError, Tenant, TenantId, User, UserId,
+    AppPassword, AppPasswordId, Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, Modseq,
+    NewAppPassword, NewUser, Outgoing, OutgoingId, Quarantined, Snapshot, StoreError, Tenant, TenantId, User, UserId,
 };
 
 /// Where everything is kept.
@@ -39,6 +39,23 @@ pub trait Store: Send + Sync {
     /// Replaces everything of a user but the ids. The login generation grows by itself when password or `enabled`
     /// differ.
     fn update_user(&self, user: &User) -> Result<User, StoreError>;
+
+    /// Adds an app password; the user's login generation grows with it. [`StoreError::Exists`] when the user has one of
+    /// that name.
+    fn add_app_password(&self, new: &NewAppPassword) -> Result<AppPassword, StoreError>;
+
+    /// The app passwords of a user, in the order they were made.
+    fn app_passwords(&self, user: UserId) -> Result<Vec<AppPassword>, StoreError>;
+
+    /// The app password whose secret has that hash ([`AppSecret::hash`](crate::AppSecret::hash)), whoever's it is.
+    fn app_password(&self, hash: &[u8; 32]) -> Result<Option<AppPassword>, StoreError>;
+
+    /// Removes an app password of a user, whose login generation grows with it.
+    fn remove_app_password(&self, user: UserId, id: AppPasswordId) -> Result<(), StoreError>;
+
+    /// Writes down when app passwords were used, in days since 1970. A day before the one that is known, and a password
+    /// that is gone, are passed over.
+    fn note_app_password_uses(&self, uses: &[(AppPasswordId, i64)]) -> Result<(), StoreError>;
 
     /// Removes a user with the mailbox, devices and address list entry.
     fn remove_user(&self, id: UserId) -> Result<(), StoreError>;

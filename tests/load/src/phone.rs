@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use easel_protocol::{CollectionId, Command, Version};
+use easel_store::AppSecret;
 use easel_wbxml::pages::{airsync, airsyncbase, folder_hierarchy as fh, ping};
 use easel_wbxml::{Element, Tag, decode, encode};
 use rustls::ClientConfig;
@@ -41,16 +42,23 @@ pub(crate) struct Identity {
     pub(crate) version: Version,
     /// User-Agent, by which packs know it.
     pub(crate) agent: &'static str,
+    /// The app password it logs in with; `None`: the user's own password.
+    pub(crate) app_password: Option<String>,
 }
 
 impl Identity {
     pub(crate) fn new(user: &str, device: &str, version: Version) -> Self {
-        Self { user: user.to_owned(), device: device.to_owned(), version, agent: USER_AGENT }
+        Self { user: user.to_owned(), device: device.to_owned(), version, agent: USER_AGENT, app_password: None }
     }
 
     /// The same under another User-Agent.
     pub(crate) fn called(self, agent: &'static str) -> Self {
         Self { agent, ..self }
+    }
+
+    /// The same with an app password.
+    pub(crate) fn with_app_password(self, secret: &AppSecret) -> Self {
+        Self { app_password: Some(secret.text()), ..self }
     }
 
     /// What stands behind `?`: plain up to 12.1, base64 above, as phones of these versions do.
@@ -73,7 +81,8 @@ impl Identity {
     }
 
     fn login(&self) -> String {
-        STANDARD.encode(format!("{}:{PASSWORD}", self.user))
+        let password = self.app_password.as_deref().unwrap_or(PASSWORD);
+        STANDARD.encode(format!("{}:{password}", self.user))
     }
 
     /// The whole request.

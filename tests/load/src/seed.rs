@@ -13,12 +13,13 @@ use easel_commands::{Reply, Request, Service, Settings, Sink, SinkClosed};
 use easel_items::{BodyPreferences, Manner, Owner, View, email};
 use easel_plugin::NoPlugin;
 use easel_protocol::{Class, CollectionId, Command, MailRecord, RequestLine, ServerId, Version, WindowKey};
-use easel_store::{ChangeSet, LocalBus, NewContent, NewUser, Store, User, UserId, Write};
+use easel_store::{AppSecret, ChangeSet, LocalBus, NewAppPassword, NewContent, NewUser, Store, User, UserId, Write};
 use easel_store_sqlite::{DataLock, SqliteStore};
 use easel_wbxml::pages::airsync;
 use easel_wbxml::{Element, decode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 
 use crate::Scale;
 use crate::easel::House;
@@ -30,7 +31,7 @@ use crate::say;
 use crate::scale::Overload;
 
 /// Grows whenever the sample data changes, so that kept data is never taken for today's.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Things committed together.
 const BATCH: usize = 256;
 /// Threads that wait for the disk: the store commits together whoever waits.
@@ -82,7 +83,7 @@ pub(crate) fn slow_reader(number: usize, users: usize) -> Identity {
 pub(crate) enum Hash {
     /// Argon2id with the least of everything: as good as free.
     Light,
-    /// Argon2id as the server stores passwords: 19 MiB, two passes.
+    /// Argon2id as the server stores passwords: 19 MiB, two passes. Each of these users has an app password, too.
     Real,
 }
 
@@ -95,6 +96,13 @@ pub(crate) fn phone(hash: Hash, number: usize, device: usize) -> Identity {
     let version = if number.is_multiple_of(2) { Version::V12_1 } else { Version::V16_1 };
     let name = format!("{letter}{number:05}");
     Identity::new(&name, &format!("LOAD{}D{device}", name.to_uppercase()), version)
+}
+
+/// The app password of a phone's user.
+pub(crate) fn app_secret(user: &str) -> AppSecret {
+    let hash: [u8; 32] = Sha256::digest(format!("load, not secret: {user}")).into();
+    let (bits, _) = hash.split_first_chunk().expect("a hash has 32 bytes");
+    AppSecret::new(u128::from_be_bytes(*bits))
 }
 
 /// The primary address of a user.
@@ -297,7 +305,12 @@ impl Seeder {
                 zone: "Europe/Berlin".to_owned(),
                 password_hash: password_hash.clone(),
             };
-            Ok(self.store.add_user(&user)?)
+            let user = self.store.add_user(&user)?;
+            if hash == Hash::Real {
+                let (name, hash, made) = ("phone".to_owned(), app_secret(name).hash(), self.now.as_millisecond());
+                self.store.add_app_password(&NewAppPassword { user: user.id, name, hash, device: None, made })?;
+            }
+            Ok(user)
         })
     }
 

@@ -239,12 +239,13 @@ impl Client<'_> {
         let Applied { content: Some(content), facts, mut answer, .. } = applied else {
             return Ok(Err(ItemStatus::Conversion));
         };
-        if !edits.take_room(0, content.len()) {
+        let told = self.guests_told(None, Some(&content))?;
+        if !edits.take_room(0, content.len() + submit::copies_bytes(&told)) {
             return Ok(Err(ItemStatus::Full));
         }
         let id = self.context.store().reserve_items(self.context.user.id, 1)?;
         answer.extend(self.added_attachments(&data, id));
-        self.tell_guests(None, Some(&content), edits)?;
+        edits.writes.extend(told);
         edits.writes.push(Write::AddItem { id, folder, content: NewContent::Object(content), facts });
         Ok(Ok((id, answer)))
     }
@@ -385,17 +386,18 @@ impl Client<'_> {
         match easel_items::apply(self.class, Some(before), &edit, &view) {
             Ok(Applied { content: Some(content), facts, changed, mut answer }) => {
                 if changed {
-                    if !edits.take_room(before.len(), content.len()) {
+                    let told = self.guests_told(Some(before), Some(&content))?;
+                    if !edits.take_room(before.len(), content.len() + submit::copies_bytes(&told)) {
                         return Ok(Err(ItemStatus::Full));
                     }
-                    self.tell_guests(Some(before), Some(&content), edits)?;
+                    edits.writes.extend(told);
                     edits.items.insert(item.id, Edited::Content(content, facts));
                 }
                 answer.extend(self.added_attachments(data, item.id));
                 Ok(Ok(answer))
             }
             Ok(Applied { content: None, .. }) => {
-                self.tell_guests(Some(before), None, edits)?;
+                self.cancel(before, edits)?;
                 edits.writes.push(Write::RemoveItem { id: item.id });
                 edits.items.insert(item.id, Edited::Gone);
                 Ok(Ok(Vec::new()))
@@ -404,8 +406,16 @@ impl Client<'_> {
         }
     }
 
-    fn tell_guests(&self, before: Option<&str>, after: Option<&str>, edits: &mut Edits) -> Result<(), Failure> {
-        edits.writes.extend(guests_told(self.context, self.snapshot, self.class, &self.sticky.body, (before, after))?);
+    fn guests_told(&self, before: Option<&str>, after: Option<&str>) -> Result<Vec<Write>, StoreError> {
+        guests_told(self.context, self.snapshot, self.class, &self.sticky.body, (before, after))
+    }
+
+    /// Tells the guests that a meeting is off. Things are removed however full the mailbox is: where there is no room
+    /// for the copies, there are none.
+    fn cancel(&self, before: &str, edits: &mut Edits) -> Result<(), StoreError> {
+        let told = self.guests_told(Some(before), None)?;
+        let fits = edits.take_room(before.len(), submit::copies_bytes(&told));
+        edits.writes.extend(if fits { told } else { submit::without_copies(told) });
         Ok(())
     }
 
@@ -444,7 +454,7 @@ impl Client<'_> {
             return self.change_object(&item, instance, &nothing, true, edits);
         }
         if let Content::Object(before) = &item.content {
-            self.tell_guests(Some(before), None, edits)?;
+            self.cancel(before, edits)?;
         }
         match self.trash(&item)? {
             Some(trash) => {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use easel_protocol::{CollectionId, ServerId};
 use easel_store::{
-    BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, MemoryStore, Modseq, NewUser, Outgoing, OutgoingId,
-    Quarantined, Snapshot, Store, StoreError, Tenant, TenantId, User, UserId,
+    AppPassword, AppPasswordId, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, GalEntry, MemoryStore, Modseq,
+    NewAppPassword, NewUser, Outgoing, OutgoingId, Quarantined, Snapshot, Store, StoreError, Tenant, TenantId, User,
+    UserId,
 };
 
 /// A memory store of which some methods fail.
@@ -75,6 +76,26 @@ impl Store for Unwell {
 
     fn update_user(&self, user: &User) -> Result<User, StoreError> {
         self.store.update_user(user)
+    }
+
+    fn add_app_password(&self, new: &NewAppPassword) -> Result<AppPassword, StoreError> {
+        self.store.add_app_password(new)
+    }
+
+    fn app_passwords(&self, user: UserId) -> Result<Vec<AppPassword>, StoreError> {
+        self.store.app_passwords(user)
+    }
+
+    fn app_password(&self, hash: &[u8; 32]) -> Result<Option<AppPassword>, StoreError> {
+        self.store.app_password(hash)
+    }
+
+    fn remove_app_password(&self, user: UserId, id: AppPasswordId) -> Result<(), StoreError> {
+        self.store.remove_app_password(user, id)
+    }
+
+    fn note_app_password_uses(&self, uses: &[(AppPasswordId, i64)]) -> Result<(), StoreError> {
+        self.store.note_app_password_uses(uses)
     }
 
     fn remove_user(&self, id: UserId) -> Result<(), StoreError> {

@@ -159,7 +159,7 @@ impl Service {
         let count = self.deliveries.fetch_add(1, Ordering::Relaxed);
         let id = format!("{:x}.{count:x}", at.as_millisecond());
         let (store, by, owed) = (Arc::clone(&self.store), self.options.hostname.clone(), transaction.recipients.len());
-        let quota = self.options.quota;
+        let (quota, auto_reply) = (self.options.quota, self.options.auto_reply);
         let stored = spawn_blocking(move || {
             let (sender, with) = (transaction.sender.as_ref(), if transaction.utf8 { "UTF8LMTP" } else { "LMTP" });
             let from = Some(Hop { name: &transaction.client, with });
@@ -169,7 +169,8 @@ impl Service {
                 // Two addresses of one mailbox are one delivery; both hear how it went.
                 let stored = *told.entry(*user).or_insert_with(|| {
                     let trace = Trace { sender, recipient, from, by: &by, id: &id, at };
-                    stored(deliver_traced(&*store, *user, &transaction.message, &trace, quota), *user, &id)
+                    let done = deliver_traced(&*store, *user, &transaction.message, &trace, quota, auto_reply);
+                    stored(done, *user, &id)
                 });
                 replies.push(match stored {
                     Stored::Yes => Reply::delivered(recipient.as_str(), &id),

@@ -134,7 +134,7 @@ fn deliver_once(
     {
         return Ok(());
     }
-    deliver_traced(store, user, raw, trace, options.quota).map(drop)
+    deliver_traced(store, user, raw, trace, options.quota, options.auto_reply).map(drop)
 }
 
 /// Whether a mail of the mailbox has that Message-ID and was delivered under that id.

@@ -160,6 +160,21 @@ impl Store for TestStore {
     fn update_user(&self, user: &User) -> Result<User, StoreError> {
         self.inner.update_user(user)
     }
+    fn add_app_password(&self, new: &NewAppPassword) -> Result<AppPassword, StoreError> {
+        self.inner.add_app_password(new)
+    }
+    fn app_passwords(&self, user: UserId) -> Result<Vec<AppPassword>, StoreError> {
+        self.inner.app_passwords(user)
+    }
+    fn app_password(&self, hash: &[u8; 32]) -> Result<Option<AppPassword>, StoreError> {
+        self.inner.app_password(hash)
+    }
+    fn remove_app_password(&self, user: UserId, id: AppPasswordId) -> Result<(), StoreError> {
+        self.inner.remove_app_password(user, id)
+    }
+    fn note_app_password_uses(&self, uses: &[(AppPasswordId, i64)]) -> Result<(), StoreError> {
+        self.inner.note_app_password_uses(uses)
+    }
     fn remove_user(&self, id: UserId) -> Result<(), StoreError> {
         self.inner.remove_user(id)
     }

@@ -3,9 +3,9 @@
 use easel_protocol::Class;
 
 use super::{
-    ActivityShown, Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown, ImportOutcome, LoginName,
-    PackOrder, PackPageShown, PackShown, QueuedShown, Reply, Request, ServerShown, TenantShown, TracedShown, UserShown,
-    WithheldShown,
+    ActivityShown, AppPasswordShown, Channel, ChannelError, DeviceShown, FolderNumber, FolderShown, GuideShown,
+    ImportOutcome, LoginName, PackOrder, PackPageShown, PackShown, Password, QueuedShown, Reply, Request, ServerShown,
+    TenantShown, TracedShown, UserShown, WithheldShown,
 };
 use crate::import::MailState;
 
@@ -41,6 +41,36 @@ impl Channel {
         let reply = self.ask(Request::UserList { tenant })?;
         let Reply::Users { users } = reply else { return Err(unexpected(&reply)) };
         Ok(users)
+    }
+
+    /// Makes an app password: what it is, and its secret.
+    pub(crate) fn add_app_password(
+        &mut self,
+        login: LoginName,
+        name: Option<String>,
+        device: Option<String>,
+    ) -> Result<(AppPasswordShown, Password), ChannelError> {
+        let reply = self.ask(Request::AppPasswordAdd { login, name, device })?;
+        let Reply::AppPassword { password, secret } = reply else { return Err(unexpected(&reply)) };
+        Ok((password, secret))
+    }
+
+    /// The app passwords of a user.
+    pub(crate) fn app_passwords(&mut self, login: LoginName) -> Result<Vec<AppPasswordShown>, ChannelError> {
+        let reply = self.ask(Request::AppPasswordList { login })?;
+        let Reply::AppPasswords { passwords } = reply else { return Err(unexpected(&reply)) };
+        Ok(passwords)
+    }
+
+    /// Removes an app password: which one it was.
+    pub(crate) fn revoke_app_password(
+        &mut self,
+        login: LoginName,
+        which: String,
+    ) -> Result<AppPasswordShown, ChannelError> {
+        let mut reply = self.ask(Request::AppPasswordRevoke { login, which })?;
+        let Reply::AppPasswords { passwords } = &mut reply else { return Err(unexpected(&reply)) };
+        passwords.pop().ok_or_else(|| unexpected(&reply))
     }
 
     /// The devices of a user, or all.
@@ -182,6 +212,13 @@ impl Channel {
         }
         let Reply::Item { bytes, state } = reply else { return Err(unexpected(&reply)) };
         Ok(Some((bytes, state, piece)))
+    }
+
+    /// Begins to take things in: how many bytes are to spare, if they are bounded.
+    pub(crate) fn begin_import(&mut self, login: LoginName, over_quota: bool) -> Result<Option<u64>, ChannelError> {
+        let reply = self.ask(Request::ImportBegin { login, over_quota })?;
+        let Reply::Room { bytes } = reply else { return Err(unexpected(&reply)) };
+        Ok(bytes)
     }
 
     /// Hands on something to take in: what is known of the ends by now.

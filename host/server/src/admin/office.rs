@@ -132,6 +132,11 @@ impl Office {
         Ok(Reply::Probe { token: serving.running.open_probe(Duration::from_secs(secs.into())) })
     }
 
+    /// The bytes that a user's mailbox may hold, if they are bounded.
+    pub(crate) fn bytes_max(&self, user: &User) -> Option<u64> {
+        user.quota.or(self.quota_bytes).filter(|bytes| *bytes > 0)
+    }
+
     /// Logins that the server remembers end with the password they were made with.
     pub(super) fn end_logins(&self, user: UserId) {
         if let Some(serving) = &self.server {

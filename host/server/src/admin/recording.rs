@@ -7,7 +7,8 @@ use easel_store::UserId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::office::{Office, Refusal};
-use super::redact::redact;
+use super::plain_body;
+use super::redact::{redact, redact_line};
 use super::{ExchangeShown, Reply, TracedShown};
 
 /// How long a conversation waits for a request: by then it notices that the other side has gone.
@@ -53,7 +54,7 @@ fn left(until: Timestamp, now: Timestamp) -> Option<Duration> {
 fn shown(office: &Office, exchange: Exchange, full: bool) -> Result<ExchangeShown, Refusal> {
     Ok(ExchangeShown {
         at: exchange.began.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-        login: login(office, exchange.user)?,
+        login: exchange.user.map_or_else(|| Ok("-".to_owned()), |user| login(office, user))?,
         command: exchange.command.to_owned(),
         version: match exchange.version {
             0 => "-".to_owned(),
@@ -62,9 +63,19 @@ fn shown(office: &Office, exchange: Exchange, full: bool) -> Result<ExchangeShow
         code: Some(exchange.code).filter(|code| *code != 0),
         millis: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
         worked_micros: u64::try_from(exchange.worked.as_micros()).unwrap_or(u64::MAX),
-        request: text(&exchange.request, full),
+        request: match &exchange.refused {
+            Some(refused) if !refused.line.is_empty() => line(&refused.line, full),
+            Some(_) | None => text(&exchange.request, full),
+        },
         answer: text(&exchange.answer, full),
+        refused: exchange.refused.map(|refused| refused.reason),
     })
+}
+
+/// The first line of a request that was refused: nothing of its body was looked at.
+fn line(line: &str, full: bool) -> String {
+    let line = if full { line.to_owned() } else { redact_line(line) };
+    format!("{line}\n(refused before its body was looked at)")
 }
 
 fn login(office: &Office, user: UserId) -> Result<String, Refusal> {
@@ -84,7 +95,7 @@ fn text(document: &Document, full: bool) -> String {
     }
     let mut root = match easel_wbxml::decode(bytes) {
         Ok(root) => root,
-        Err(error) => return format!("{length} bytes that are no WBXML: {error}"),
+        Err(error) => return plain_body::text(bytes, &error, full),
     };
     if !full {
         redact(&mut root);
@@ -112,8 +123,6 @@ mod tests {
     fn what_is_no_document_or_too_long_is_told_by_its_length() {
         let of = |bytes: &[u8], length| text(&Document { bytes: bytes.to_vec(), length }, true);
         assert_eq!(of(b"", 0), "nothing");
-        assert!(of(b"Subject: secret", 15).starts_with("15 bytes that are no WBXML"));
-        assert!(!of(b"Subject: secret", 15).contains("secret"));
         assert_eq!(of(b"\x03\x01", 9), "9 bytes, too many to be recorded (at most 2)");
     }
 }

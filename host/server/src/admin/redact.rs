@@ -112,6 +112,31 @@ pub(super) fn redact(root: &mut Element) {
     }
 }
 
+/// Parameters of a query whose values are shown.
+const SHOWN_PARAMETERS: [&str; 7] = ["Cmd", "DeviceId", "DeviceType", "CollectionId", "ItemId", "LongId", "SaveInSent"];
+
+/// The first line of a request with lengths in the place of what is not shown; a query in base64 is one such thing.
+pub(super) fn redact_line(line: &str) -> String {
+    let Some((before, query)) = line.split_once('?') else { return line.to_owned() };
+    let pair = |pair: &str| {
+        let length = |text: &str| text.chars().count();
+        match pair.split_once('=') {
+            // The padding of base64.
+            Some((name, value)) if value.bytes().all(|byte| byte == b'=') => {
+                format!("[{} characters]", length(name) + length(value) + 1)
+            }
+            Some((name, value)) if SHOWN_PARAMETERS.iter().any(|shown| shown.eq_ignore_ascii_case(name)) => {
+                let cut = if length(value) > TEXT_MAX { "..." } else { "" };
+                format!("{name}={}{cut}", value.chars().take(TEXT_MAX).collect::<String>())
+            }
+            Some((name, value)) if length(name) <= 40 => format!("{name}=[{} characters]", length(value)),
+            Some(_) | None => format!("[{} characters]", length(pair)),
+        }
+    };
+    let query: Vec<String> = query.split('&').map(pair).collect();
+    format!("{before}?{}", query.join("&"))
+}
+
 #[cfg(test)]
 mod tests {
     use easel_wbxml::pages::{airsync as a, airsyncbase as b, email as e};
@@ -125,6 +150,20 @@ mod tests {
                 assert!(Tag::by_name(namespace, name).is_some(), "{namespace}:{name}");
             }
         }
+    }
+
+    #[test]
+    fn of_a_query_the_device_is_shown_and_nobody() {
+        let line = "POST /Microsoft-Server-ActiveSync?Cmd=Sync&User=anna&DeviceId=ABC&devicetype=x&Odd=secret&rest";
+        let shown = "POST /Microsoft-Server-ActiveSync?Cmd=Sync&User=[4 characters]&DeviceId=ABC&devicetype=x\
+                     &Odd=[6 characters]&[4 characters]";
+        assert_eq!(redact_line(line), shown);
+        assert_eq!(redact_line("OPTIONS /x"), "OPTIONS /x");
+        for base64 in ["jAkJBANBQkM=", "jAkJBANBQg==", "jAkJBANB"] {
+            assert_eq!(redact_line(&format!("POST /x?{base64}")), format!("POST /x?[{} characters]", base64.len()));
+        }
+        let long = redact_line(&format!("POST /x?Cmd={}", "x".repeat(500)));
+        assert!(long.ends_with("x...") && long.len() < 160, "{long}");
     }
 
     #[test]

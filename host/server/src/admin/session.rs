@@ -7,8 +7,8 @@ use easel_store::Backup;
 use super::office::{Office, Refusal};
 use super::recording::Recorded;
 use super::{
-    DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, devices, mailbox, packs,
-    queue, recording, top, users,
+    DeviceOrder, LoginName, PROTOCOL, PackOrder, QueueOrder, Reply, Request, address_list, app_passwords, devices,
+    mailbox, packs, queue, recording, top, users,
 };
 use crate::import::{Intake, Taken};
 use crate::packs::PackListening;
@@ -59,6 +59,11 @@ impl Session {
             Request::UserAdd { login, user, password } => users::add(office, &login, user, &password, body)?,
             Request::UserList { tenant } => users::list(office, tenant.as_deref())?,
             Request::UserPassword { login, password } => users::set_password(office, &login, &password)?,
+            Request::AppPasswordAdd { login, name, device } => {
+                app_passwords::add(office, &login, name, device.as_deref())?
+            }
+            Request::AppPasswordList { login } => app_passwords::list(office, &login)?,
+            Request::AppPasswordRevoke { login, which } => app_passwords::revoke(office, &login, &which)?,
             Request::UserRemove { login } => users::remove(office, &login)?,
             Request::UserSet { login, changes } => users::set(office, &login, changes, body)?,
             Request::DeviceList { login } => devices::list(office, login.as_ref())?,
@@ -110,6 +115,13 @@ impl Session {
             Request::Folders { login } => mailbox::folders(office, &login)?,
             Request::Items { login, folder } => mailbox::items(office, &login, folder)?,
             Request::Read { login, item, offset } => return mailbox::read(office, &login, item, offset),
+            Request::ImportBegin { login, over_quota } => {
+                let user = office.user(&login)?;
+                let intake = Intake::new(Arc::clone(office), login, user, over_quota);
+                let bytes = intake.room()?;
+                self.intake = Some(intake);
+                Reply::Room { bytes }
+            }
             Request::ImportPiece => {
                 self.add_piece(&body);
                 Reply::Done
@@ -150,7 +162,7 @@ impl Session {
         let same = self.intake.as_ref().is_some_and(|intake| intake.login() == login);
         if !same {
             let user = self.office.user(login)?;
-            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user));
+            self.intake = Some(Intake::new(Arc::clone(&self.office), login.clone(), user, false));
         }
         Ok(self.intake.as_mut().expect("it was made above"))
     }
@@ -162,6 +174,8 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         Request::TenantAdd { name } => Some(("tenant added", name.clone())),
         Request::UserAdd { login, .. } => Some(("user added", login.to_string())),
         Request::UserPassword { login, .. } => Some(("password", login.to_string())),
+        Request::AppPasswordAdd { login, .. } => Some(("app password added", login.to_string())),
+        Request::AppPasswordRevoke { login, .. } => Some(("app password revoked", login.to_string())),
         Request::UserRemove { login } => Some(("user removed", login.to_string())),
         Request::UserSet { login, .. } => Some(("user changed", login.to_string())),
         Request::DeviceDo { login, order, .. } => Some(match order {
@@ -200,11 +214,13 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         | Request::Status
         | Request::TenantList
         | Request::UserList { .. }
+        | Request::AppPasswordList { .. }
         | Request::DeviceList { .. }
         | Request::DeviceWithheld { .. }
         | Request::AddressListPut { .. }
         | Request::FolderOpen { .. }
         | Request::Folders { .. }
+        | Request::ImportBegin { .. }
         | Request::ImportPiece
         | Request::ImportMail { .. }
         | Request::ImportObject { .. }

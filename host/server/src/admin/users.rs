@@ -131,7 +131,7 @@ fn shown(office: &Office, tenant: &Tenant, user: User) -> Result<UserShown, Refu
         login: format!("{}@{}", user.name, tenant.name),
         devices: office.store.devices(user.id)?.len(),
         bytes: office.store.mailbox_bytes(user.id)?,
-        quota_bytes: user.quota.or(office.quota_bytes).filter(|bytes| *bytes > 0),
+        quota_bytes: office.bytes_max(&user),
         photo_bytes: user.photo.as_ref().map_or(0, Vec::len),
         display_name: user.display_name,
         addresses: user.addresses,

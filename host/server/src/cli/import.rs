@@ -11,7 +11,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::open;
 use super::progress::Progress;
-use super::terminal::Terminal;
+use super::terminal::{Terminal, bytes as in_words};
 use crate::admin::{Channel, ChannelError, FolderNumber, ImportOutcome, LoginName, Request};
 use crate::config::Config;
 use crate::import::walk::Plan;
@@ -28,6 +28,9 @@ A path is a file (mbox, .eml, .ics, .vcf) or a directory: a Maildir with its fol
 Mail goes to the Inbox, events to Calendar, tasks to Tasks, notes to Notes, cards to Contacts; folders of a Maildir keep
 their names. Read, answered, flagged and the like are kept from Maildir names and from Status, X-Status, X-Keywords and
 X-Mozilla-Status.
+
+What does not fit into the user's quota is left out; a mailbox that is full already takes nothing in. With --over-quota
+all of it is taken in, and the mailbox stays over its quota until things are removed.
 
 An import can be broken off and repeated: what is in the mailbox already is not added again. Whatever is left out is
 listed with its file, its place in it and the reason.
@@ -60,8 +63,15 @@ pub(super) struct Arguments {
     /// An event, task, note or card that is there with other content is replaced.
     #[arg(long)]
     update: bool,
+    /// Takes everything in, though the mailbox becomes larger than its quota.
+    #[arg(long)]
+    over_quota: bool,
     /// Puts the cards of this file into the address list of a tenant instead; may be repeated.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["login", "paths", "folder", "keep_folders", "update"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["login", "paths", "folder", "keep_folders", "update", "over_quota"],
+    )]
     gal: Vec<PathBuf>,
     /// Whose address list.
     #[arg(long, default_value = "defaultcontext", requires = "gal")]
@@ -85,6 +95,7 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     let plan = Plan::of(paths, arguments.keep_folders, &mut importer);
     importer.progress = Progress::of_bytes(plan.bytes(), importer.terminal);
     importer.report.files = plan.files();
+    importer.begin(arguments.over_quota, plan.bytes())?;
     let message_bytes_max = config.limits.message_bytes_max;
     plan.run(Bounds { message_bytes_max, object_bytes_max: OBJECT_BYTES_MAX }, &mut importer);
     importer.finish()
@@ -159,6 +170,22 @@ impl<'t> Importer<'t> {
             Target::AddressList { tenant } => drop(importer.channel.users(Some(tenant.clone()))?),
         }
         Ok(importer)
+    }
+
+    /// Tells before the first thing is taken in that there is no room, or may not be enough for files of so many bytes.
+    fn begin(&mut self, over_quota: bool, bytes: u64) -> Result<(), CliError> {
+        let Target::Mailbox { login, .. } = &self.target else { return Ok(()) };
+        let room = self.channel.begin_import(login.clone(), over_quota)?;
+        if let Some(room) = room.filter(|room| bytes > *room) {
+            let terminal = &mut *self.terminal;
+            let sentence = format!(
+                "the files have {}, and the mailbox has room for {}: what does not fit is left out",
+                in_words(bytes),
+                in_words(room)
+            );
+            self.progress.suspend(|| terminal.note(&sentence));
+        }
+        Ok(())
     }
 
     fn fail(&mut self, error: ChannelError) -> Stop {

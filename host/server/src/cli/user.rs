@@ -1,5 +1,7 @@
 //! `easel user`
 
+mod app_password;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,7 +34,7 @@ pub(super) enum Verb {
                       easel user set zoe@ox.io --quota 2048"
     )]
     Set(SetArguments),
-    /// Gives a user a new password; logins with the old one end at once.
+    /// Gives a user a new password; logins with the old one end at once. App passwords stay.
     #[command(after_help = "Examples:\n  easel user passwd anna\n  easel user passwd zoe@ox.io --random")]
     Passwd {
         /// Whose, such as anna or anna@ox.io.
@@ -40,6 +42,9 @@ pub(super) enum Verb {
         #[command(flatten)]
         password: password::Source,
     },
+    /// Makes, lists and revokes passwords for one phone or app each.
+    #[command(subcommand, after_help = app_password::HELP)]
+    AppPassword(app_password::Verb),
     /// Lists the users.
     List {
         /// Only those of this tenant.
@@ -133,6 +138,7 @@ pub(super) fn run(verb: Verb, file: &Path, terminal: &mut Terminal) -> Result<()
             open(file, "user passwd")?.order(request, &[])?;
             done(terminal, &format!("changed the password of {login}"), &login, &chosen)
         }
+        Verb::AppPassword(verb) => app_password::run(verb, file, terminal),
         Verb::List { tenant } => {
             let users = open(file, "user list")?.users(tenant)?;
             list(&users, terminal)

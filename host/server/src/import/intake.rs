@@ -35,6 +35,8 @@ pub(crate) struct Intake {
     login: LoginName,
     user: User,
     owner: Owner,
+    /// What the mailbox may hold; `None`: anything.
+    bytes_max: Option<u64>,
     pending: Vec<Taken>,
     pending_bytes: usize,
     /// Message-IDs, hashed, whose mails in the mailbox are counted in `copies`.
@@ -77,8 +79,9 @@ impl Taken {
 }
 
 impl Intake {
-    /// For the mailbox of `user`, whose name is `login`.
-    pub(crate) fn new(office: Arc<Office>, login: LoginName, user: User) -> Self {
+    /// For the mailbox of `user`, whose name is `login`; `over_quota`: whatever it may hold.
+    pub(crate) fn new(office: Arc<Office>, login: LoginName, user: User, over_quota: bool) -> Self {
+        let bytes_max = office.bytes_max(&user).filter(|_| !over_quota);
         let owner = Owner {
             name: user.display_name.clone(),
             addresses: user.addresses.clone(),
@@ -89,6 +92,7 @@ impl Intake {
             login,
             user,
             owner,
+            bytes_max,
             pending: Vec::new(),
             pending_bytes: 0,
             counted: HashSet::new(),
@@ -98,6 +102,20 @@ impl Intake {
 
     pub(crate) fn login(&self) -> &LoginName {
         &self.login
+    }
+
+    /// The bytes that may be added, if they are bounded; refused where there are none.
+    pub(crate) fn room(&self) -> Result<Option<u64>, Refusal> {
+        let Some(most) = self.bytes_max else { return Ok(None) };
+        let held = self.office.store.mailbox_bytes(self.user.id)?;
+        if held >= most {
+            return Err(Refusal(format!(
+                "the mailbox of {} is full: it holds {held} bytes of {most}; --over-quota imports all the same, and \
+                 `easel user set --quota` lets it hold more",
+                self.login
+            )));
+        }
+        Ok(Some(most - held))
     }
 
     /// Takes something; its outcome comes with this reply or a later one.
@@ -169,7 +187,7 @@ impl Intake {
             outcomes[at] = Some(match (done, item) {
                 (Ok(()), None) => ImportOutcome::Added,
                 (Ok(()), Some(_)) => ImportOutcome::Updated,
-                (Err(error), _) => ImportOutcome::Refused { reason: chain(&error) },
+                (Err(error), _) => ImportOutcome::Refused { reason: why_not(&error) },
             });
         }
         outcomes.into_iter().map(|outcome| outcome.expect("every one was known, refused or committed")).collect()
@@ -240,6 +258,7 @@ impl Intake {
                 }
             });
         }
+        changes.writes.extend(self.bytes_max.map(|bytes_max| Write::Within { bytes_max }));
         store.commit(changes).map(drop)
     }
 }
@@ -263,6 +282,19 @@ fn put_blobs<'p>(store: &dyn Store, prepared: impl Iterator<Item = &'p Prepared>
         }
         Ok(blobs)
     })
+}
+
+fn why_not(error: &StoreError) -> String {
+    match error {
+        StoreError::OverQuota { bytes, bytes_max } => {
+            format!("no room: the mailbox would hold {bytes} bytes of {bytes_max}; --over-quota takes it in")
+        }
+        StoreError::Backend { .. }
+        | StoreError::Exists(_)
+        | StoreError::NotFound(_)
+        | StoreError::Stale
+        | StoreError::TooNew { .. } => chain(error),
+    }
 }
 
 /// Whether a thing is there already.

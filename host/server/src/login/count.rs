@@ -29,6 +29,10 @@ pub(super) struct Counts {
     pub(super) misses: Count,
     /// Passwords hashed.
     pub(super) hashes: Count,
+    /// App passwords looked up, and right.
+    pub(super) apps: Count,
+    /// The user's own password where only app passwords let in.
+    pub(super) no_app: Count,
     /// Hashed, and wrong.
     pub(super) wrong: Count,
     /// Could not be checked.
@@ -47,9 +51,12 @@ impl Counts {
         }
         page.family("easel_login_hashes", Kind::Counter, "", "Passwords hashed for logins.");
         page.number(&[], self.hashes.read());
+        page.family("easel_login_app_passwords", Kind::Counter, "", "App passwords looked up for logins, and right.");
+        page.number(&[], self.apps.read());
         page.family("easel_login_failures", Kind::Counter, "", "Logins that did not come about, by reason.");
         let wrong = self.wrong.read() + self.known_wrong.read();
         page.number(&[("reason", "wrong")], wrong);
+        page.number(&[("reason", "no_app_password")], self.no_app.read());
         page.number(&[("reason", "unchecked")], self.failed.read());
         page.number(&[("reason", "too_many_wrong")], self.over_budget.read());
         page.number(&[("reason", "too_many_at_once")], self.queue_full.read());

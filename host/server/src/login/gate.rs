@@ -9,7 +9,7 @@ use easel_store::{StoreError, User};
 
 use super::forms::{Candidate, candidates};
 use super::hash::Memory;
-use super::{Denied, Job, Session, Shared};
+use super::{Denied, Job, Session, Shared, Way};
 use crate::ServerError;
 
 /// Starts the threads; they end when the sender is gone.
@@ -26,7 +26,7 @@ pub(super) fn start(shared: &Arc<Shared>, threads: usize, queue: usize) -> Resul
 }
 
 /// How often a check begins again because the user was changed while it ran.
-const ATTEMPTS: usize = 3;
+pub(super) const ATTEMPTS: usize = 3;
 
 fn work(shared: &Shared, jobs: &Receiver<Job>) {
     let mut memory = Memory::default();
@@ -62,7 +62,7 @@ impl Shared {
         match user {
             Some(user) if right && user.enabled => {
                 let user = Arc::new(User { photo: None, ..user });
-                Ok(Session { user, key: job.key, stale: false })
+                Ok(Session { user, way: Way::Password, key: job.key, stale: false })
             }
             Some(_) | None => Err(Denied::Wrong),
         }
@@ -76,7 +76,7 @@ impl Shared {
         })
     }
 
-    fn resolve(&self, login: &str) -> Result<Option<User>, StoreError> {
+    pub(super) fn resolve(&self, login: &str) -> Result<Option<User>, StoreError> {
         for candidate in candidates(login, &self.default_tenant) {
             let found = match candidate {
                 Candidate::Name { tenant, user } => match self.store.tenant(tenant)? {
@@ -107,7 +107,7 @@ impl Shared {
 
     /// Remembers the outcome and tells everybody who waits for it; false when the user was changed since the check
     /// began, so that it has to be made again.
-    fn land(&self, job: &mut Job, checked: &Result<Session, Denied>) -> bool {
+    pub(super) fn land(&self, job: &mut Job, checked: &Result<Session, Denied>) -> bool {
         let now = self.clock.now();
         {
             let mut state = self.state();
@@ -117,8 +117,9 @@ impl Shared {
                     return false;
                 }
                 Ok(session) => {
-                    state.throttle.give_back(job.payer.0, job.payer.1);
-                    state.cache.keep_right(job.key, Arc::clone(&session.user), job.epoch, now);
+                    job.give_back(&mut state);
+                    let (user, way) = (Arc::clone(&session.user), session.way.clone());
+                    state.cache.keep_right(job.key, user, way, job.epoch, now);
                 }
                 Err(Denied::Wrong) => {
                     self.counts.wrong.add();
@@ -126,7 +127,7 @@ impl Shared {
                 }
                 Err(Denied::Failed | Denied::Busy { .. }) => {
                     self.counts.failed.add();
-                    state.throttle.give_back(job.payer.0, job.payer.1);
+                    job.give_back(&mut state);
                 }
             }
         }
@@ -134,7 +135,7 @@ impl Shared {
         true
     }
 
-    fn tell(&self, job: &Job, checked: &Result<Session, Denied>) {
+    pub(super) fn tell(&self, job: &Job, checked: &Result<Session, Denied>) {
         let waiters = self.state().flights.remove(&job.key).unwrap_or_default();
         for waiter in waiters {
             // Whoever hung up meanwhile needs no answer.

@@ -245,3 +245,48 @@ fn an_export_never_writes_over_anything() {
     let said = house.run(&["export", "anna", &house.text("new"), "--folder", "Nowhere"]).refused();
     assert!(said.contains("there is no folder \"Nowhere\"; there are Inbox"), "{said}");
 }
+
+/// A mail of so many bytes and a bit.
+fn mail_of(number: u32, bytes: usize) -> String {
+    let line = "This is a line of sixty-four bytes, which makes mails grow fast\r\n";
+    format!(
+        "From: bob@example.net\r\nTo: anna@example.org\r\nMessage-ID: <{number}@example.net>\r\nSubject: {number}\r\n\
+         Date: Mon, 02 Mar 2026 10:00:00 +0000\r\n\r\n{}",
+        line.repeat(bytes / line.len())
+    )
+}
+
+#[test]
+fn what_does_not_fit_into_the_quota_is_left_out_item_by_item_unless_it_is_wanted() {
+    for served in [false, true] {
+        let house = House::with_anna();
+        house.run(&["user", "set", "anna", "--quota", "1"]).ok();
+        let _serving = served.then(|| house.serve());
+        for (number, bytes) in [(1, 300_000), (2, 900_000), (3, 300_000)] {
+            house.write(&format!("mail/{number}.eml"), mail_of(number, bytes));
+        }
+        let mail = house.text("mail");
+        let said = house.run(&["import", "anna", &mail]);
+        assert_eq!((said.code, said.out.trim_end()), (0, "2 added, 1 left out"), "{said:?}");
+        assert!(said.err.contains("the files have 1.4 MiB, and the mailbox has room for 1.0 MiB"), "{said:?}");
+        let left_out = said.err.lines().find(|line| line.starts_with("left out: ")).unwrap();
+        assert!(left_out.contains("2.eml") && left_out.contains("no room"), "{left_out}");
+        assert!(left_out.contains("of 1048576; --over-quota takes it in"), "{left_out}");
+        // What is there already needs no room.
+        assert_eq!(house.import(&[&mail]), [0, 2, 1]);
+        let user = house.json(&["user", "list"])[0].clone();
+        assert!(user["bytes"].as_u64() < user["quota_bytes"].as_u64(), "{user}");
+        assert_eq!(house.import(&[&mail, "--over-quota"]), [1, 2, 0]);
+        let user = house.json(&["user", "list"])[0].clone();
+        assert!(user["bytes"].as_u64() > user["quota_bytes"].as_u64(), "{user}");
+        // Full: refused before the first file is looked at.
+        let card =
+            house.write("card.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:Bob\r\nN:;Bob;;;\r\nEND:VCARD\r\n");
+        let said = house.run(&["import", "anna", &card]).refused();
+        assert!(said.contains("the mailbox of anna@defaultcontext is full"), "{said}");
+        assert!(said.contains("--over-quota") && said.contains("user set --quota"), "{said}");
+        assert_eq!(house.import(&[&card, "--over-quota"]), [1, 0, 0]);
+        house.run(&["user", "set", "anna", "--quota", "none"]).ok();
+        assert_eq!(house.import(&[&card]), [0, 1, 0]);
+    }
+}

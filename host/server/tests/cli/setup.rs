@@ -53,6 +53,10 @@ fn every_verb_explains_itself_with_examples() {
         let said = easel(&[verb, inner, "--help"], "").ok();
         assert!(said.contains("Example"), "{verb} {inner}: {said}");
     }
+    for verb in ["add", "revoke"] {
+        let said = easel(&["user", "app-password", verb, "--help"], "").ok();
+        assert!(said.contains("Example"), "{verb}: {said}");
+    }
 }
 
 #[test]

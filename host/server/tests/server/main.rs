@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "everything here is a test")]
 
+mod app_passwords;
 mod house;
 mod http;
 mod limits;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use easel_commands::{Answer, Request, Why};
 use easel_protocol::{CollectionId, Command};
-use easel_server::{Clock as _, Limits, ListenerKind, Turn, Wait};
-use easel_store::{Bus as _, DeviceKey, Event, Interest, Store as _, UserId};
+use easel_server::{Clock as _, Limits, ListenerKind, Logins, Turn, Wait};
+use easel_store::{AppSecret, Bus as _, DeviceKey, Event, Interest, NewAppPassword, Store as _, User, UserId};
 use jiff::{SignedDuration, Timestamp};
 use tokio::io::AsyncWriteExt as _;
 
@@ -50,7 +50,7 @@ impl Ping {
 
     fn wait(self, user: UserId, device: DeviceKey, until: Timestamp) -> Turn {
         let interest = Interest::Mailbox { user, device, folders: BTreeSet::from([CollectionId::new(INBOX)]) };
-        let go_on = Box::new(move |_: &easel_store::User, why, _: Timestamp, _: &mut dyn easel_commands::Sink| {
+        let go_on = Box::new(move |_: &User, why, _: Timestamp, _: &mut dyn easel_commands::Sink| {
             self.looks.lock().unwrap().push(why);
             match (self.answer)(why) {
                 Some(answer) => Turn::Answer(answer),
@@ -261,11 +261,68 @@ async fn a_user_who_may_no_longer_log_in_is_not_answered() {
     let mut client = house.client().await;
     client.send(&post("Ping", "", b"")).await;
     parked(&house, 1).await;
-    house.store.update_user(&easel_store::User { enabled: false, ..house.anna.clone() }).unwrap();
+    house.store.update_user(&User { enabled: false, ..house.anna.clone() }).unwrap();
     house.bus.publish(&Event::Device { user: house.anna.id, device: None });
     let answer = client.response().await;
     assert_eq!((answer.code, answer.header("www-authenticate")), (401, Some("Basic realm=\"Easel\"")));
     assert_eq!(*ping.looks.lock().unwrap(), [Why::Changed]);
+}
+
+#[tokio::test]
+async fn revoking_an_app_password_ends_the_waits_that_rest_on_it_and_no_others() {
+    let ping = Ping::new(|why| (why != Why::Changed).then(Answer::empty));
+    let house = house(&ping);
+    let give = |bits: u128| {
+        let secret = AppSecret::new(bits);
+        let (name, hash) = (format!("phone {bits}"), secret.hash());
+        let new = NewAppPassword { user: house.anna.id, name, hash, device: None, made: 0 };
+        let added = house.store.add_app_password(&new).unwrap();
+        house.logins.invalidate(house.anna.id);
+        (added.id, secret.text())
+    };
+    let (lost, lost_secret) = give(7);
+    let (_, kept_secret) = give(8);
+    let mut clients = Vec::new();
+    for (number, password) in (1..).zip([&lost_secret, &kept_secret, PASSWORD]) {
+        let mut client = house.client().await;
+        client.send(&post_as(&basic("anna", password), &format!("D{number}"), "Ping", "", b"")).await;
+        parked(&house, number).await;
+        clients.push(client);
+    }
+    let looks = || ping.looks.lock().unwrap().len();
+    let before = looks();
+    give(9);
+    house.until(|house| looks() >= before + 3 && house.bus.waiting() == 3).await;
+    assert_eq!(house.running.parked(), 3, "nobody is sent away by one that comes");
+    house.store.remove_app_password(house.anna.id, lost).unwrap();
+    house.logins.invalidate(house.anna.id);
+    assert_eq!(clients[0].response().await.code, 401);
+    parked(&house, 2).await;
+    house.clock.advance(Duration::from_secs(600));
+    for client in &mut clients[1..] {
+        assert_eq!(client.response().await.code, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_the_waits_that_rest_on_it_and_no_others() {
+    let ping = Ping::new(|why| (why != Why::Changed).then(Answer::empty));
+    let house = house(&ping);
+    let secret = AppSecret::new(7);
+    let new =
+        NewAppPassword { user: house.anna.id, name: "phone".to_owned(), hash: secret.hash(), device: None, made: 0 };
+    house.store.add_app_password(&new).unwrap();
+    let (mut own, mut app) = (house.client().await, house.client().await);
+    own.send(&post_as(&basic("anna", PASSWORD), "D1", "Ping", "", b"")).await;
+    parked(&house, 1).await;
+    app.send(&post_as(&basic("anna", &secret.text()), "D2", "Ping", "", b"")).await;
+    parked(&house, 2).await;
+    let anna = house.store.user(house.anna.id).unwrap().unwrap();
+    house.store.update_user(&User { password_hash: Logins::hash_password("new"), ..anna }).unwrap();
+    house.logins.invalidate(house.anna.id);
+    assert_eq!(own.response().await.code, 401);
+    house.clock.advance(Duration::from_secs(600));
+    assert_eq!(app.response().await.code, 200);
 }
 
 #[tokio::test]

@@ -17,6 +17,9 @@ Each request is shown with its answer once the answer is there; a Ping that wait
 their lengths: what is shown is what kind of thing was sent when, ids, keys, statuses, sizes and dates. --full shows
 everything, mail and passwords of policies included: only with leave of whoever uses the device.
 
+A request that is refused before its command sees it is shown with the reason and its first line, as far as it names the
+device. A message (SendMail up to 12.1) is shown by its fields, a broken document by what is wrong with it.
+
 Four may follow at once. A body of more than 4 MiB is told by its length, and of a device that is faster than the reader
 64 requests are kept; how many were lost is told.
 
@@ -69,10 +72,14 @@ fn show(exchange: &ExchangeShown, terminal: &mut Terminal) -> Result<(), CliErro
     if terminal.is_json() {
         return terminal.line("", exchange);
     }
-    let ExchangeShown { at, login, command, version, code, millis, worked_micros, request, answer } = exchange;
+    let ExchangeShown { at, login, command, version, code, millis, worked_micros, refused, request, answer } = exchange;
     let code = code.map_or_else(|| "cut".to_owned(), |code| code.to_string());
     let (whole, part) = (worked_micros / 1000, worked_micros % 1000 / 100);
     let head = format!("{at} {login} {command} {version}: {code} after {millis} ms, {whole}.{part} ms at work");
+    let head = match refused {
+        Some(reason) => format!("{head}; refused: {reason}"),
+        None => head,
+    };
     let lines = [head.as_str(), "request:"].into_iter().chain(request.lines()).chain(["answer:"]).chain(answer.lines());
     let lines: Vec<String> = lines.map(str::to_owned).chain([String::new()]).collect();
     terminal.lines(&lines, &())
