@@ -10,7 +10,7 @@ mod entries;
 /// A target, the folders below `tests` with its seeds, and how their names end.
 type Target = (fn(&[u8]), &'static [(&'static str, &'static str)]);
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     (entries::mail::run, &[("fixtures/mail", ".eml")]),
     (
         entries::object::calendar,
@@ -18,6 +18,7 @@ const TARGETS: [Target; 7] = [
     ),
     (entries::object::contact, &[("fixtures/contacts", ".vcf")]),
     (entries::merge::run, &[("fuzz/seeds/merge", "")]),
+    (entries::plugin_answers::run, &[("fuzz/seeds/plugin_answers", "")]),
     (entries::plugin_edits::run, &[("fuzz/seeds/plugin_edits", "")]),
     (entries::lmtp::run, &[("fuzz/seeds/lmtp", "")]),
     (entries::proxy::run, &[("fuzz/seeds/proxy", "")]),
