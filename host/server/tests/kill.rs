@@ -15,7 +15,7 @@
 //!
 //! Two environment variables make other runs of the same test:
 //!
-//! - `EASEL_KILLS`: how many points, [`KILLS`] unless it is set. Below 20 no work is sure to be done.
+//! - `EASEL_KILLS`: how many points, [`KILLS`] unless it is set. With fewer, no work of each kind is sure to be done.
 //! - `EASEL_SEED`: a whole number from which the moments and everybody's errands are drawn, [`SEED`] unless it is set.
 //!   What is under way at a moment is up to the machine.
 //!
@@ -100,7 +100,7 @@ fn kills_in_a_mixed_run_duplicate_nothing_lose_nothing_and_reset_no_phone() {
     let imported = importer.mails.len().min(importer.cards.len());
     let worked = [postman.there.len(), imported, cards.len(), folders.len(), sent(&owners).len(), moved, vendor.swaps];
     assert!(
-        worked.iter().all(|count| *count > 0),
+        kills < KILLS || worked.iter().all(|count| *count > 0),
         "mails, imports, contacts, folders, sent and moved mails, swapped packs: {worked:?}"
     );
     let another = Identity { device_id: "another".into(), ..Identity::iphone_3gs() };

@@ -1,5 +1,7 @@
 //! An administrator who replaces a pack and goes back to the version before.
 
+use std::path::Path;
+
 use easel_test_support::Said;
 
 use super::Answers;
@@ -33,19 +35,15 @@ impl<'a> Vendor<'a> {
         let trusting = config.replace("trusted_keys = []", &format!("trusted_keys = [\"{public} {PACK}\"]"));
         assert_ne!(trusting, config);
         house.write("house/easel.toml", trusting);
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(PACK);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(PACK);
         let first = easel_pack_build::build(&folder).unwrap();
-        let [first, newer] = [first.clone(), numbered(&first, VERSIONS[1])]
-            .into_iter()
-            .zip(VERSIONS)
-            .map(|(pack, version)| {
-                let file = house.write(&format!("packs/{version}/{PACK}.wasm"), pack);
-                easel(&["pack", "sign", &file, "--key", &house.text("vendor.key")], "").ok();
-                file
-            })
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap();
+        let signed = |pack: &[u8], version: &str| {
+            let file = house.write(&format!("packs/{version}/{PACK}.wasm"), pack);
+            easel(&["pack", "sign", &file, "--key", &house.text("vendor.key")], "").ok();
+            file
+        };
+        let newer = signed(&numbered(&first, VERSIONS[1]), VERSIONS[1]);
+        let first = signed(&first, VERSIONS[0]);
         house.run(&["pack", "install", &first]).ok();
         let vendor = Self { house, newer, serves: 0, swaps: 0, broken_off: false };
         assert_eq!(vendor.installed(), 0);
@@ -107,7 +105,7 @@ fn numbered(pack: &[u8], version: &str) -> Vec<u8> {
         .filter(|(_, window)| window[1..] == *own && window[0] != b'@')
         .map(|(at, _)| at + 1)
         .collect();
-    assert!(!places.is_empty(), "the pack says its version");
+    assert!(!places.is_empty(), "plugins/{PACK} is not {} any more", VERSIONS[0]);
     for at in places {
         numbered[at..at + own.len()].copy_from_slice(version.as_bytes());
     }
