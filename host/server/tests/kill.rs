@@ -66,7 +66,7 @@ fn kills_in_a_mixed_run_duplicate_nothing_lose_nothing_and_reset_no_phone() {
         .collect();
     let mut watcher = Watcher::new(serving.address);
     for kill in 0..kills {
-        let moment = Moment::of(random.random());
+        let moment = Moment::of(kill, &mut random);
         let at = format!("seed {seed}, kill {kill} at {moment:?}");
         work_until_killed(serving, (&mut owners, &mut postman, &mut importer, &mut vendor, &mut watcher), moment);
         if random.random_range(0..4) == 0 {

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use rand::Rng as _;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -15,22 +15,26 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) enum Moment {
     /// When so many answers have arrived at phones and at the postman.
     Answers(usize),
+    /// So many milliseconds after an import was answered.
+    Import(u64),
     /// So many milliseconds after everybody began.
     Millis(u64),
-    /// So many milliseconds after a verb, an import or a swap of packs, was answered.
-    Verb(u64),
+    /// So many milliseconds after a swap of packs was answered.
+    Swap(u64),
 }
 
 impl Moment {
     /// Fewer answers than this.
     const ANSWERS_MAX: usize = 40;
 
-    /// Most moments are numbers of answers; one in four is any time, one in ten soon after a verb.
-    pub(crate) fn of(seed: u64) -> Self {
-        let mut random = StdRng::seed_from_u64(seed);
-        match random.random_range(0..20) {
-            0..5 => Self::Millis(random.random_range(0..400)),
-            5 | 6 => Self::Verb(random.random_range(0..60)),
+    /// Each tenth comes after a swap, which takes longer than all else; of the others most are numbers of answers.
+    pub(crate) fn of(kill: u64, random: &mut StdRng) -> Self {
+        if kill % 10 == 9 {
+            return Self::Swap(random.random_range(0..60));
+        }
+        match random.random_range(0..18) {
+            0 => Self::Import(random.random_range(0..60)),
+            1..6 => Self::Millis(random.random_range(0..400)),
             _ => Self::Answers(random.random_range(0..Self::ANSWERS_MAX)),
         }
     }
@@ -47,26 +51,29 @@ pub(crate) struct Answers {
     read_max: usize,
     count: AtomicUsize,
     told: Sender<()>,
-    verb_told: Sender<()>,
+    import_told: Sender<()>,
+    swap_told: Sender<()>,
     over: AtomicBool,
 }
 
 /// Hears of the answers.
 pub(crate) struct Arrivals {
     answers: Receiver<()>,
-    verbs: Receiver<()>,
+    imports: Receiver<()>,
+    swaps: Receiver<()>,
 }
 
 impl Answers {
     pub(crate) fn until(moment: Moment) -> (Self, Arrivals) {
         let read_max = match moment {
             Moment::Answers(after) => after,
-            Moment::Millis(_) | Moment::Verb(_) => usize::MAX,
+            Moment::Import(_) | Moment::Millis(_) | Moment::Swap(_) => usize::MAX,
         };
         let (told, answers) = mpsc::channel();
-        let (verb_told, verbs) = mpsc::channel();
-        let counted = Self { read_max, count: AtomicUsize::new(0), told, verb_told, over: AtomicBool::new(false) };
-        (counted, Arrivals { answers, verbs })
+        let (import_told, imports) = mpsc::channel();
+        let (swap_told, swaps) = mpsc::channel();
+        let (count, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        (Self { read_max, count, told, import_told, swap_told, over }, Arrivals { answers, imports, swaps })
     }
 
     /// One has arrived; whether it is among those before the kill.
@@ -75,9 +82,14 @@ impl Answers {
         self.count.fetch_add(1, Ordering::Relaxed) < self.read_max
     }
 
-    /// A verb was answered.
-    pub(crate) fn verb_arrived(&self) {
-        self.verb_told.send(()).unwrap();
+    /// An import was answered.
+    pub(crate) fn import_arrived(&self) {
+        self.import_told.send(()).unwrap();
+    }
+
+    /// A swap of packs was answered.
+    pub(crate) fn swap_arrived(&self) {
+        self.swap_told.send(()).unwrap();
     }
 
     /// Whether nothing new is to be begun. A verb that is begun without a server does its work by itself.
@@ -97,8 +109,12 @@ impl Arrivals {
         match moment {
             Moment::Answers(after) => (0..after).for_each(|_| answer(&self.answers)),
             Moment::Millis(millis) => wait(millis),
-            Moment::Verb(millis) => {
-                answer(&self.verbs);
+            Moment::Import(millis) => {
+                answer(&self.imports);
+                wait(millis);
+            }
+            Moment::Swap(millis) => {
+                answer(&self.swaps);
                 wait(millis);
             }
         }

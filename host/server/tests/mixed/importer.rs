@@ -41,7 +41,7 @@ impl<'a> Importer<'a> {
                 self.broken_off = Some(broken_off);
                 return;
             }
-            answers.verb_arrived();
+            answers.import_arrived();
         }
     }
 

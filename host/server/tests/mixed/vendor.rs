@@ -64,7 +64,7 @@ impl<'a> Vendor<'a> {
             }
             self.serves = 1 - self.serves;
             self.swaps += 1;
-            answers.verb_arrived();
+            answers.swap_arrived();
         }
     }
 
