@@ -4,7 +4,7 @@
 mod desk;
 
 use desk::{Desk, raw_mail};
-use easel_plugin::hooks::{MailEdit, MailVerdict, Reference};
+use easel_plugin::hooks::{MAIL_EDITS_MAX, MailEdit, MailVerdict, Reference};
 use easel_plugin::scripted::ScriptedPlugin;
 use easel_protocol::{CollectionId, Command};
 use easel_store::{Content, Order, POSITION_START, Store as _};
@@ -268,6 +268,20 @@ fn i48_a_message_the_plugin_withholds_is_answered_as_sent_and_is_not() {
     assert_eq!((sent.code, sent.body.len()), (200, 0));
     assert!(queue(&desk).is_empty() && mails(&desk, SENT).is_empty());
     assert_eq!(desk.store.quarantined(desk.user.id).unwrap().len(), 1, "it can be put back");
+}
+
+#[test]
+fn more_edits_of_a_message_than_a_pack_may_make_leave_it_as_it_was_sent() {
+    for (count, faults) in [(MAIL_EDITS_MAX, 0), (MAIL_EDITS_MAX + 1, 1)] {
+        let edits: Vec<MailEdit> = (0..count).map(|at| MailEdit::SetHeader(format!("X-{at}"), "a".into())).collect();
+        let plugin = std::sync::Arc::new(ScriptedPlugin::new().on_mail(move |_, _| MailVerdict::Edit(edits.clone())));
+        let desk = Desk::with(plugin.clone(), easel_commands::Settings::default());
+        let mut phone = desk.phone(Identity::iphone_3gs());
+        assert_eq!(send(&mut phone, Command::SendMail, "", MESSAGE).code, 200);
+        let (recipients, sent) = queue(&desk).remove(0);
+        assert_eq!((recipients.len(), plugin.faults()), (2, faults), "{count} edits");
+        assert_eq!(sent.contains("X-255: a"), faults == 0, "{count} edits");
+    }
 }
 
 #[test]

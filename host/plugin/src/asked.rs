@@ -7,8 +7,9 @@ use easel_protocol::{Class, Command};
 use easel_wbxml::Element;
 
 use crate::hooks::{
-    DevicePlugin, Direction, FolderChange, FolderEdit, FolderVerdict, History, Hook, HookContext, MailEdit,
-    MailVerdict, MeetingRequest, Message, PackVersion, PluginSession, Recovery, STATE_BYTES_MAX, State, Verdict,
+    DevicePlugin, Direction, FolderChange, FolderEdit, FolderVerdict, History, Hook, HookContext, MAIL_EDITS_MAX,
+    MailEdit, MailVerdict, MeetingRequest, Message, PackVersion, PluginSession, Recovery, STATE_BYTES_MAX, State,
+    Verdict,
 };
 use crate::item::Item;
 use crate::{Profile, rules};
@@ -173,6 +174,11 @@ impl Asked {
             let verdict = session.mail(context, &message).ok()?;
             if let MailVerdict::Edit(edits) = &verdict {
                 let parts = message.parts.len();
+                if edits.len() > MAIL_EDITS_MAX {
+                    let count = edits.len();
+                    session.nonsense(Hook::Mail, &format_args!("{count} edits: at most {MAIL_EDITS_MAX}"));
+                    return None;
+                }
                 if let Some(wrong) = edits.iter().find_map(|edit| wrong_in_mail(edit, parts)) {
                     session.nonsense(Hook::Mail, &wrong);
                     return None;

@@ -14,6 +14,8 @@ use crate::settings::Effect;
 
 /// Bytes of state kept for a device and folder.
 pub const STATE_BYTES_MAX: usize = 16 * 1024;
+/// Edits that a plugin may make to one message: each is a walk over the whole of it, outside of the plugin's own limits.
+pub const MAIL_EDITS_MAX: usize = 256;
 
 /// Which way an item goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,10 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test says what broke")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,50 +16,26 @@ use easel_store_sqlite::SqliteStore;
 use easel_test_support::{Identity, Phone, Sent, Socket, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, contacts, email};
+use lmtp::Lmtp;
 use support::{House, Serving, files};
+
+#[path = "mixed/lmtp.rs"]
+mod lmtp;
 
 #[path = "cli/support.rs"]
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]
 mod support;
 
-/// A conversation in LMTP.
-struct Postman(BufReader<UnixStream>);
+/// Whoever brings the mail.
+struct Postman(Lmtp);
 
 impl Postman {
     fn new(house: &House) -> Self {
-        let stream = UnixStream::connect(house.path("house/lmtp.sock")).unwrap();
-        let mut postman = Self(BufReader::new(stream));
-        postman.hear("220").unwrap();
-        postman.say("LHLO localhost\r\n", "250").unwrap();
-        postman
+        Self(Lmtp::connect(&house.path("house/lmtp.sock")).unwrap())
     }
 
     fn deliver(&mut self, number: u32) {
-        self.say("MAIL FROM:<sender@example.net>\r\n", "250").unwrap();
-        self.say("RCPT TO:<anna@example.org>\r\n", "250").unwrap();
-        self.say("DATA\r\n", "354").unwrap();
-        let text = format!("This is line after line of mail {number}.\r\n").repeat(number as usize % 300);
-        let mail = format!(
-            "From: sender@example.net\r\nTo: anna@example.org\r\nMessage-ID: <{number}@example.net>\r\n\
-             Date: Mon, 02 Mar 2026 10:00:00 +0000\r\nSubject: mail {number}\r\n\r\n{text}.\r\n"
-        );
-        self.say(&mail, "250").unwrap();
-    }
-
-    fn say(&mut self, text: &str, code: &str) -> io::Result<()> {
-        self.0.get_mut().write_all(text.as_bytes())?;
-        self.hear(code)
-    }
-
-    fn hear(&mut self, code: &str) -> io::Result<()> {
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line)?;
-            assert!(line.starts_with(code), "{line:?} instead of {code}");
-            if line.as_bytes()[3] == b' ' {
-                return Ok(());
-            }
-        }
+        self.0.deliver("anna@example.org", number, number as usize % 300).unwrap();
     }
 }
 

@@ -1,6 +1,7 @@
-//! `cargo xtask`: the demo and the tests, with one command each.
+//! `cargo xtask`: the demo, the tests, the load and the fuzzing, with one command each.
 
 mod demo;
+mod fuzz;
 mod load;
 
 use std::process::{Command, ExitCode};
@@ -14,6 +15,8 @@ use clap::Parser;
 enum Task {
     /// Starts a server with sample data and lets simulated phones synchronise with it.
     Demo(demo::Demo),
+    /// Fuzzes what reads bytes of others.
+    Fuzz(fuzz::Fuzz),
     /// Puts the server under load and prints what it cost, as a table for the README.
     Load(load::Load),
     /// Runs the whole test suite.
@@ -23,6 +26,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Demo(demo) => demo.run(),
+        Task::Fuzz(fuzz) => fuzz.run(),
         Task::Load(load) => load.run(),
         Task::Test => test(),
     };

@@ -7,5 +7,7 @@ pub(crate) mod lmtp;
 pub(crate) mod mail;
 pub(crate) mod merge;
 pub(crate) mod object;
+pub(crate) mod plugin_answers;
 pub(crate) mod plugin_edits;
 pub(crate) mod proxy;
+mod said;

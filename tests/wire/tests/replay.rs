@@ -1,4 +1,5 @@
-//! Every target of `tests/fuzz` with the seeds it begins with, and with each of them cut short and spoiled.
+//! Every target of `tests/fuzz` with the seeds it begins with, each of them cut short and spoiled, and with what the
+//! fuzzer kept.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -7,20 +8,22 @@ use std::path::Path;
 #[path = "../../fuzz/entries/mod.rs"]
 mod entries;
 
-/// A target, the folders below `tests` with its seeds, and how their names end.
-type Target = (fn(&[u8]), &'static [(&'static str, &'static str)]);
+/// A target by name, the folders below `tests` with its seeds, and how their names end.
+type Target = (&'static str, fn(&[u8]), &'static [(&'static str, &'static str)]);
 
-const TARGETS: [Target; 7] = [
-    (entries::mail::run, &[("fixtures/mail", ".eml")]),
+const TARGETS: [Target; 8] = [
+    ("mail", entries::mail::run, &[("fixtures/mail", ".eml")]),
     (
+        "calendar",
         entries::object::calendar,
         &[("fixtures/calendar", ".ics"), ("fixtures/tasks", ".ics"), ("fixtures/notes", ".ics")],
     ),
-    (entries::object::contact, &[("fixtures/contacts", ".vcf")]),
-    (entries::merge::run, &[("fuzz/seeds/merge", "")]),
-    (entries::plugin_edits::run, &[("fuzz/seeds/plugin_edits", "")]),
-    (entries::lmtp::run, &[("fuzz/seeds/lmtp", "")]),
-    (entries::proxy::run, &[("fuzz/seeds/proxy", "")]),
+    ("contact", entries::object::contact, &[("fixtures/contacts", ".vcf")]),
+    ("merge", entries::merge::run, &[("fuzz/seeds/merge", "")]),
+    ("plugin_answers", entries::plugin_answers::run, &[("fuzz/seeds/plugin_answers", "")]),
+    ("plugin_edits", entries::plugin_edits::run, &[("fuzz/seeds/plugin_edits", "")]),
+    ("lmtp", entries::lmtp::run, &[("fuzz/seeds/lmtp", "")]),
+    ("proxy", entries::proxy::run, &[("fuzz/seeds/proxy", "")]),
 ];
 
 /// Cuts and spoiled bytes of each seed.
@@ -35,7 +38,7 @@ fn seeds(folder: &str, end: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn every_seed_passes_through_its_target_whole_cut_and_spoiled() {
-    for (run, folders) in TARGETS {
+    for (_, run, folders) in TARGETS {
         for (folder, end) in folders {
             let seeds = seeds(folder, end);
             assert!(!seeds.is_empty(), "{folder}");
@@ -49,5 +52,14 @@ fn every_seed_passes_through_its_target_whole_cut_and_spoiled() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn everything_the_fuzzer_kept_passes_through_its_target() {
+    for (name, run, _) in TARGETS {
+        let kept = seeds(&format!("fuzz/kept/{name}"), "");
+        assert!(!kept.is_empty(), "{name}");
+        kept.iter().for_each(|bytes| run(bytes));
     }
 }

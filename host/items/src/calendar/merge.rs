@@ -491,11 +491,12 @@ fn merge_people(
     }
     let (new, old) = (said.sent.child(c::ATTENDEES), said.shown.child(c::ATTENDEES));
     let heard = !view.manner.calendar.attendees_hidden;
-    if heard && new != old && (new.is_some() || !ghosting.keeps(c::ATTENDEES)) {
+    let said_others = heard && new != old && (new.is_some() || !ghosting.keeps(c::ATTENDEES));
+    if said_others {
         people::merge(event, new, old, view)?;
     }
     let guests = event.line("ATTENDEE").is_some();
-    if heard && guests && event.line("ORGANIZER").is_none() && new != old {
+    if said_others && guests && event.line("ORGANIZER").is_none() {
         let owner = view.owner.addresses.first().map_or("", String::as_str);
         people::set_organizer(event, &view.owner.name, owner, view.owner);
     }

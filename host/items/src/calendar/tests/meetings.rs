@@ -37,6 +37,24 @@ fn g34_i27_the_organizer_of_a_meeting_is_always_said_and_of_a_plain_event_where_
 }
 
 #[test]
+fn guests_whom_nobody_invited_get_no_organizer_from_a_device_that_does_not_name_them() {
+    let stored = ics(&format!("{PLAIN}\nATTENDEE:mailto:bob@example.org"));
+    for version in Version::ALL {
+        let desk = desk(version);
+        let said = |data: &Element, shown| {
+            let edit =
+                Edit { data, ghosting: &Ghosting::All, base: None, shown, instance: None, delete_instance: false };
+            apply(Some(&stored), &edit, &desk.view()).unwrap()
+        };
+        let nothing = said(&Element::new(airsync::APPLICATION_DATA), &desk.body);
+        assert!(!nothing.changed, "{version}: {:?}", nothing.content);
+        let renamed = Element::of(airsync::APPLICATION_DATA, [text(c::SUBJECT, "Dentists")]);
+        let renamed = said(&renamed, &desk.body).content.unwrap();
+        assert!(renamed.contains("SUMMARY:Dentists") && !renamed.contains("ORGANIZER"), "{version}: {renamed}");
+    }
+}
+
+#[test]
 fn g35_the_meeting_status_is_consistent() {
     let desk = desk(Version::V14_1);
     let lone = "DTSTART:20260310T090000Z\nORGANIZER:mailto:ada@example.org";
