@@ -64,11 +64,20 @@ pub fn owned_by_us(path: &Path) -> Result<(), FolderError> {
 
 /// Makes a folder for us alone, unless it is there.
 pub(crate) fn make(path: &Path) -> Result<(), FolderError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| sync_name(path));
     made.map_err(|source| FolderError::Use { path: path.to_owned(), doing: "made", source })
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Has the name of a file on the disk: what was put there, put over another or removed is so after power loss as well.
+fn sync_name(path: &Path) -> std::io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(dir)?.sync_all()
+}
+
+/// Writes a file so that it is there whole or not at all, and certainly when this is back.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -77,7 +86,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&new, path)
+    fs::rename(&new, path)?;
+    sync_name(path)
 }
 
 /// What happened when the folder was looked at.
@@ -529,6 +539,7 @@ impl PackFolder {
                 Err(source) => return Err(InstallError::Write { path: path.clone(), source }),
             }
         }
+        sync_name(&file).map_err(|source| InstallError::Write { path: self.folder.clone(), source })?;
         self.load_all();
         Ok(())
     }
