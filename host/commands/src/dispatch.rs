@@ -2,6 +2,7 @@
 
 use easel_plugin::hooks::FolderOperation;
 use easel_protocol::{Command, CommonStatus, Version};
+use easel_store::StoreError;
 use easel_wbxml::pages::{
     airsync, compose_mail as cm, folder_hierarchy as fh, get_item_estimate, item_operations as io,
     meeting_response as mr, moves, provision as prov, search as find, settings as set,
@@ -274,6 +275,10 @@ pub(crate) fn told(context: &Context<'_>, reply: Result<Reply, Failure>, number:
         let (user, device, command) = (context.user.id.0, context.device.key.0, context.command);
         match &failure {
             Failure::Request(error) => tracing::info!(user, device, %command, %error, "a request is refused"),
+            // Said by the store, once: there may be thousands.
+            Failure::Store(error @ StoreError::Disk { .. }) => {
+                tracing::debug!(user, device, %command, %error, "a request failed");
+            }
             Failure::Store(error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::error!(user, device, %command, %error, cause, "a request failed");

@@ -158,7 +158,8 @@ pub(crate) fn failed_step(context: &Context<'_>, root: Option<&Element>, error: 
     let running = request
         .as_ref()
         .is_none_or(|request| request.collections.iter().any(|collection| collection.key != Some(SyncKey::Initial)));
-    if matches!(error, Failure::Request(_) | Failure::Store(StoreError::Stale))
+    // A disk that takes nothing for a while has nothing to do with what the device holds.
+    if matches!(error, Failure::Request(_) | Failure::Store(StoreError::Stale | StoreError::Disk { .. }))
         || !running
         || !recovery::resyncs_on_error(context)
     {

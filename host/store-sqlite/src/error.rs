@@ -114,6 +114,15 @@ fn cure(cause: &rusqlite::Error) -> &'static str {
     }
 }
 
+/// Whether the disk is why changes cannot be written, and if so, whether it is full.
+pub(crate) fn disk(cause: &rusqlite::Error) -> Option<bool> {
+    match cause.sqlite_error_code()? {
+        ErrorCode::DiskFull => Some(true),
+        ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Some(false),
+        _ => None,
+    }
+}
+
 /// What goes wrong inside a job or a read, before anybody says what was being done.
 #[derive(Debug)]
 pub(crate) enum Failure {

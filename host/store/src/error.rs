@@ -14,6 +14,13 @@ pub enum StoreError {
         #[source]
         cause: Box<dyn Error + Send + Sync>,
     },
+    /// The disk takes no changes at present: it is full, can only be read, or is broken. Nothing was written, what is
+    /// there can still be read, and the caller may try again later. The store has told the log why.
+    #[error("the disk takes no changes at present{}", if *full { ": it is full" } else { "" })]
+    Disk {
+        /// Whether there is no room; what is smaller may fit.
+        full: bool,
+    },
     /// The name or address is taken.
     #[error("{0:?} exists already")]
     Exists(String),

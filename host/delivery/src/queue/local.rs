@@ -109,7 +109,9 @@ fn refusal(error: &DeliveryError) -> Refusal {
         DeliveryError::TooLarge => (true, "5.2.2"),
         DeliveryError::NoMailbox => (true, "5.1.1"),
         DeliveryError::Full => (false, "4.2.2"),
-        DeliveryError::Listen { .. }
+        DeliveryError::Disk { full: true } => (false, "4.3.1"),
+        DeliveryError::Disk { full: false }
+        | DeliveryError::Listen { .. }
         | DeliveryError::NotLoopback(_)
         | DeliveryError::PathTaken { .. }
         | DeliveryError::PlainSmartHost(_)

@@ -11,7 +11,9 @@ use easel_protocol::{Command, FolderType};
 use easel_test_support::{
     Folder, HttpRequest, HttpResponse, Identity, Phone, Sent, Socket, Synced, Transport as _, change, item_text,
 };
-use easel_wbxml::pages::{airsync, compose_mail as cm, contacts, email, folder_hierarchy as fh, moves};
+use easel_wbxml::pages::{
+    airsync, compose_mail as cm, contacts, email, folder_hierarchy as fh, item_operations as io, moves,
+};
 use easel_wbxml::{Element, decode, encode};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -64,6 +66,8 @@ pub(crate) struct Owner {
     sent: Vec<u32>,
     /// What the mails that were moved are called in Deleted Items, by number.
     moved: BTreeMap<u32, String>,
+    /// What was refused.
+    kept: Option<(Errand, HttpRequest)>,
 }
 
 impl Owner {
@@ -87,6 +91,7 @@ impl Owner {
             folders: Vec::new(),
             sent: Vec::new(),
             moved: BTreeMap::new(),
+            kept: None,
         };
         owner.look_at_everything();
         owner
@@ -119,6 +124,7 @@ impl Owner {
             folders: self.folders.clone(),
             sent: self.sent.clone(),
             moved: self.moved.clone(),
+            kept: self.kept.clone(),
         }
     }
 
@@ -135,6 +141,48 @@ impl Owner {
             steps.push(Step { errand, request, sent, read, answer });
         }
         steps
+    }
+
+    /// Wants something changed, so many times, while nothing can be: each time the phone is told so and keeps what it
+    /// has. What was wanted last is kept, to be sent again.
+    pub(crate) fn is_put_off(&mut self, times: usize) {
+        for _ in 0..times {
+            let errand = loop {
+                let errand = self.errand();
+                if !matches!(errand, Errand::Look | Errand::SyncFolders) {
+                    break errand;
+                }
+            };
+            let request = self.request(&errand);
+            // An answer that is begun and cannot be finished is cut off.
+            if let Ok(answer) = self.phone.transport.exchange(&request) {
+                let said = said(&answer);
+                assert!(!said.iter().any(|status| is_done(&errand, status)), "{} {errand:?}: {said:?}", self.name);
+            }
+            self.kept = Some((errand, request));
+        }
+    }
+
+    /// What is there can be read: a mail in full, and the tree of folders.
+    pub(crate) fn reads(&mut self) {
+        let (mail, number) = self.some_mail(|_| true).expect("there is one");
+        let children = [
+            Element::text(io::STORE, "Mailbox"),
+            Element::text(airsync::COLLECTION_ID, self.inbox.clone()),
+            Element::text(airsync::SERVER_ID, mail),
+        ];
+        let body = Element::of(io::ITEM_OPERATIONS, [Element::of(io::FETCH, children)]);
+        let answer = self.phone.ask(Command::ItemOperations, Some(&body)).unwrap().unwrap();
+        let fetched = answer.at(&[io::RESPONSE, io::FETCH, io::PROPERTIES]).unwrap();
+        assert_eq!(item_text(fetched, email::SUBJECT), format!("mail {number}"));
+        assert_eq!(self.phone.folder_sync().unwrap(), 0);
+    }
+
+    /// Sends again what was refused last; now it is done.
+    pub(crate) fn tries_again(&mut self) {
+        let (errand, request) = self.kept.take().expect("something was refused");
+        let answer = self.phone.transport.exchange(&request).unwrap();
+        self.take(&errand, &answer, false);
     }
 
     /// Goes through what was asked and answered up to a length of the journal. The request that was under way then is
@@ -414,6 +462,34 @@ pub(crate) fn check(owners: &mut [Owner], at: &str) {
 
 pub(crate) fn number(subject: &str) -> u32 {
     subject.strip_prefix("mail ").unwrap().parse().unwrap()
+}
+
+/// The statuses of an answer, or its HTTP code if that says that it is none.
+fn said(answer: &HttpResponse) -> Vec<String> {
+    if answer.code != 200 {
+        return vec![format!("HTTP {}", answer.code)];
+    }
+    let Some(root) = (!answer.body.is_empty()).then(|| decode(&answer.body).unwrap()) else {
+        return vec!["empty".to_owned()];
+    };
+    let mut statuses = Vec::new();
+    let mut open = vec![&root];
+    while let Some(element) = open.pop() {
+        if element.tag.to_string().ends_with("Status") {
+            statuses.push(element.value().into_owned());
+        }
+        open.extend(element.children());
+    }
+    statuses
+}
+
+/// Whether a status says that it was done.
+fn is_done(errand: &Errand, status: &str) -> bool {
+    match errand {
+        Errand::Send { .. } => status == "empty",
+        Errand::Move { .. } => status == "3",
+        _ => status == "1",
+    }
 }
 
 /// A command of a Sync on one item.
