@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use easel_store::{Interest, OutgoingId, StoreError, WatchId};
 use tokio::sync::Notify;
@@ -20,6 +21,9 @@ use crate::{Address, DeliveryError, Shutdown, told};
 const PAGE: usize = 100;
 /// Flights that wait for their turn; beyond it the queue is not read on.
 const READY_MAX: usize = 1000;
+
+/// How soon the queue is looked at again while the disk takes no changes.
+const DISK_REST: Duration = Duration::from_secs(1);
 
 /// Works off the queue.
 pub(super) struct Runner {
@@ -51,7 +55,7 @@ impl Runner {
         loop {
             // Watching first: what is queued while the queue is read is in what is read, or wakes.
             self.listen();
-            self.scan().await;
+            let rest = if self.scan().await { DISK_REST } else { self.courier.options.poll };
             self.start(&shutdown);
             tokio::select! {
                 () = told(&mut shutdown) => break,
@@ -59,7 +63,7 @@ impl Runner {
                 Some(ended) = self.attempts.join_next_with_id() => {
                     self.ended(ended);
                 }
-                () = sleep(self.courier.options.poll) => {}
+                () = sleep(rest) => {}
             }
         }
         if let Some(watch) = self.watch {
@@ -91,8 +95,8 @@ impl Runner {
         }
     }
 
-    /// Serves the local recipients of everything that is due, and lines up the rest.
-    async fn scan(&mut self) {
+    /// Serves the local recipients of everything that is due, and lines up the rest; whether the disk took no changes.
+    async fn scan(&mut self) -> bool {
         while self.ready.len() < READY_MAX {
             let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
             let busy: HashSet<OutgoingId> = known.chain(&self.spoiled).copied().collect();
@@ -102,15 +106,16 @@ impl Runner {
                     let all = page.work.into_iter().flat_map(|work| flights(&self.courier.options, work));
                     self.ready.extend(all.map(|flight| ((flight.letter.id, flight.destination.clone()), flight)));
                     if !page.more {
-                        return;
+                        return page.disk;
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "reading the queue broke");
-                    return;
+                    return false;
                 }
             }
         }
+        false
     }
 
     fn start(&mut self, shutdown: &Shutdown) {
@@ -147,6 +152,8 @@ struct Page {
     work: Vec<Work>,
     /// Whether there is more to read now.
     more: bool,
+    /// Whether the disk took no changes: that passes, and is not the messages' fault.
+    disk: bool,
 }
 
 fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
@@ -154,6 +161,10 @@ fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
     // The busy ones are due still: that many more rows hold at least a page of others.
     let limit = busy.len() + PAGE;
     let failed = |error: &DeliveryError| {
+        // Said by the store, once.
+        if matches!(error, DeliveryError::Disk { .. }) {
+            return;
+        }
         tracing::error!(error = error as &dyn std::error::Error, "cannot work off the queue");
     };
     let rows = match store.due_outgoing(now.as_millisecond(), limit) {
@@ -163,13 +174,18 @@ fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
             return Page::default();
         }
     };
-    let mut page = Page { work: Vec::new(), more: rows.len() == limit };
+    let mut page = Page { work: Vec::new(), more: rows.len() == limit, disk: false };
     for row in rows.into_iter().filter(|row| !busy.contains(&row.id)) {
         let mut later = row.clone();
         // One message that breaks its delivery must not hold up the others.
         let served = catch_unwind(AssertUnwindSafe(|| serve(store, options, row, now)));
         match served.unwrap_or_else(|_| Err(StoreError::backend("delivering", "it broke").into())) {
             Ok(work) => page.work.extend(work),
+            // It stays due, and so does what comes after it: next time is soon enough.
+            Err(DeliveryError::Disk { .. }) => {
+                (page.more, page.disk) = (false, true);
+                break;
+            }
             Err(error) => {
                 failed(&error);
                 put_off(&mut later, now, &options.schedule, &Trouble::Temporary(error.to_string()));

@@ -50,6 +50,7 @@ impl Tried {
         }
         for owner in &mut self.owners {
             owner.work(requests, || 0);
+            owner.look_at_everything();
         }
     }
 
