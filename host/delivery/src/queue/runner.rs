@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use easel_store::{Interest, OutgoingId, StoreError, WatchId};
+use easel_store::{HELD_UNTIL, Interest, Outgoing, OutgoingId, Store, StoreError, WatchId};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
@@ -22,6 +22,10 @@ const PAGE: usize = 100;
 /// Flights that wait for their turn; beyond it the queue is not read on.
 const READY_MAX: usize = 1000;
 
+/// A clock that is behind the last look by more was set back.
+const SET_BACK_MS: i64 = 60_000;
+/// No attempt is put off for longer.
+const PUT_OFF_MAX_MS: i64 = 86_400_000;
 /// How soon the queue is looked at again while the disk takes no changes.
 const DISK_REST: Duration = Duration::from_secs(1);
 
@@ -36,6 +40,8 @@ pub(super) struct Runner {
     attempts: JoinSet<()>,
     /// Messages whose attempt broke.
     spoiled: HashSet<OutgoingId>,
+    /// When the queue was read last, in milliseconds since 1970.
+    looked: Option<i64>,
 }
 
 impl Runner {
@@ -48,6 +54,7 @@ impl Runner {
             flying: HashMap::new(),
             attempts: JoinSet::new(),
             spoiled: HashSet::new(),
+            looked: None,
         }
     }
 
@@ -97,11 +104,20 @@ impl Runner {
 
     /// Serves the local recipients of everything that is due, and lines up the rest; whether the disk took no changes.
     async fn scan(&mut self) -> bool {
+        let now = (self.courier.clock)().as_millisecond();
+        let last = self.looked.replace(now);
+        let set_back = last.is_none_or(|last| now < last - SET_BACK_MS);
         while self.ready.len() < READY_MAX {
             let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
             let busy: HashSet<OutgoingId> = known.chain(&self.spoiled).copied().collect();
             let courier = Arc::clone(&self.courier);
-            match spawn_blocking(move || page(&courier, &busy)).await {
+            let look = move || {
+                if set_back {
+                    bring_forward(&*courier.store, now, &busy);
+                }
+                page(&courier, &busy)
+            };
+            match spawn_blocking(look).await {
                 Ok(page) => {
                     let all = page.work.into_iter().flat_map(|work| flights(&self.courier.options, work));
                     self.ready.extend(all.map(|flight| ((flight.letter.id, flight.destination.clone()), flight)));
@@ -144,6 +160,27 @@ fn flights(options: &QueueOptions, work: Work) -> Vec<Flight> {
     let letter = Letter::new(work.row, work.trouble, ways.len());
     let flight = |(destination, recipients)| Flight { letter: Arc::clone(&letter), destination, recipients };
     ways.into_iter().map(flight).collect()
+}
+
+/// Has everything tried now that waits for a time no attempt is put off to: the clock was ahead when it was put off.
+fn bring_forward(store: &dyn Store, now: i64, busy: &HashSet<OutgoingId>) {
+    let mut after = OutgoingId(0);
+    loop {
+        // Whoever reads the queue says why it cannot be read.
+        let Ok(rows) = store.list_outgoing(after, PAGE) else { return };
+        let Some(last) = rows.last() else { return };
+        after = last.id;
+        let waits = |row: &Outgoing| {
+            row.next_attempt > now + PUT_OFF_MAX_MS && row.next_attempt != HELD_UNTIL && !busy.contains(&row.id)
+        };
+        for row in rows.into_iter().filter(waits) {
+            let row = Outgoing { next_attempt: now, ..row };
+            match store.put_outgoing(&row) {
+                Ok(()) => tracing::warn!(id = row.id.0, "the clock was set back: a message does not wait for it"),
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 /// One page of the queue.

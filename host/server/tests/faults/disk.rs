@@ -50,8 +50,8 @@ impl Tried {
         }
         for owner in &mut self.owners {
             owner.work(requests, || 0);
-            owner.look_at_everything();
         }
+        self.owners.iter_mut().for_each(Owner::look_at_everything);
     }
 
     /// Hands a mail over: what is said to it.

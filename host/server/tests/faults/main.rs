@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]
 mod support;
 
+mod clock;
 mod disk;
 mod lmtp;
 mod owner;

@@ -173,7 +173,8 @@ impl Owner {
         ];
         let body = Element::of(io::ITEM_OPERATIONS, [Element::of(io::FETCH, children)]);
         let answer = self.phone.ask(Command::ItemOperations, Some(&body)).unwrap().unwrap();
-        let fetched = answer.at(&[io::RESPONSE, io::FETCH, io::PROPERTIES]).unwrap();
+        let fetched = answer.at(&[io::RESPONSE, io::FETCH, io::PROPERTIES]);
+        let fetched = fetched.unwrap_or_else(|| panic!("{} fetches: {answer:?}", self.name));
         assert_eq!(item_text(fetched, email::SUBJECT), item_text(&item, email::SUBJECT));
     }
 
