@@ -2,7 +2,6 @@
 
 use easel_plugin::hooks::FolderOperation;
 use easel_protocol::{Command, CommonStatus, Version};
-use easel_store::StoreError;
 use easel_wbxml::pages::{
     airsync, compose_mail as cm, folder_hierarchy as fh, get_item_estimate, item_operations as io,
     meeting_response as mr, moves, provision as prov, search as find, settings as set,
@@ -276,7 +275,7 @@ pub(crate) fn told(context: &Context<'_>, reply: Result<Reply, Failure>, number:
         match &failure {
             Failure::Request(error) => tracing::info!(user, device, %command, %error, "a request is refused"),
             // Said by the store, once: there may be thousands.
-            Failure::Store(error @ StoreError::Disk { .. }) => {
+            Failure::Store(error) if error.is_told() => {
                 tracing::debug!(user, device, %command, %error, "a request failed");
             }
             Failure::Store(error) => {

@@ -242,7 +242,9 @@ fn ended(context: &Context<'_>, writes: Result<Vec<Write>, Failure>, out: &mut O
     });
     if let Err(error) = committed {
         let (user, device) = (context.user.id.0, context.device.key.0);
-        tracing::error!(user, device, %error, "an answer cannot be finished and is cut");
+        if !matches!(&error, Failure::Store(error) if error.is_told()) {
+            tracing::error!(user, device, %error, "an answer cannot be finished and is cut");
+        }
         return Reply::Cut;
     }
     match out.finish() {

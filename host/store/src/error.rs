@@ -82,6 +82,11 @@ impl std::fmt::Display for Missing {
 }
 
 impl StoreError {
+    /// Whether the store has told the log why, once: whoever meets it need not.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Disk { .. })
+    }
+
     /// Wraps a failure of the machinery.
     pub fn backend(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Backend { doing, cause: cause.into() }

@@ -44,12 +44,12 @@ impl Tried {
 
     /// Everybody does something that goes well.
     fn work(&mut self, requests: usize) {
+        for owner in &mut self.owners {
+            owner.work(requests, || 0);
+        }
         for _ in 0..3 {
             let said = self.deliver();
             assert!(said.starts_with("250"), "{said}");
-        }
-        for owner in &mut self.owners {
-            owner.work(requests, || 0);
         }
         self.owners.iter_mut().for_each(Owner::look_at_everything);
     }
@@ -178,4 +178,20 @@ fn what_an_fsync_that_failed_was_for_is_not_acknowledged_and_what_is_later_survi
     let serving = Easel::new(env!("CARGO_BIN_EXE_easel"), dir.path().join("easel.toml")).serve();
     let mut owners = tried.owners.each_ref().map(|owner| owner.before(serving.address));
     owner::check(&mut owners, "after power loss");
+}
+
+#[test]
+fn a_server_does_not_start_on_a_disk_that_takes_nothing_and_says_why() {
+    let house = House::with_tls();
+    let faults = Faults::below(&house.path("house"));
+    let easel = house.easel().with_environment(faults.environment());
+    faults.full_after(0);
+    let said = easel.run(&["serve"]).refused();
+    assert!(said.contains("data") && said.contains("No space left"), "{said}");
+    faults.room();
+    faults.read_only(true);
+    let said = easel.run(&["serve"]).refused();
+    assert!(said.contains("data") && said.contains("Read-only"), "{said}");
+    faults.read_only(false);
+    easel.serve().stop("TERM");
 }

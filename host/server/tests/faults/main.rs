@@ -8,9 +8,11 @@
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]
 mod support;
 
+mod certificate;
 mod clock;
 mod disk;
 mod lmtp;
 mod owner;
+mod packs;
 mod power;
 mod verbs;
