@@ -362,11 +362,27 @@ impl Desk {
         }
     }
 
+    /// What was to be committed lies in the WAL with its end, and only the fsync failed: the next process would take it for
+    /// committed, though its jobs were refused. The next transaction is written in the same place; so a small one is,
+    /// at once, that says what is so already: whether it gets to the disk makes no difference.
+    fn write_over(&self) {
+        let version = self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+        if let Ok(version) = version {
+            let sql = format!("BEGIN IMMEDIATE; PRAGMA user_version = {version}; COMMIT");
+            // Most likely its fsync fails as well.
+            self.connection.execute_batch(&sql).ok();
+            self.roll_back();
+        }
+    }
+
     fn undo(&mut self, done: Vec<Box<dyn Job>>, cause: Undone) {
         self.roll_back();
         let (full, cause) = match cause {
-            Undone::Failed(_, cause) if let Some(full) = error::disk(&cause) => {
+            Undone::Failed(sql, cause) if let Some(full) = error::disk(&cause) => {
                 self.trouble.met(cause);
+                if sql == "COMMIT" {
+                    self.write_over();
+                }
                 (Some(full), String::new())
             }
             // The statement that the disk refused ended it, and its job has said so.

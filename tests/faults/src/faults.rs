@@ -98,6 +98,11 @@ impl Faults {
         self.set(Word::SyncFails, on.into());
     }
 
+    /// Every fsync fails with EIO after so many more that work.
+    pub fn syncs_fail_after(&self, count: i64) {
+        self.set(Word::SyncFails, count + 1);
+    }
+
     /// Sets the clock of the day so many seconds ahead of the machine's, or behind it.
     pub fn set_clock_ahead(&self, secs: i64) {
         self.set(Word::Ahead, secs);

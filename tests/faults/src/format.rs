@@ -19,7 +19,7 @@ pub(crate) enum Word {
     ReadOnly = 1,
     /// What an fsync takes longer, in milliseconds.
     SyncMillis = 2,
-    /// Not 0: every fsync fails.
+    /// Above 0: every fsync fails, but for as many less one that come first; the layer counts them down to 1.
     SyncFails = 3,
     /// What the clock of the day is ahead, in seconds.
     Ahead = 4,

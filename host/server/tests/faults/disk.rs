@@ -195,3 +195,36 @@ fn a_server_does_not_start_on_a_disk_that_takes_nothing_and_says_why() {
     faults.read_only(false);
     easel.serve().stop("TERM");
 }
+
+#[test]
+fn what_a_broken_disk_refused_does_not_come_back_when_the_server_is_killed_afterwards() {
+    let house = House::with_tls();
+    let faults = Faults::below(&house.path("house"));
+    let easel = house.easel().with_environment(faults.environment());
+    let deliver = |number| {
+        let mut lmtp = Lmtp::connect(&house.path("house/lmtp.sock")).unwrap();
+        lmtp.deliver("anna@example.org", number, 3).unwrap()
+    };
+    let mut serving = easel.serve();
+    let mut taken = Vec::new();
+    let mut refused = 0;
+    // Somewhere among them is the fsync after which a mail is there for good.
+    for number in 0..8_u32 {
+        faults.syncs_fail_after(number.into());
+        let said = deliver(number);
+        if said.starts_with("250") {
+            taken.push(number);
+        } else {
+            assert!(said.starts_with("451"), "{said}");
+            refused += 1;
+        }
+        // SIGKILL, and the process is waited for.
+        drop(serving);
+        faults.syncs_fail(false);
+        serving = easel.serve();
+        let mut owner = Owner::new(serving.address, Identity::android(), "ann", 6);
+        owner.look_at_everything();
+        assert_eq!(owner.mails().into_keys().collect::<Vec<_>>(), taken, "after {number} fsyncs: {said}");
+    }
+    assert!(refused > 1 && !taken.is_empty(), "{refused} refused, {taken:?}");
+}

@@ -125,7 +125,7 @@ impl Disk {
             unsafe { libc::nanosleep(&raw const pause, std::ptr::null_mut()) };
         }
         let mut numbers = self.lock();
-        let fails = words::get(Word::SyncFails) != 0;
+        let fails = words::sync_fails();
         if file.is_dir {
             if !fails {
                 numbers.journal.note(Kind::DirSynced, 0, 0, &file.path, b"");

@@ -67,6 +67,14 @@ pub(crate) fn take_room(wanted: usize) -> usize {
     }
 }
 
+/// Whether this fsync fails.
+pub(crate) fn sync_fails() -> bool {
+    let Some(words) = words() else { return false };
+    let left = &words[Word::SyncFails as usize];
+    let count_down = |left: i64| (left > 1).then(|| left - 1);
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down) == Err(1)
+}
+
 /// Counts a call that is made to fail.
 pub(crate) fn refused() {
     if let Some(words) = words() {
