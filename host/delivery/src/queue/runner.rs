@@ -104,20 +104,11 @@ impl Runner {
 
     /// Serves the local recipients of everything that is due, and lines up the rest; whether the disk took no changes.
     async fn scan(&mut self) -> bool {
-        let now = (self.courier.clock)().as_millisecond();
-        let last = self.looked.replace(now);
-        let set_back = last.is_none_or(|last| now < last - SET_BACK_MS);
+        self.look_at_the_clock().await;
         while self.ready.len() < READY_MAX {
-            let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
-            let busy: HashSet<OutgoingId> = known.chain(&self.spoiled).copied().collect();
+            let busy = self.busy();
             let courier = Arc::clone(&self.courier);
-            let look = move || {
-                if set_back {
-                    bring_forward(&*courier.store, now, &busy);
-                }
-                page(&courier, &busy)
-            };
-            match spawn_blocking(look).await {
+            match spawn_blocking(move || page(&courier, &busy)).await {
                 Ok(page) => {
                     let all = page.work.into_iter().flat_map(|work| flights(&self.courier.options, work));
                     self.ready.extend(all.map(|flight| ((flight.letter.id, flight.destination.clone()), flight)));
@@ -132,6 +123,26 @@ impl Runner {
             }
         }
         false
+    }
+
+    /// The messages that nobody else may touch.
+    fn busy(&self) -> HashSet<OutgoingId> {
+        let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
+        known.chain(&self.spoiled).copied().collect()
+    }
+
+    /// At the first look, and when the clock was set back, no message waits for a time that was put off to by another.
+    async fn look_at_the_clock(&mut self) {
+        let now = (self.courier.clock)().as_millisecond();
+        if self.looked.is_none_or(|last| now < last - SET_BACK_MS) {
+            let (courier, busy) = (Arc::clone(&self.courier), self.busy());
+            let done = spawn_blocking(move || bring_forward(&*courier.store, now, &busy));
+            if !done.await.is_ok_and(|done| done) {
+                // The next look sees to it.
+                return;
+            }
+        }
+        self.looked = Some(now);
     }
 
     fn start(&mut self, shutdown: &Shutdown) {
@@ -163,21 +174,25 @@ fn flights(options: &QueueOptions, work: Work) -> Vec<Flight> {
 }
 
 /// Has everything tried now that waits for a time no attempt is put off to: the clock was ahead when it was put off.
-fn bring_forward(store: &dyn Store, now: i64, busy: &HashSet<OutgoingId>) {
+/// Whether that was done for all of them.
+fn bring_forward(store: &dyn Store, now: i64, busy: &HashSet<OutgoingId>) -> bool {
     let mut after = OutgoingId(0);
+    let mut all = true;
     loop {
         // Whoever reads the queue says why it cannot be read.
-        let Ok(rows) = store.list_outgoing(after, PAGE) else { return };
-        let Some(last) = rows.last() else { return };
+        let Ok(rows) = store.list_outgoing(after, PAGE) else { return false };
+        let Some(last) = rows.last() else { return all };
         after = last.id;
-        let waits = |row: &Outgoing| {
-            row.next_attempt > now + PUT_OFF_MAX_MS && row.next_attempt != HELD_UNTIL && !busy.contains(&row.id)
-        };
+        let waits = |row: &Outgoing| row.next_attempt > now + PUT_OFF_MAX_MS && row.next_attempt != HELD_UNTIL;
         for row in rows.into_iter().filter(waits) {
+            if busy.contains(&row.id) {
+                all = false;
+                continue;
+            }
             let row = Outgoing { next_attempt: now, ..row };
             match store.put_outgoing(&row) {
                 Ok(()) => tracing::warn!(id = row.id.0, "the clock was set back: a message does not wait for it"),
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
     }
