@@ -116,9 +116,9 @@ fn cure(cause: &rusqlite::Error) -> &'static str {
 
 /// Whether the disk is why changes cannot be written, and if so, whether it is full.
 pub(crate) fn disk(cause: &rusqlite::Error) -> Option<bool> {
-    match cause.sqlite_error_code()? {
-        ErrorCode::DiskFull => Some(true),
-        ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Some(false),
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Some(true),
+        Some(ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Some(false),
         _ => None,
     }
 }

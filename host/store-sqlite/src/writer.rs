@@ -105,7 +105,7 @@ where
                     context.disk = Some(cause);
                     StoreError::Disk { full }
                 }
-                failure => failure.while_doing(self.doing, &self.path),
+                failure @ (Failure::Sql(_) | Failure::Store(_)) => failure.while_doing(self.doing, &self.path),
             }),
             Err(_) => Err(StoreError::backend(self.doing, SqliteError::WriterPanicked)),
         };

@@ -1,5 +1,7 @@
 //! The layer under programs that everybody has.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -488,7 +488,13 @@ fn is_done(errand: &Errand, status: &str) -> bool {
     match errand {
         Errand::Send { .. } => status == "empty",
         Errand::Move { .. } => status == "3",
-        _ => status == "1",
+        Errand::Look
+        | Errand::Add { .. }
+        | Errand::Change { .. }
+        | Errand::Delete { .. }
+        | Errand::Read { .. }
+        | Errand::SyncFolders
+        | Errand::MakeFolder { .. } => status == "1",
     }
 }
 

@@ -22,6 +22,7 @@
 
 #![expect(unsafe_code, reason = "this stands in for functions of the C library, which take raw pointers")]
 #![expect(clippy::missing_safety_doc, reason = "what they need is what the C library's functions of that name need")]
+#![expect(missing_docs, reason = "they do what the C library's functions of that name do, but for what is said")]
 #![expect(unreachable_pub, reason = "the dynamic linker reaches them")]
 
 mod disk;

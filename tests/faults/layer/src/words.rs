@@ -24,12 +24,11 @@ fn words() -> Option<&'static [AtomicI64; WORDS_LEN]> {
     *MAPPED.get_or_init(|| {
         let path = CString::new(variable(WORDS)?).ok()?;
         let open = real!(open: fn(*const c_char, c_int, mode_t) -> c_int);
+        let map = real!(mmap64: fn(*mut libc::c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut libc::c_void);
+        let (rights, len) = (libc::PROT_READ | libc::PROT_WRITE, WORDS_LEN * size_of::<AtomicI64>());
         // SAFETY: the path ends with a NUL; the file is of that length, and stays mapped for as long as the process is.
         unsafe {
             let fd = open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC, 0);
-            let (rights, len) = (libc::PROT_READ | libc::PROT_WRITE, WORDS_LEN * size_of::<AtomicI64>());
-            let map =
-                real!(mmap64: fn(*mut libc::c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut libc::c_void);
             let mapped = map(std::ptr::null_mut(), len, rights, libc::MAP_SHARED, fd, 0);
             if fd < 0 || mapped == libc::MAP_FAILED {
                 libc::abort();
