@@ -62,7 +62,7 @@ impl From<StoreError> for DeliveryError {
         match error {
             StoreError::NotFound(easel_store::Missing::User | easel_store::Missing::Folder) => Self::NoMailbox,
             StoreError::OverQuota { .. } => Self::Full,
-            StoreError::Disk { full } => Self::Disk { full },
+            StoreError::Disk { full, .. } => Self::Disk { full },
             error @ (StoreError::Backend { .. }
             | StoreError::Exists(_)
             | StoreError::NotFound(_)

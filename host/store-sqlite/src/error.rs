@@ -123,6 +123,12 @@ pub(crate) fn disk(cause: &rusqlite::Error) -> Option<bool> {
     }
 }
 
+/// A failure in one sentence: the file, what to do about it, and what SQLite says.
+pub(crate) fn said(path: &Path, cause: rusqlite::Error) -> String {
+    let words = cause.to_string();
+    format!("{} ({words})", SqliteError::database(path, cause))
+}
+
 /// What goes wrong inside a job or a read, before anybody says what was being done.
 #[derive(Debug)]
 pub(crate) enum Failure {

@@ -1,50 +1,43 @@
 //! A disk that takes no changes: said once when it begins and once when it is over, however many changes fail.
 
 use std::path::Path;
-use std::sync::Arc;
-
-use crate::error::{self, SqliteError};
 
 /// How a file's disk does.
-pub(crate) struct Trouble {
-    path: Arc<Path>,
-    /// Whether it is full, and how often it took no changes, since it began.
-    present: Option<(bool, u64)>,
+#[derive(Default)]
+pub(crate) struct Trouble(Option<Present>);
+
+struct Present {
+    full: bool,
+    said: String,
+    /// How often it took no changes.
+    times: u64,
 }
 
 impl Trouble {
-    pub(crate) fn of(path: &Arc<Path>) -> Self {
-        Self { path: Arc::clone(path), present: None }
-    }
-
-    /// Whether the disk is full, while there is trouble.
-    pub(crate) fn present(&self) -> Option<bool> {
-        self.present.map(|(full, _)| full)
+    /// While there is trouble: whether the disk is full, and what was said of it.
+    pub(crate) fn present(&self) -> Option<(bool, String)> {
+        self.0.as_ref().map(|present| (present.full, present.said.clone()))
     }
 
     /// The disk did not take a change.
-    pub(crate) fn met(&mut self, cause: rusqlite::Error) {
-        let full = error::disk(&cause).unwrap_or_default();
-        let times = match self.present {
-            Some((before, times)) if before == full => times + 1,
+    pub(crate) fn met(&mut self, full: bool, said: String) {
+        let times = match &self.0 {
+            Some(before) if before.full == full => before.times,
             Some(_) | None => {
-                let said = cause.to_string();
-                let error = SqliteError::database(&self.path, cause);
                 tracing::error!(
-                    %error,
-                    cause = said,
+                    error = said,
                     "changes cannot be written: phones and mail servers are told to try again, and it goes on by itself"
                 );
-                1
+                0
             }
         };
-        self.present = Some((full, times));
+        self.0 = Some(Present { full, said, times: times + 1 });
     }
 
     /// A change is on the disk.
-    pub(crate) fn over(&mut self) {
-        if let Some((_, times)) = self.present.take() {
-            tracing::info!(file = %self.path.display(), failed = times, "changes are written again");
+    pub(crate) fn over(&mut self, path: &Path) {
+        if let Some(present) = self.0.take() {
+            tracing::info!(file = %path.display(), failed = present.times, "changes are written again");
         }
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct Context {
     pub(crate) backlog: usize,
     /// What it changes of what is held in memory.
     pub(crate) touched: Touched,
-    /// Why the disk did not take it.
-    disk: Option<rusqlite::Error>,
+    /// Whether the disk is full that did not take it, and what it says.
+    disk: Option<(bool, String)>,
 }
 
 /// Work of the writer's own, for when nobody waits.
@@ -102,8 +102,9 @@ where
         self.outcome = match catch_unwind(AssertUnwindSafe(|| work(connection, context))) {
             Ok(outcome) => outcome.map_err(|failure| match failure {
                 Failure::Sql(cause) if let Some(full) = error::disk(&cause) => {
-                    context.disk = Some(cause);
-                    StoreError::Disk { full }
+                    let said = error::said(&self.path, cause);
+                    context.disk = Some((full, said.clone()));
+                    StoreError::Disk { full, cause: said.into() }
                 }
                 failure @ (Failure::Sql(_) | Failure::Store(_)) => failure.while_doing(self.doing, &self.path),
             }),
@@ -145,7 +146,7 @@ impl Writer {
         let path: Arc<Path> = path.into();
         let meter = Arc::new(Meter::default());
         let (own, counted) = (Arc::clone(&path), Arc::clone(&meter));
-        let trouble = Trouble::of(&own);
+        let trouble = Trouble::default();
         let desk = Desk { connection, waiting, backlog, warmth, path: own, pending: 0, meter: counted, trouble };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || desk.serve());
         let thread = thread.map_err(|cause| StoreError::backend("starting the writer", cause))?;
@@ -263,8 +264,8 @@ impl Desk {
             Ok(done) if done > 0 => self.pending = self.pending.saturating_sub(done),
             Ok(_) => self.pending = 0,
             Err(error) => {
-                if error::disk(&error).is_some() {
-                    self.trouble.met(error);
+                if let Some(full) = error::disk(&error) {
+                    self.trouble.met(full, error::said(&self.path, error));
                 } else {
                     tracing::warn!(%error, "the backlog of the writer waits for the next change");
                 }
@@ -297,8 +298,8 @@ impl Desk {
             let mut context = Context::default();
             let kept = self.in_savepoint(&mut job, &mut context);
             done.push(job);
-            if let Some(cause) = context.disk {
-                self.trouble.met(cause);
+            if let Some((full, said)) = context.disk {
+                self.trouble.met(full, said);
             }
             match kept {
                 Ok(true) => {
@@ -324,7 +325,7 @@ impl Desk {
             return self.undo(done, cause);
         }
         if self.connection.total_changes() > changed {
-            self.trouble.over();
+            self.trouble.over(&self.path);
         }
         self.meter.committed(began, done.len());
         self.pending += backlog;
@@ -379,14 +380,15 @@ impl Desk {
         self.roll_back();
         let (full, cause) = match cause {
             Undone::Failed(sql, cause) if let Some(full) = error::disk(&cause) => {
-                self.trouble.met(cause);
+                let said = error::said(&self.path, cause);
+                self.trouble.met(full, said.clone());
                 if sql == "COMMIT" {
                     self.write_over();
                 }
-                (Some(full), String::new())
+                (Some(full), said)
             }
             // The statement that the disk refused ended it, and its job has said so.
-            Undone::Ended if let Some(full) = self.trouble.present() => (Some(full), String::new()),
+            Undone::Ended if let Some((full, said)) = self.trouble.present() => (Some(full), said),
             Undone::Ended => (None, "the database ended the transaction".to_owned()),
             Undone::Failed(sql, cause) => (None, SqliteError::database(&self.path, cause).to_string() + ": " + sql),
         };
@@ -395,7 +397,7 @@ impl Desk {
         }
         for mut job in done {
             job.undone(match full {
-                Some(full) => StoreError::Disk { full },
+                Some(full) => StoreError::Disk { full, cause: cause.clone().into() },
                 None => StoreError::backend("committing", cause.clone()),
             });
             job.answer();

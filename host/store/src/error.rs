@@ -20,6 +20,9 @@ pub enum StoreError {
     Disk {
         /// Whether there is no room; what is smaller may fit.
         full: bool,
+        /// What failed, and what to do about it.
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// The name or address is taken.
     #[error("{0:?} exists already")]
