@@ -29,6 +29,7 @@ pub(crate) fn announce(context: &Context<'_>, reply: Reply) -> Reply {
         }
         Ok(()) => {}
         // It is told when that can be remembered.
+        Err(error) if error.is_told() => {}
         Err(error) => tracing::error!(device = context.device.key.0, %error, "a version list cannot be remembered"),
     }
     answer.into()

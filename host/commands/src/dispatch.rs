@@ -274,6 +274,10 @@ pub(crate) fn told(context: &Context<'_>, reply: Result<Reply, Failure>, number:
         let (user, device, command) = (context.user.id.0, context.device.key.0, context.command);
         match &failure {
             Failure::Request(error) => tracing::info!(user, device, %command, %error, "a request is refused"),
+            // Said by the store, once: there may be thousands.
+            Failure::Store(error) if error.is_told() => {
+                tracing::debug!(user, device, %command, %error, "a request failed");
+            }
             Failure::Store(error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::error!(user, device, %command, %error, cause, "a request failed");

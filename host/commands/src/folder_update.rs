@@ -112,6 +112,7 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
         Err(StoreError::NotFound(_)) => Ok(Response::Refused(Status::NotFound)),
         Err(
             error @ (StoreError::Backend { .. }
+            | StoreError::Disk { .. }
             | StoreError::OverQuota { .. }
             | StoreError::Stale
             | StoreError::TooNew { .. }),

@@ -164,6 +164,7 @@ fn failed<T>(context: &Context<'_>, outcome: Result<Result<T, Stop>, Failure>) -
         let (user, device) = (context.user.id.0, context.device.key.0);
         match &failure {
             Failure::Request(error) => tracing::info!(user, device, %error, "an operation is refused"),
+            Failure::Store(error) if error.is_told() => {}
             Failure::Store(error) => tracing::error!(user, device, %error, "an operation failed"),
         }
         Err(Status::from(&failure).into())

@@ -63,7 +63,9 @@ pub(crate) fn enforcement(context: &Context<'_>) -> Enforcement {
             false
         });
     let (held, wish) = if has_leave { (wished, "") } else { (granted, wished.word()) };
-    if let Err(error) = remember(context, wish) {
+    if let Err(error) = remember(context, wish)
+        && !error.is_told()
+    {
         tracing::error!(device = context.device.key.0, %error, "a wish about the policy cannot be kept");
     }
     held

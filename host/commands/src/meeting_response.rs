@@ -115,7 +115,9 @@ pub(crate) fn handle(context: &Context<'_>, all: &[Request]) -> Result<Reply, Fa
             Ok(outcome) => outcome,
             Err(Failure::Request(_)) => Err(Status::InvalidRequest as u8),
             Err(Failure::Store(error)) => {
-                tracing::error!(user = context.user.id.0, %error, "an invitation could not be answered");
+                if !error.is_told() {
+                    tracing::error!(user = context.user.id.0, %error, "an invitation could not be answered");
+                }
                 Err(Status::MailboxError as u8)
             }
         };

@@ -97,7 +97,9 @@ pub(crate) fn handle(context: &Context<'_>, all: &[Move]) -> Result<Reply, Failu
             // Somebody else was quicker: what is there now says what is left to be done.
             Err(StoreError::NotFound(Missing::Item | Missing::Folder)) if attempt < ATTEMPTS => {}
             Err(error) => {
-                tracing::error!(user = context.user.id.0, moves = done.len(), %error, "moves failed");
+                if !error.is_told() {
+                    tracing::error!(user = context.user.id.0, moves = done.len(), %error, "moves failed");
+                }
                 for outcome in &mut outcomes {
                     if matches!(outcome, Outcome::Moved(moved) if done.contains(moved)) {
                         *outcome = Outcome::Refused(Status::Failed);

@@ -82,7 +82,8 @@ impl Symptoms {
     /// For how many seconds a device is still to get 503.
     pub(crate) fn slowed_secs(&self, device: DeviceKey, now: i64) -> Option<i64> {
         let mut slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = slowed.get(&device).map(|until| until - now).filter(|left| *left > 0);
+        // More than that is left only when the clock was set back since.
+        let left = slowed.get(&device).map(|until| until - now).filter(|left| (1..=THROTTLE_MS).contains(left));
         if left.is_none() {
             slowed.remove(&device);
         }

@@ -295,7 +295,9 @@ impl Service {
             Ok(Ok(device)) => device,
             Ok(Err(status)) => return Err(dispatch::refuse(command, version, status)),
             Err(error) => {
-                tracing::error!(user = request.user.id.0, %error, "the device could not be looked up");
+                if !error.is_told() {
+                    tracing::error!(user = request.user.id.0, %error, "the device could not be looked up");
+                }
                 return Err(dispatch::refuse(command, version, CommonStatus::ServerErrorRetryLater));
             }
         };

@@ -160,7 +160,8 @@ pub(crate) fn failed_step(context: &Context<'_>, root: Option<&Element>, error: 
     let running = request
         .as_ref()
         .is_none_or(|request| request.collections.iter().any(|collection| collection.key != Some(SyncKey::Initial)));
-    if matches!(error, Failure::Request(_) | Failure::Store(StoreError::Stale))
+    // A disk that takes nothing for a while has nothing to do with what the device holds.
+    if matches!(error, Failure::Request(_) | Failure::Store(StoreError::Stale | StoreError::Disk { .. }))
         || !running
         || !recovery::resyncs_on_error(context)
     {
@@ -243,7 +244,9 @@ fn ended(context: &Context<'_>, writes: Result<Vec<Write>, Failure>, out: &mut O
     });
     if let Err(error) = committed {
         let (user, device) = (context.user.id.0, context.device.key.0);
-        tracing::error!(user, device, %error, "an answer cannot be finished and is cut");
+        if !matches!(&error, Failure::Store(error) if error.is_told()) {
+            tracing::error!(user, device, %error, "an answer cannot be finished and is cut");
+        }
         return Reply::Cut;
     }
     match out.finish() {

@@ -40,6 +40,12 @@ pub enum DeliveryError {
     /// The mailbox holds all it may; there may be room another time.
     #[error("the mailbox is full")]
     Full,
+    /// The disk takes no changes at present; nothing was stored, and the store has told the log why.
+    #[error("the disk takes no changes at present")]
+    Disk {
+        /// Whether there is no room.
+        full: bool,
+    },
     /// The message is larger than all that the mailbox may hold.
     #[error("the message is larger than the mailbox may be")]
     TooLarge,
@@ -56,6 +62,7 @@ impl From<StoreError> for DeliveryError {
         match error {
             StoreError::NotFound(easel_store::Missing::User | easel_store::Missing::Folder) => Self::NoMailbox,
             StoreError::OverQuota { .. } => Self::Full,
+            StoreError::Disk { full, .. } => Self::Disk { full },
             error @ (StoreError::Backend { .. }
             | StoreError::Exists(_)
             | StoreError::NotFound(_)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use easel_delivery::queue::{Login, Patience, QueueOptions, SmartHost, Tls, run};
 use easel_delivery::{DeliveryError, Running};
-use easel_store::{Event, FailedRecipient, Outgoing, OutgoingId, Store as _};
+use easel_store::{Event, FailedRecipient, HELD_UNTIL, Outgoing, OutgoingId, Store as _};
 use support::smtp::{Script, Sent, SmtpServer};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
 use tokio::sync::{mpsc, watch};
@@ -712,4 +712,24 @@ async fn login_is_used_where_plain_is_not_offered() {
     assert!(queue.row().await.recipients.is_empty());
     assert!(server.sent.recv().await.is_some() && server.said("czNjcmV0") == 1);
     queue.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_no_message_wait_for_it() {
+    let mut queue = Queue::start(None);
+    let ahead = 2 * 24 * 60;
+    queue.clock.advance_minutes(ahead);
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    queue.store.bus().publish(&Event::Outgoing);
+    let put_off = queue.row().await;
+    assert!(put_off.next_attempt > START_MS + ahead * 60_000);
+    queue.later(-ahead);
+    assert_eq!(queue.row().await.next_attempt, START_MS, "it is tried now");
+    let put_off = queue.row().await;
+    assert!(put_off.next_attempt < START_MS + 86_400_000, "{put_off:?}");
+    // One that a restore holds waits on.
+    queue.store.put_outgoing(&Outgoing { next_attempt: HELD_UNTIL, ..put_off }).unwrap();
+    queue.later(-ahead);
+    let store = queue.stop().await;
+    assert_eq!(store.list_outgoing(OutgoingId(0), 9).unwrap()[0].next_attempt, HELD_UNTIL);
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use easel_plugin::hooks::PackVersion;
@@ -64,11 +65,20 @@ pub fn owned_by_us(path: &Path) -> Result<(), FolderError> {
 
 /// Makes a folder for us alone, unless it is there.
 pub(crate) fn make(path: &Path) -> Result<(), FolderError> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| sync_name(path));
     made.map_err(|source| FolderError::Use { path: path.to_owned(), doing: "made", source })
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Has the name of a file on the disk: what was put there, put over another or removed is so after power loss as well.
+fn sync_name(path: &Path) -> std::io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(dir)?.sync_all()
+}
+
+/// Writes a file so that it is there whole or not at all, and certainly when this is back.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -77,7 +87,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&new, path)
+    fs::rename(&new, path)?;
+    sync_name(path)
 }
 
 /// What happened when the folder was looked at.
@@ -162,6 +173,8 @@ pub struct PackFolder {
     loader: Loader,
     packs: Arc<Packs>,
     files: Mutex<BTreeMap<PathBuf, Seen>>,
+    /// Whether the folder could not be read when it was looked at last.
+    lost: AtomicBool,
 }
 
 /// A file as it was when it was last looked at.
@@ -201,7 +214,7 @@ impl PackFolder {
         make(&folder)?;
         owned_by_us(&folder)?;
         let kept = Kept::open(&folder)?;
-        Ok(Arc::new(Self { folder, kept, loader, packs, files: Mutex::default() }))
+        Ok(Arc::new(Self { folder, kept, loader, packs, files: Mutex::default(), lost: AtomicBool::new(false) }))
     }
 
     /// Trusts others from now on: the next look takes every file for a new one, and a pack whose signature does not count
@@ -242,7 +255,7 @@ impl PackFolder {
 
     fn look(&self, events: &mut Vec<FolderEvent>) -> Result<(), InstallError> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let there = self.there().map_err(|source| InstallError::Write { path: self.folder.clone(), source })?;
+        let Some(there) = self.there_or_lost() else { return Ok(()) };
         files.retain(|file, _| there.contains(file));
         self.forget_all_but(&there)?;
         let mut fresh = Vec::new();
@@ -317,6 +330,35 @@ impl PackFolder {
         events.extend(gone.map(|pack| FolderEvent::Gone { pack: pack.version.clone() }));
         self.packs.swap(set);
         Ok(())
+    }
+
+    /// The files; `None` while the folder cannot be read, or is not ours alone when it comes back: what serves goes on,
+    /// and the log says so once.
+    fn there_or_lost(&self) -> Option<Vec<PathBuf>> {
+        let folder = self.folder.display();
+        let unreadable = |source| FolderError::Use { path: self.folder.clone(), doing: "read", source };
+        let found = self.there().map_err(unreadable).and_then(|there| {
+            if self.lost.load(Ordering::Relaxed) {
+                owned_by_us(&self.folder)?;
+                self.kept.make()?;
+            }
+            Ok(there)
+        });
+        match found {
+            Ok(there) => {
+                if self.lost.swap(false, Ordering::Relaxed) {
+                    tracing::info!(%folder, "the folder of packs is back");
+                }
+                Some(there)
+            }
+            Err(error) => {
+                if !self.lost.swap(true, Ordering::Relaxed) {
+                    let error = whole(&error);
+                    tracing::error!(%folder, error, "the packs that serve go on: their folder is looked for again and again");
+                }
+                None
+            }
+        }
     }
 
     /// The files, in order of their names; hidden ones are no packs.
@@ -529,6 +571,7 @@ impl PackFolder {
                 Err(source) => return Err(InstallError::Write { path: path.clone(), source }),
             }
         }
+        sync_name(&file).map_err(|source| InstallError::Write { path: self.folder.clone(), source })?;
         self.load_all();
         Ok(())
     }

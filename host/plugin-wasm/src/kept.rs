@@ -22,10 +22,15 @@ pub(crate) struct Kept(PathBuf);
 impl Kept {
     /// Within a folder of packs; it must belong to us alone as that does.
     pub(crate) fn open(folder: &Path) -> Result<Self, FolderError> {
-        let place = folder.join(PREVIOUS);
-        make(&place)?;
-        owned_by_us(&place)?;
-        Ok(Self(place))
+        let kept = Self(folder.join(PREVIOUS));
+        kept.make()?;
+        Ok(kept)
+    }
+
+    /// Makes the place unless it is there.
+    pub(crate) fn make(&self) -> Result<(), FolderError> {
+        make(&self.0)?;
+        owned_by_us(&self.0)
     }
 
     /// Where a version lies, if it is kept.

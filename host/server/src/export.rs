@@ -16,6 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+use crate::certain;
 use crate::import::{MailState, StatusHeaders, asctime, maildir};
 
 /// How mail is written.
@@ -44,7 +45,7 @@ impl FolderFile {
         name.push(extension);
         path.set_file_name(name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+            certain::make_dirs(parent, 0o777)?;
         }
         let out = BufWriter::with_capacity(256 << 10, File::create_new(&path)?);
         Ok(Self { path, out })
@@ -76,6 +77,7 @@ impl FolderFile {
     /// Ends the file, durably.
     pub(crate) fn finish(self) -> io::Result<PathBuf> {
         self.out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        certain::sync_name(&self.path)?;
         Ok(self.path)
     }
 }

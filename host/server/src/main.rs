@@ -4,6 +4,8 @@
 //! `serve`, lets [`wire_up`] put the rooms together.
 
 mod admin;
+mod age;
+mod certain;
 mod cli;
 mod config;
 mod export;

@@ -76,7 +76,10 @@ impl Throttle {
         let payers = self.payers(from.into(), login);
         let mut prices = [0; 2];
         for ((account, budget), price) in payers.iter().zip(&mut prices) {
-            let whole_at = self.whole_at.get_mut(account).map_or(now, |at| (*at).max(now));
+            // Nobody owes more than a budget, unless the clock was set back since: that is nobody's fault.
+            let owed = now.saturating_add(budget.burst_millis());
+            let whole_at = self.whole_at.get_mut(account).map(|at| *at).filter(|at| *at <= owed);
+            let whole_at = whole_at.map_or(now, |at| at.max(now));
             *price = whole_at.saturating_add(budget.refill_millis());
             let over = price.saturating_sub(now).saturating_sub(budget.burst_millis());
             if over > 0 {
@@ -172,6 +175,18 @@ mod tests {
         assert_eq!(throttle.pay(ip("192.0.2.1"), [99; 16], at(0)), Ok(()), "a device there has its own budget");
         assert_eq!(throttle.pay(Origin::Cloud(ip("192.0.2.2")), [1; 16], at(0)), Ok(()));
         assert_eq!(throttle.pay(Origin::Cloud(ip("192.0.2.2")), [1; 16], at(0)), Err(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_it() {
+        let mut throttle = Throttle::new(ADDRESS, LOGIN, 100);
+        for _ in 0..2 {
+            assert_eq!(throttle.pay(ip("192.0.2.1"), [1; 16], at(100_000_000)), Ok(()));
+        }
+        for _ in 0..2 {
+            assert_eq!(throttle.pay(ip("192.0.2.1"), [1; 16], at(0)), Ok(()));
+        }
+        assert_eq!(throttle.pay(ip("192.0.2.1"), [1; 16], at(0)), Err(Duration::from_secs(10)), "it counts from there");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use easel_server::Clock;
 use easel_store::{Content, Item, Snapshot, Store, StoreError, UserId};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::age;
+
 /// The change log is kept for devices seen within so many days.
 const LOG_DAYS: i64 = 60;
 /// What packs withheld is kept for so many days.
@@ -36,8 +38,14 @@ pub(crate) async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut stoppe
 }
 
 fn once(store: &dyn Store, now: Timestamp, stopped: impl Fn() -> bool) {
-    report("pruning the change log", store.prune_log(days_before(now, LOG_DAYS)));
-    report("emptying the quarantine", store.expire_quarantine(days_before(now, QUARANTINE_DAYS)));
+    match age::is_believed(store, now) {
+        Ok(true) => {
+            report("pruning the change log", store.prune_log(days_before(now, LOG_DAYS)));
+            report("emptying the quarantine", store.expire_quarantine(days_before(now, QUARANTINE_DAYS)));
+        }
+        Ok(false) => {}
+        Err(error) => report("looking at the time", Err(error)),
+    }
     report("sweeping removed mail", store.sweep());
     report("indexing words again", index_again(store, now, stopped));
 }
@@ -155,6 +163,10 @@ mod tests {
             set.writes.push(Write::Quarantine(new));
         }
         store.commit(set).unwrap();
+        // It has looked at the time for three days, every hour.
+        for hour in 0..72 {
+            once(&store, now - SignedDuration::from_hours(72 - hour), || false);
+        }
         once(&store, now, || false);
         let kept: Vec<i64> = store.quarantined(user).unwrap().iter().map(|one| one.new.at).collect();
         assert_eq!(kept, [now.as_millisecond() - 30 * 24 * 3_600_000]);

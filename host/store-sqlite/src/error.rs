@@ -124,6 +124,21 @@ fn cure(cause: &rusqlite::Error) -> &'static str {
     }
 }
 
+/// Whether the disk is why changes cannot be written, and if so, whether it is full.
+pub(crate) fn disk(cause: &rusqlite::Error) -> Option<bool> {
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Some(true),
+        Some(ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Some(false),
+        _ => None,
+    }
+}
+
+/// A failure in one sentence: the file, what to do about it, and what SQLite says.
+pub(crate) fn said(path: &Path, cause: rusqlite::Error) -> String {
+    let words = cause.to_string();
+    format!("{} ({words})", SqliteError::database(path, cause))
+}
+
 /// What goes wrong inside a job or a read, before anybody says what was being done.
 #[derive(Debug)]
 pub(crate) enum Failure {

@@ -35,6 +35,7 @@ mod search;
 mod snapshot;
 mod sql;
 mod store;
+mod trouble;
 mod warm;
 mod writer;
 

@@ -14,7 +14,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use easel_store::StoreError;
+use easel_store::{HELD_UNTIL, StoreError};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
@@ -44,9 +44,6 @@ const ITEMS_LEAP: i64 = 1 << 32;
 
 /// How far the numbers of folders leap.
 const FOLDERS_LEAP: i64 = 1 << 20;
-
-/// When messages in the queue are tried unless somebody decides: in the year 2100.
-const HELD_UNTIL: i64 = 4_102_444_800_000;
 
 const HELD: &str =
     "held, because a backup was restored and it may have been sent since: retry sends it, drop removes it";

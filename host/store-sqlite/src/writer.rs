@@ -14,8 +14,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use easel_store::StoreError;
 use rusqlite::Connection;
 
-use crate::error::{Failure, SqliteError};
+use crate::error::{self, Failure, SqliteError};
 use crate::meter::{Commits, Meter};
+use crate::trouble::Trouble;
 use crate::warm::{Touched, Warmth};
 use reply::{Awaited, Reply, reply};
 
@@ -42,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) backlog: usize,
     /// What it changes of what is held in memory.
     pub(crate) touched: Touched,
+    /// Whether the disk is full that did not take it, and what it says.
+    disk: Option<(bool, String)>,
 }
 
 /// Work of the writer's own, for when nobody waits.
@@ -100,7 +103,14 @@ where
     fn run(&mut self, connection: &Connection, context: &mut Context) -> bool {
         let Some(work) = self.work.take() else { return false };
         self.outcome = match catch_unwind(AssertUnwindSafe(|| work(connection, context))) {
-            Ok(outcome) => outcome.map_err(|failure| failure.while_doing(self.doing, &self.path)),
+            Ok(outcome) => outcome.map_err(|failure| match failure {
+                Failure::Sql(cause) if let Some(full) = error::disk(&cause) => {
+                    let said = error::said(&self.path, cause);
+                    context.disk = Some((full, said.clone()));
+                    StoreError::Disk { full, cause: said.into() }
+                }
+                failure @ (Failure::Sql(_) | Failure::Store(_)) => failure.while_doing(self.doing, &self.path),
+            }),
             Err(_) => Err(StoreError::backend(self.doing, SqliteError::WriterPanicked)),
         };
         self.outcome.is_ok()
@@ -138,7 +148,8 @@ impl Writer {
         let path: Arc<Path> = path.into();
         let meter = Arc::new(Meter::default());
         let (own, counted) = (Arc::clone(&path), Arc::clone(&meter));
-        let desk = Desk { connection, waiting, backlog, warmth, path: own, pending: 0, meter: counted };
+        let trouble = Trouble::default();
+        let desk = Desk { connection, waiting, backlog, warmth, path: own, pending: 0, meter: counted, trouble };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || desk.serve());
         let thread = thread.map_err(|cause| StoreError::backend("starting the writer", cause))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), path, meter })
@@ -207,6 +218,7 @@ struct Desk {
     /// How much backlog waits, as far as is known.
     pending: usize,
     meter: Arc<Meter>,
+    trouble: Trouble,
 }
 
 impl Desk {
@@ -254,7 +266,11 @@ impl Desk {
             Ok(done) if done > 0 => self.pending = self.pending.saturating_sub(done),
             Ok(_) => self.pending = 0,
             Err(error) => {
-                tracing::warn!(%error, "the backlog of the writer waits for the next change");
+                if let Some(full) = error::disk(&error) {
+                    self.trouble.met(full, error::said(&self.path, error));
+                } else {
+                    tracing::warn!(%error, "the backlog of the writer waits for the next change");
+                }
                 self.roll_back();
                 self.pending = 0;
             }
@@ -275,14 +291,18 @@ impl Desk {
         let mut touched = Vec::new();
         let mut backlog = 0;
         let began = Meter::begin();
+        let changed = self.connection.total_changes();
         if let Err(cause) = self.statement("BEGIN IMMEDIATE") {
             done.extend(waiting);
-            return self.undo(done, &cause);
+            return self.undo(done, cause);
         }
         for mut job in waiting {
             let mut context = Context::default();
             let kept = self.in_savepoint(&mut job, &mut context);
             done.push(job);
+            if let Some((full, said)) = context.disk {
+                self.trouble.met(full, said);
+            }
             match kept {
                 Ok(true) => {
                     afterwards.append(&mut context.afterwards);
@@ -290,10 +310,10 @@ impl Desk {
                     backlog += context.backlog;
                 }
                 Ok(false) => {}
-                Err(cause) => return self.undo(done, &cause),
+                Err(cause) => return self.undo(done, cause),
             }
             if self.connection.is_autocommit() {
-                return self.undo(done, "the database ended the transaction");
+                return self.undo(done, Undone::Ended);
             }
         }
         if let Some(warmth) = &self.warmth {
@@ -304,7 +324,10 @@ impl Desk {
             warmth.after(touched, committed.is_ok());
         }
         if let Err(cause) = committed {
-            return self.undo(done, &cause);
+            return self.undo(done, cause);
+        }
+        if self.connection.total_changes() > changed {
+            self.trouble.over(&self.path);
         }
         self.meter.committed(began, done.len());
         self.pending += backlog;
@@ -317,7 +340,7 @@ impl Desk {
     }
 
     /// Whether the job is kept; an error when the transaction cannot go on.
-    fn in_savepoint(&self, job: &mut Box<dyn Job>, context: &mut Context) -> Result<bool, String> {
+    fn in_savepoint(&self, job: &mut Box<dyn Job>, context: &mut Context) -> Result<bool, Undone> {
         self.statement("SAVEPOINT job")?;
         let kept = job.run(&self.connection, context);
         if self.connection.is_autocommit() {
@@ -330,9 +353,9 @@ impl Desk {
         Ok(kept)
     }
 
-    fn statement(&self, sql: &str) -> Result<(), String> {
+    fn statement(&self, sql: &'static str) -> Result<(), Undone> {
         let run = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
-        run.map(drop).map_err(|error| SqliteError::database(&self.path, error).to_string() + ": " + sql)
+        run.map(drop).map_err(|cause| Undone::Failed(sql, cause))
     }
 
     fn roll_back(&self) {
@@ -342,14 +365,54 @@ impl Desk {
         }
     }
 
-    fn undo(&self, done: Vec<Box<dyn Job>>, cause: &str) {
+    /// What was to be committed lies in the WAL with its end, and only the fsync failed: the next process would take it for
+    /// committed, though its jobs were refused. The next transaction is written in the same place; so a small one is,
+    /// at once, that says what is so already: whether it gets to the disk makes no difference.
+    fn write_over(&self) {
+        let version = self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+        if let Ok(version) = version {
+            let sql = format!("BEGIN IMMEDIATE; PRAGMA user_version = {version}; COMMIT");
+            // Most likely its fsync fails as well.
+            self.connection.execute_batch(&sql).ok();
+            self.roll_back();
+        }
+    }
+
+    fn undo(&mut self, done: Vec<Box<dyn Job>>, cause: Undone) {
         self.roll_back();
-        tracing::error!(cause, jobs = done.len(), "a group of changes could not be committed");
+        let (full, cause) = match cause {
+            Undone::Failed(sql, cause) if let Some(full) = error::disk(&cause) => {
+                let said = error::said(&self.path, cause);
+                self.trouble.met(full, said.clone());
+                if sql == "COMMIT" {
+                    self.write_over();
+                }
+                (Some(full), said)
+            }
+            // The statement that the disk refused ended it, and its job has said so.
+            Undone::Ended if let Some((full, said)) = self.trouble.present() => (Some(full), said),
+            Undone::Ended => (None, "the database ended the transaction".to_owned()),
+            Undone::Failed(sql, cause) => (None, SqliteError::database(&self.path, cause).to_string() + ": " + sql),
+        };
+        if full.is_none() {
+            tracing::error!(cause, jobs = done.len(), "a group of changes could not be committed");
+        }
         for mut job in done {
-            job.undone(StoreError::backend("committing", cause.to_owned()));
+            job.undone(match full {
+                Some(full) => StoreError::Disk { full, cause: cause.clone().into() },
+                None => StoreError::backend("committing", cause.clone()),
+            });
             job.answer();
         }
     }
+}
+
+/// Why a transaction cannot go on.
+enum Undone {
+    /// The database ended it by itself.
+    Ended,
+    /// A statement failed.
+    Failed(&'static str, rusqlite::Error),
 }
 
 #[cfg(test)]

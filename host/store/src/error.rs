@@ -14,6 +14,16 @@ pub enum StoreError {
         #[source]
         cause: Box<dyn Error + Send + Sync>,
     },
+    /// The disk takes no changes at present: it is full, can only be read, or is broken. Nothing was written, what is
+    /// there can still be read, and the caller may try again later. The store has told the log why.
+    #[error("the disk takes no changes at present{}", if *full { ": it is full" } else { "" })]
+    Disk {
+        /// Whether there is no room; what is smaller may fit.
+        full: bool,
+        /// What failed, and what to do about it.
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// The name or address is taken.
     #[error("{0:?} exists already")]
     Exists(String),
@@ -78,6 +88,11 @@ impl std::fmt::Display for Missing {
 }
 
 impl StoreError {
+    /// Whether the store has told the log why, once: whoever meets it need not.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Disk { .. })
+    }
+
     /// Wraps a failure of the machinery.
     pub fn backend(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Backend { doing, cause: cause.into() }

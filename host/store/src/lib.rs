@@ -36,7 +36,7 @@ pub use error::{Missing, StoreError};
 pub use histogram::{Histogram, HistogramRead};
 pub use item::{BlobId, Content, Folder, Item, LogKind, LogRow, Mail, Modseq};
 pub use memory::MemoryStore;
-pub use outgoing::{FailedRecipient, NewOutgoing, Outgoing, OutgoingId};
+pub use outgoing::{FailedRecipient, HELD_UNTIL, NewOutgoing, Outgoing, OutgoingId};
 pub use quarantine::{
     NewQuarantined, QUARANTINE_BYTES_MAX, QUARANTINE_MAX, QuarantineId, Quarantined, QuarantinedKind,
 };

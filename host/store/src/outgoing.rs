@@ -8,6 +8,9 @@ use crate::{BlobId, UserId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutgoingId(pub u64);
 
+/// [`Outgoing::next_attempt`] of a message that waits until somebody decides: in the year 2100.
+pub const HELD_UNTIL: i64 = 4_102_444_800_000;
+
 /// A message to be queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOutgoing {

@@ -13,6 +13,7 @@ use crate::Serving;
 pub struct Easel {
     program: PathBuf,
     config: PathBuf,
+    environment: Vec<(String, String)>,
 }
 
 /// What a verb said.
@@ -52,7 +53,12 @@ impl Said {
 impl Easel {
     /// The binary at a path, run with a configuration, which need not be there.
     pub fn new(program: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), config: config.into() }
+        Self { program: program.into(), config: config.into(), environment: Vec::new() }
+    }
+
+    /// The same, with these variables in its environment as well.
+    pub fn with_environment(self, environment: Vec<(String, String)>) -> Self {
+        Self { environment, ..self }
     }
 
     /// Where the configuration lies.
@@ -64,6 +70,7 @@ impl Easel {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env_remove("EASEL_CONFIG").env_remove("EASEL_LOG").env("TZ", "UTC");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -29,7 +29,9 @@ pub(super) fn empty(context: &Context<'_>, request: &Element) -> Result<Result<(
     match remove(context, &shown.folders, below, &mut removed) {
         Ok(()) => Ok(Ok(())),
         Err(Failure::Store(error)) if removed => {
-            tracing::error!(user = context.user.id.0, %error, "a folder is emptied in part");
+            if !error.is_told() {
+                tracing::error!(user = context.user.id.0, %error, "a folder is emptied in part");
+            }
             Ok(Err(Status::PartialSuccess.into()))
         }
         Err(failure) => Err(failure),

@@ -26,6 +26,7 @@ replies! {
     BUSY                  = 421 "4.3.2" "too many sessions, try again later";
     CHUNK_TAKEN           = 250 "2.0.0" "chunk taken";
     CLOSING               = 221 "2.0.0" "bye";
+    DISK_FULL             = 452 "4.3.1" "the disk is full, try again later";
     GO_AHEAD              = 354 ""      "end with a dot on a line of its own";
     HELP                  = 214 "2.0.0" "LMTP, RFC 2033";
     LINE_TOO_LONG         = 500 "5.5.6" "line too long";

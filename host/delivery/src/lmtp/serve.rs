@@ -178,6 +178,7 @@ impl Service {
                     Stored::TooLarge => Reply::MAILBOX_TOO_SMALL,
                     Stored::Gone => Reply::RECIPIENT_UNKNOWN,
                     Stored::No => Reply::STORE_FAILED,
+                    Stored::NoRoom => Reply::DISK_FULL,
                 });
             }
             replies
@@ -198,6 +199,8 @@ enum Stored {
     Gone,
     /// It is to be tried again.
     No,
+    /// The disk is full.
+    NoRoom,
     /// There will never be room.
     TooLarge,
     Yes,
@@ -222,6 +225,9 @@ fn stored(delivered: Result<ServerId, DeliveryError>, user: UserId, id: &str) ->
             tracing::warn!(id, user = user.0, "a message is larger than the mailbox may be");
             Stored::TooLarge
         }
+        // Said by the store, once.
+        Err(DeliveryError::Disk { full: true }) => Stored::NoRoom,
+        Err(DeliveryError::Disk { full: false }) => Stored::No,
         Err(error) => {
             tracing::error!(id, user = user.0, error = &error as &dyn std::error::Error, "mail not stored");
             Stored::No

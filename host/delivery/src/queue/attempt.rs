@@ -193,6 +193,8 @@ impl Courier {
             let (store, write) = (Arc::clone(&self.store), write.clone());
             match spawn_blocking(move || write(&*store)).await {
                 Ok(Ok(())) => return,
+                // Said by the store, once.
+                Ok(Err(StoreError::Disk { .. })) => {}
                 Ok(Err(error)) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(id = id.0, error, "cannot write down what was sent");

@@ -72,6 +72,10 @@ pub(super) fn serve(
             let (sender, by) = (sender.as_ref(), &options.hostname);
             let trace = Trace { sender, recipient: address, from: None, by, id: &id, at: now };
             if let Err(error) = deliver_once(store, options, *user, &message, &trace) {
+                // Nothing can be written down either; whoever has it already is known next time.
+                if matches!(error, DeliveryError::Disk { .. }) {
+                    return Err(error);
+                }
                 tracing::error!(id = row.id.0, user = user.0, error = &error as &dyn std::error::Error, "not stored");
                 left.push((*recipient).clone());
                 refused.push(((*recipient).clone(), error));
@@ -109,7 +113,9 @@ fn refusal(error: &DeliveryError) -> Refusal {
         DeliveryError::TooLarge => (true, "5.2.2"),
         DeliveryError::NoMailbox => (true, "5.1.1"),
         DeliveryError::Full => (false, "4.2.2"),
-        DeliveryError::Listen { .. }
+        DeliveryError::Disk { full: true } => (false, "4.3.1"),
+        DeliveryError::Disk { full: false }
+        | DeliveryError::Listen { .. }
         | DeliveryError::NotLoopback(_)
         | DeliveryError::PathTaken { .. }
         | DeliveryError::PlainSmartHost(_)

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use easel_store::{Interest, OutgoingId, StoreError, WatchId};
+use easel_store::{HELD_UNTIL, Interest, Outgoing, OutgoingId, Store, StoreError, WatchId};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
@@ -21,6 +22,13 @@ const PAGE: usize = 100;
 /// Flights that wait for their turn; beyond it the queue is not read on.
 const READY_MAX: usize = 1000;
 
+/// A clock that is behind the last look by more was set back.
+const SET_BACK_MS: i64 = 60_000;
+/// No attempt is put off for longer.
+const PUT_OFF_MAX_MS: i64 = 86_400_000;
+/// How soon the queue is looked at again while the disk takes no changes.
+const DISK_REST: Duration = Duration::from_secs(1);
+
 /// Works off the queue.
 pub(super) struct Runner {
     courier: Arc<Courier>,
@@ -32,6 +40,8 @@ pub(super) struct Runner {
     attempts: JoinSet<()>,
     /// Messages whose attempt broke.
     spoiled: HashSet<OutgoingId>,
+    /// When the queue was read last, in milliseconds since 1970.
+    looked: Option<i64>,
 }
 
 impl Runner {
@@ -44,6 +54,7 @@ impl Runner {
             flying: HashMap::new(),
             attempts: JoinSet::new(),
             spoiled: HashSet::new(),
+            looked: None,
         }
     }
 
@@ -51,7 +62,7 @@ impl Runner {
         loop {
             // Watching first: what is queued while the queue is read is in what is read, or wakes.
             self.listen();
-            self.scan().await;
+            let rest = if self.scan().await { DISK_REST } else { self.courier.options.poll };
             self.start(&shutdown);
             tokio::select! {
                 () = told(&mut shutdown) => break,
@@ -59,7 +70,7 @@ impl Runner {
                 Some(ended) = self.attempts.join_next_with_id() => {
                     self.ended(ended);
                 }
-                () = sleep(self.courier.options.poll) => {}
+                () = sleep(rest) => {}
             }
         }
         if let Some(watch) = self.watch {
@@ -91,26 +102,47 @@ impl Runner {
         }
     }
 
-    /// Serves the local recipients of everything that is due, and lines up the rest.
-    async fn scan(&mut self) {
+    /// Serves the local recipients of everything that is due, and lines up the rest; whether the disk took no changes.
+    async fn scan(&mut self) -> bool {
+        self.look_at_the_clock().await;
         while self.ready.len() < READY_MAX {
-            let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
-            let busy: HashSet<OutgoingId> = known.chain(&self.spoiled).copied().collect();
+            let busy = self.busy();
             let courier = Arc::clone(&self.courier);
             match spawn_blocking(move || page(&courier, &busy)).await {
                 Ok(page) => {
                     let all = page.work.into_iter().flat_map(|work| flights(&self.courier.options, work));
                     self.ready.extend(all.map(|flight| ((flight.letter.id, flight.destination.clone()), flight)));
                     if !page.more {
-                        return;
+                        return page.disk;
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "reading the queue broke");
-                    return;
+                    return false;
                 }
             }
         }
+        false
+    }
+
+    /// The messages that nobody else may touch.
+    fn busy(&self) -> HashSet<OutgoingId> {
+        let known = self.ready.keys().chain(self.flying.values()).map(|(id, _)| id);
+        known.chain(&self.spoiled).copied().collect()
+    }
+
+    /// At the first look, and when the clock was set back, no message waits for a time that was put off to by another.
+    async fn look_at_the_clock(&mut self) {
+        let now = (self.courier.clock)().as_millisecond();
+        if self.looked.is_none_or(|last| now < last - SET_BACK_MS) {
+            let (courier, busy) = (Arc::clone(&self.courier), self.busy());
+            let done = spawn_blocking(move || bring_forward(&*courier.store, now, &busy));
+            if !done.await.is_ok_and(|done| done) {
+                // The next look sees to it.
+                return;
+            }
+        }
+        self.looked = Some(now);
     }
 
     fn start(&mut self, shutdown: &Shutdown) {
@@ -141,12 +173,39 @@ fn flights(options: &QueueOptions, work: Work) -> Vec<Flight> {
     ways.into_iter().map(flight).collect()
 }
 
+/// Has everything tried now that waits for a time no attempt is put off to: the clock was ahead when it was put off.
+/// Whether that was done for all of them.
+fn bring_forward(store: &dyn Store, now: i64, busy: &HashSet<OutgoingId>) -> bool {
+    let mut after = OutgoingId(0);
+    let mut all = true;
+    loop {
+        // Whoever reads the queue says why it cannot be read.
+        let Ok(rows) = store.list_outgoing(after, PAGE) else { return false };
+        let Some(last) = rows.last() else { return all };
+        after = last.id;
+        let waits = |row: &Outgoing| row.next_attempt > now + PUT_OFF_MAX_MS && row.next_attempt != HELD_UNTIL;
+        for row in rows.into_iter().filter(waits) {
+            if busy.contains(&row.id) {
+                all = false;
+                continue;
+            }
+            let row = Outgoing { next_attempt: now, ..row };
+            match store.put_outgoing(&row) {
+                Ok(()) => tracing::warn!(id = row.id.0, "the clock was set back: a message does not wait for it"),
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
 /// One page of the queue.
 #[derive(Default)]
 struct Page {
     work: Vec<Work>,
     /// Whether there is more to read now.
     more: bool,
+    /// Whether the disk took no changes: that passes, and is not the messages' fault.
+    disk: bool,
 }
 
 fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
@@ -154,6 +213,10 @@ fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
     // The busy ones are due still: that many more rows hold at least a page of others.
     let limit = busy.len() + PAGE;
     let failed = |error: &DeliveryError| {
+        // Said by the store, once.
+        if matches!(error, DeliveryError::Disk { .. }) {
+            return;
+        }
         tracing::error!(error = error as &dyn std::error::Error, "cannot work off the queue");
     };
     let rows = match store.due_outgoing(now.as_millisecond(), limit) {
@@ -163,13 +226,18 @@ fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
             return Page::default();
         }
     };
-    let mut page = Page { work: Vec::new(), more: rows.len() == limit };
+    let mut page = Page { work: Vec::new(), more: rows.len() == limit, disk: false };
     for row in rows.into_iter().filter(|row| !busy.contains(&row.id)) {
         let mut later = row.clone();
         // One message that breaks its delivery must not hold up the others.
         let served = catch_unwind(AssertUnwindSafe(|| serve(store, options, row, now)));
         match served.unwrap_or_else(|_| Err(StoreError::backend("delivering", "it broke").into())) {
             Ok(work) => page.work.extend(work),
+            // It stays due, and so does what comes after it: next time is soon enough.
+            Err(DeliveryError::Disk { .. }) => {
+                (page.more, page.disk) = (false, true);
+                break;
+            }
             Err(error) => {
                 failed(&error);
                 put_off(&mut later, now, &options.schedule, &Trouble::Temporary(error.to_string()));

@@ -33,7 +33,12 @@ pub(super) fn open(office: &Office, login: &LoginName, path: &[String], class: C
             Ok(reply) => return reply,
             // Somebody made or removed one of the folders meanwhile: look again.
             Err(StoreError::Exists(_) | StoreError::NotFound(_) | StoreError::Stale) => {}
-            Err(error @ (StoreError::Backend { .. } | StoreError::OverQuota { .. } | StoreError::TooNew { .. })) => {
+            Err(
+                error @ (StoreError::Backend { .. }
+                | StoreError::Disk { .. }
+                | StoreError::OverQuota { .. }
+                | StoreError::TooNew { .. }),
+            ) => {
                 return Err(error.into());
             }
         }

@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use crate::certain;
 
 /// The name of the lock file within the data directory: the one that the room `store-sqlite` locks, too.
 const LOCK_FILE: &str = "easel.lock";
@@ -77,7 +79,7 @@ impl Ownership {
 
     /// Makes a data directory that nobody else can read.
     pub(crate) fn make_directory(dir: &Path) -> io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+        certain::make_dirs(dir, 0o700)
     }
 }
 

@@ -152,6 +152,7 @@ fn taken(error: StoreError) -> Refusal {
     match error {
         StoreError::Exists(what) => Refusal(format!("{what:?} belongs to a user already")),
         StoreError::Backend { .. }
+        | StoreError::Disk { .. }
         | StoreError::NotFound(_)
         | StoreError::OverQuota { .. }
         | StoreError::Stale

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::open;
 use super::terminal::{Terminal, bytes as shown_bytes};
+use crate::certain;
 
 const HELP: &str = "\
 One file holds every user, device, mail, event, contact, task and note as they were when the backup began, with the
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
         written.add(&piece)?;
     }
     let bytes = written.keep_as(path)?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(CliError::file("write", dir))?;
+    certain::sync_names(dir).map_err(CliError::file("write", dir))?;
     let sentence = format!("backed up into {} ({})", path.display(), shown_bytes(bytes));
     terminal.say(&sentence, &json!({ "backup": path, "bytes": bytes, "lost": count }))?;
     if count == 0 {

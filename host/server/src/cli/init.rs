@@ -1,6 +1,6 @@
 //! `easel init`
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,7 +17,7 @@ use super::error::CliError;
 use super::terminal::Terminal;
 use crate::admin::{Channel, DEFAULT_TENANT, Ownership, Request};
 use crate::config::Config;
-use crate::wire_up;
+use crate::{certain, wire_up};
 
 /// The configuration a new directory gets.
 const TEMPLATE: &str = include_str!("../../../../examples/easel.toml");
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Result<(), 
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
         return Err(CliError::Said(format!("{}; {}", problem.what, problem.cure)));
     }
-    fs::create_dir_all(dir).map_err(CliError::file("make", dir))?;
+    certain::make_dirs(dir, 0o777).map_err(CliError::file("make", dir))?;
     Ownership::make_directory(&config.data_dir).map_err(CliError::file("make", &config.data_dir))?;
     if !arguments.self_signed.is_empty() {
         make_certificate(&arguments.self_signed, &config)?;
@@ -137,7 +137,8 @@ fn make_certificate(names: &[String], config: &Config) -> Result<(), CliError> {
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CliError> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(CliError::file("make", path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CliError::file("write", path))
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| certain::sync_name(path));
+    written.map_err(CliError::file("write", path))
 }
 
 fn add_default_tenant(config: &Config) -> Result<(), CliError> {

@@ -70,7 +70,8 @@ impl House {
         path.display().to_string()
     }
 
-    fn easel(&self) -> Easel {
+    /// The binary, with its configuration.
+    pub(crate) fn easel(&self) -> Easel {
         binary(&self.text("house/easel.toml"))
     }
 
