@@ -39,6 +39,7 @@ pub(super) fn add(
             Refusal(format!("{login} has an app password {name:?} already: give another --name, or revoke it first"))
         }
         StoreError::Backend { .. }
+        | StoreError::Disk { .. }
         | StoreError::NotFound(_)
         | StoreError::OverQuota { .. }
         | StoreError::Stale

@@ -290,6 +290,7 @@ fn why_not(error: &StoreError) -> String {
             format!("no room: the mailbox would hold {bytes} bytes of {bytes_max}; --over-quota takes it in")
         }
         StoreError::Backend { .. }
+        | StoreError::Disk { .. }
         | StoreError::Exists(_)
         | StoreError::NotFound(_)
         | StoreError::Stale
