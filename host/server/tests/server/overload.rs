@@ -131,6 +131,44 @@ async fn a_device_in_a_tight_loop_gets_503_and_nobody_else_does() {
 }
 
 #[tokio::test]
+async fn requests_that_wait_are_not_under_way_and_hold_nothing() {
+    let ping = Ping::telling();
+    let house = limited(Limits { device: at_once(1), user: at_once(2), ..Limits::default() }).build({
+        let ping = ping.clone();
+        move |request, _| match request.line.command {
+            Command::Ping => ping.clone().quiet().begin(request),
+            _ => Turn::Answer(Answer::empty()),
+        }
+    });
+    let mut waiting = Vec::new();
+    for device in 1..=6 {
+        let mut client = house.client().await;
+        client.send(&of("anna", &format!("D{device}"), "Ping")).await;
+        parked(&house, device).await;
+        waiting.push(client);
+    }
+    assert!(metrics(&house).contains("\neasel_request_memory_bytes 0\n"));
+    for device in 1..=6 {
+        assert_eq!(house.client().await.ask(&of("anna", &format!("D{device}"), "Sync")).await.code, 200);
+    }
+    assert_eq!(house.running.parked(), 6);
+    drop(waiting);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how long the answer is held back is what is looked at")]
+async fn who_comes_again_though_it_was_told_to_stay_away_gets_its_answer_later() {
+    let pause = Duration::from_millis(400);
+    let house = limited(Limits { device: requests(1), loop_pause: pause, ..Limits::default() }).build(ok);
+    let mut client = house.client().await;
+    assert_eq!(client.ask(&post("Sync", "", b"")).await.code, 200);
+    retry_after(&client.ask(&post("Sync", "", b"")).await);
+    let begun = Instant::now();
+    retry_after(&client.ask(&post("Sync", "", b"")).await);
+    assert!(begun.elapsed() >= pause);
+}
+
+#[tokio::test]
 async fn only_versions_whose_servers_knew_it_are_told_the_condition() {
     let limits = Limits { device: requests(1), loop_pause: Duration::ZERO, ..Limits::default() };
     let house = limited(limits).build(ok);
