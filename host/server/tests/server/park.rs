@@ -28,7 +28,7 @@ pub(crate) struct Ping {
 }
 
 impl Ping {
-    fn new(answer: impl Fn(Why) -> Option<Answer> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(answer: impl Fn(Why) -> Option<Answer> + Send + Sync + 'static) -> Self {
         Self { looks: Looks::default(), answer: Arc::new(answer) }
     }
 
