@@ -7,10 +7,12 @@ use crate::budgets::Allowance;
 /// Bounds on size, count and time. Every field has a default; a request over one of them gets the HTTP code named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; further ones wait in the kernel's queue. `None`: what the process's limit on open files
+    /// Connections at once; for a further one the oldest goes on which nobody has logged in, and where there is none it
+    /// waits, others behind it in the kernel's queue. `None`: what the process's limit on open files
     /// leaves, after it was raised as far as it may be.
     pub connections: Option<usize>,
-    /// Connections of one address (of IPv6: of one /64); further ones are closed. `None`: a quarter of all.
+    /// Connections of one address (of IPv6: of one /64); further ones are closed, unless one of its own goes on which
+    /// nobody has logged in. `None`: a quarter of all.
     pub connections_per_address: Option<usize>,
     /// Connections on which nobody has logged in yet: the oldest of them is closed for a new one.
     pub newcomers: usize,
@@ -59,6 +61,9 @@ pub struct Limits {
     pub certificate_poll: Duration,
 }
 
+/// The budgets let a phone fetch 20,000 mails in pages of 10 (2,000 requests, and at 0.1 ms a mail 2 seconds of work) as
+/// fast as it is answered, and hold one in a tight loop to 50 requests a second and half a thread. A user has as much as
+/// a few such devices; 32 requests under way are few beside the queue, so that other users' wait hardly longer.
 impl Default for Limits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);

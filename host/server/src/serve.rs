@@ -143,7 +143,9 @@ fn shared(
     let limits = options.limits;
     let connections = limits.connections_allowed();
     let ceiling = limits.memory.unwrap_or_else(half_of_the_machine);
-    let taken = logins.memory_bytes().saturating_add(limits.workers.saturating_mul(WORK));
+    // Where there are very many threads, most of them wait for the disk and hold little.
+    let working = limits.workers.saturating_mul(WORK).min(ceiling / 4);
+    let taken = logins.memory_bytes().saturating_add(working);
     let memory = Arc::new(Memory::new(ceiling, taken, limits.body_bytes, options.memory_elsewhere));
     tracing::info!(connections, memory = ceiling, "room for connections, and for requests under way");
     let realm: String = options.realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();

@@ -1,6 +1,6 @@
 //! More than one device, or one user, may ask for; and everybody at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -131,6 +131,44 @@ async fn a_device_in_a_tight_loop_gets_503_and_nobody_else_does() {
 }
 
 #[tokio::test]
+async fn requests_that_wait_are_not_under_way_and_hold_nothing() {
+    let ping = Ping::telling();
+    let house = limited(Limits { device: at_once(1), user: at_once(2), ..Limits::default() }).build({
+        let ping = ping.clone();
+        move |request, _| match request.line.command {
+            Command::Ping => ping.clone().quiet().begin(request),
+            _ => Turn::Answer(Answer::empty()),
+        }
+    });
+    let mut waiting = Vec::new();
+    for device in 1..=6 {
+        let mut client = house.client().await;
+        client.send(&of("anna", &format!("D{device}"), "Ping")).await;
+        parked(&house, device).await;
+        waiting.push(client);
+    }
+    assert!(metrics(&house).contains("\neasel_request_memory_bytes 0\n"));
+    for device in 1..=6 {
+        assert_eq!(house.client().await.ask(&of("anna", &format!("D{device}"), "Sync")).await.code, 200);
+    }
+    assert_eq!(house.running.parked(), 6);
+    drop(waiting);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how long the answer is held back is what is looked at")]
+async fn who_comes_again_though_it_was_told_to_stay_away_gets_its_answer_later() {
+    let pause = Duration::from_millis(400);
+    let house = limited(Limits { device: requests(1), loop_pause: pause, ..Limits::default() }).build(ok);
+    let mut client = house.client().await;
+    assert_eq!(client.ask(&post("Sync", "", b"")).await.code, 200);
+    retry_after(&client.ask(&post("Sync", "", b"")).await);
+    let begun = Instant::now();
+    retry_after(&client.ask(&post("Sync", "", b"")).await);
+    assert!(begun.elapsed() >= pause);
+}
+
+#[tokio::test]
 async fn only_versions_whose_servers_knew_it_are_told_the_condition() {
     let limits = Limits { device: requests(1), loop_pause: Duration::ZERO, ..Limits::default() };
     let house = limited(limits).build(ok);
@@ -201,7 +239,7 @@ async fn work_is_charged_to_device_and_user_and_what_waits_for_a_slow_client_is_
     slow.send(&post("Search", "", b"")).await;
     let stands = async {
         let mut before = usize::MAX;
-        while before != pieces.load(Ordering::Relaxed) {
+        while before == 0 || before != pieces.load(Ordering::Relaxed) {
             before = pieces.load(Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -346,7 +384,11 @@ async fn who_waits_is_looked_at_however_many_others_wait_for_a_thread_or_for_the
         Limits { workers: 1, workers_max: 1, queue: 1, device_wait: Duration::from_millis(50), ..Limits::default() };
     let (release, released) = mpsc::channel::<()>();
     let (released, entered) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
-    let (ping, enters) = (Ping::telling(), Arc::clone(&entered));
+    let (news, enters) = (Arc::new(AtomicBool::new(false)), Arc::clone(&entered));
+    let ping = Ping::new({
+        let news = Arc::clone(&news);
+        move |_| news.load(Ordering::SeqCst).then(|| Answer::bytes("text/plain", b"news".to_vec()))
+    });
     let house = limited(limits).build({
         let ping = ping.clone();
         move |request, _| match request.line.command {
@@ -358,9 +400,12 @@ async fn who_waits_is_looked_at_however_many_others_wait_for_a_thread_or_for_the
             }
         }
     });
-    let mut waits = house.client().await;
+    let (mut waits, mut idle) = (house.client().await, house.client().await);
     waits.send(&of("anna", "D1", "Ping")).await;
     parked(&house, 1).await;
+    // Of a device that does nothing else.
+    idle.send(&of("anna", "D9", "Ping")).await;
+    parked(&house, 2).await;
     let (mut same, mut queued, mut beyond) = (house.client().await, house.client().await, house.client().await);
     same.send(&of("anna", "D1", "Sync")).await;
     house.until(|_| entered.load(Ordering::SeqCst) == 1).await;
@@ -371,14 +416,16 @@ async fn who_waits_is_looked_at_however_many_others_wait_for_a_thread_or_for_the
         let answer = tokio::time::timeout(Duration::from_millis(20), beyond.response()).await;
         assert!(answer.is_err() || answer.unwrap().code == 503);
     }
+    news.store(true, Ordering::SeqCst);
     deliver(&house);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(house.running.parked(), 1, "its device is busy for longer than a new request would wait");
+    assert_eq!(house.running.parked(), 2, "its device is busy for longer than a new request would wait");
     for _ in 0..3 {
         // As many as may still be under way.
         release.send(()).unwrap();
     }
-    assert_eq!(waits.response().await.body, b"Changed");
+    assert_eq!(idle.response().await.body, b"news");
+    assert_eq!(waits.response().await.body, b"news");
 }
 
 #[tokio::test]

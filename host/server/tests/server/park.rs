@@ -28,7 +28,7 @@ pub(crate) struct Ping {
 }
 
 impl Ping {
-    fn new(answer: impl Fn(Why) -> Option<Answer> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(answer: impl Fn(Why) -> Option<Answer> + Send + Sync + 'static) -> Self {
         Self { looks: Looks::default(), answer: Arc::new(answer) }
     }
 
@@ -40,6 +40,11 @@ impl Ping {
             *looked += 1;
             (*looked > 1).then(|| Answer::bytes("application/vnd.ms-sync.wbxml", format!("{why:?}").into_bytes()))
         })
+    }
+
+    /// The same, and nothing is ever new.
+    pub(crate) fn quiet(self) -> Self {
+        Self { answer: Arc::new(|why| (why != Why::Changed).then(Answer::empty)), ..self }
     }
 
     pub(crate) fn begin(&self, request: &Request<'_>) -> Turn {
