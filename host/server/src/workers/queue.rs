@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_user_has_a_quarter_of_the_threads_and_what_rests_does_not_count() {
         let queue = queue(8, &[(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4), (OTHER, 5)]);
-        let mut take = || queue.take().unwrap();
+        let take = || queue.take().unwrap();
         assert_eq!([take(), take(), take()], [(ONE, 1), (OTHER, 5), (ONE, 2)]);
         assert!(queue.state().next(queue.share).is_none(), "two of eight threads work for the first");
         queue.end(ONE);
