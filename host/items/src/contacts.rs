@@ -12,6 +12,7 @@ mod gal;
 mod import;
 mod names;
 mod photo;
+mod scaled;
 mod slots;
 
 use easel_protocol::{Facts, WindowKey, compact};

@@ -325,7 +325,7 @@ fn logical_lines(text: &str) -> impl Iterator<Item = &str> {
         let bytes = rest.as_bytes();
         let mut end = 0;
         loop {
-            match bytes[end..].iter().position(|byte| *byte == b'\n') {
+            match memchr::memchr(b'\n', &bytes[end..]) {
                 Some(at) => end += at + 1,
                 None => end = bytes.len(),
             }
@@ -346,10 +346,15 @@ fn unfold(raw: &str) -> Cow<'_, str> {
         return Cow::Borrowed(line.strip_suffix('\r').unwrap_or(line));
     }
     let mut out = String::with_capacity(raw.len());
-    for (number, piece) in raw.split_inclusive('\n').enumerate() {
-        let piece = piece.strip_suffix('\n').unwrap_or(piece);
-        let piece = piece.strip_suffix('\r').unwrap_or(piece);
-        out.push_str(if number == 0 { piece } else { piece.get(1..).unwrap_or("") });
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', raw.as_bytes()) {
+        let piece = &raw[start..end];
+        out.push_str(piece.strip_suffix('\r').unwrap_or(piece));
+        // The white space that the continuation begins with.
+        start = end + 2;
+    }
+    if let Some(rest) = raw.get(start..) {
+        out.push_str(rest.strip_suffix('\r').unwrap_or(rest));
     }
     Cow::Owned(out)
 }

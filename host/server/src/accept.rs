@@ -142,7 +142,12 @@ async fn welcome(
     if !newcomer.comes_from(client) {
         return Err(GreetError::Crowded);
     }
-    let address = shared.addresses.enter(client).ok_or(GreetError::Crowded)?;
+    let address = match shared.addresses.enter(client) {
+        Some(entered) => entered,
+        // What goes for it is still counted for a moment.
+        None if newcomer.displace_neighbour(client) => shared.addresses.enter_anyway(client),
+        None => return Err(GreetError::Crowded),
+    };
     let transport = match greeting {
         Greeting::Plain | Greeting::Proxied => Transport::Plain(socket),
         Greeting::Tls(acceptor) => {

@@ -90,8 +90,9 @@ impl Default for Limits {
             body_total: Duration::from_secs(900),
             stall: Duration::from_secs(60),
             answer_total: Duration::from_secs(1800),
-            workers: (4 * cores).clamp(8, 64),
-            workers_max: 256,
+            // Most wait for the disk, together: what comes in meanwhile goes into the next commit.
+            workers: (32 * cores).clamp(64, 256),
+            workers_max: 512,
             queue: 1024,
             device_wait: Duration::from_secs(60),
             certificate_poll: Duration::from_secs(10),

@@ -73,11 +73,12 @@ impl Newcomers {
         self.displace(&mut self.book(), None)
     }
 
-    fn displace(&self, book: &mut Book, of: Option<IpAddr>) -> bool {
+    /// Makes the oldest go: of all, or of an address without one of a number.
+    fn displace(&self, book: &mut Book, of: Option<(IpAddr, u64)>) -> bool {
         let can_go = |number: &u64| book.all.get(number).is_some_and(|entry| !entry.state.busy.load(Ordering::Relaxed));
         let oldest = match of {
-            Some(address) => {
-                let own = book.by_address.get(&address).into_iter().flatten();
+            Some((address, but)) => {
+                let own = book.by_address.get(&address).into_iter().flatten().filter(|number| **number != but);
                 own.take(OLDEST).copied().find(can_go)
             }
             None => book.all.keys().take(OLDEST).copied().find(can_go),
@@ -129,16 +130,14 @@ pub(crate) struct Newcomer {
 }
 
 impl Newcomer {
-    /// Where it comes from; false when too many come from there and none of those can go. What comes from this machine
-    /// is no address: it stands in front of many.
+    /// Where it comes from; false when too many come from there and none of those can go. This machine may have any
+    /// number: it stands in front of many.
     pub(crate) fn comes_from(&self, address: IpAddr) -> bool {
-        if address.to_canonical().is_loopback() {
-            return true;
-        }
+        let is_bounded = !address.to_canonical().is_loopback();
         let address = network(address);
         let mut book = self.newcomers.book();
         let full = book.by_address.get(&address).is_some_and(|own| own.len() >= self.newcomers.most_of_address);
-        if full && !self.newcomers.displace(&mut book, Some(address)) {
+        if is_bounded && full && !self.newcomers.displace(&mut book, Some((address, self.number))) {
             return false;
         }
         if let Some(entry) = book.all.get_mut(&self.number) {
@@ -146,6 +145,11 @@ impl Newcomer {
             book.by_address.entry(address).or_default().insert(self.number);
         }
         true
+    }
+
+    /// Makes the oldest other one from its address go; false when none can.
+    pub(crate) fn displace_neighbour(&self, address: IpAddr) -> bool {
+        self.newcomers.displace(&mut self.newcomers.book(), Some((network(address), self.number)))
     }
 
     /// Somebody has logged in.

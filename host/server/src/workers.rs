@@ -90,7 +90,7 @@ impl Workers {
             short
         };
         if let Some(party) = party {
-            self.crew.queue.end(party);
+            self.crew.queue.rest(party);
         }
         if short && let Err(error) = self.crew.hire() {
             tracing::warn!(%error, "a thread for commands cannot be started");
@@ -136,6 +136,8 @@ impl Crew {
             let mut count = self.count();
             if count.threads - count.waiting > self.wanted {
                 count.threads -= 1;
+                drop(count);
+                self.queue.depart();
                 return;
             }
         }

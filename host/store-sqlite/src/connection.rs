@@ -65,7 +65,7 @@ pub(crate) fn open(files: &Files, role: Role) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Settings of every connection. `perf-study` measured them: without QPSG a cached statement with a join is planned
+/// Settings of every connection. Each was measured: without QPSG a cached statement with a join is planned
 /// anew at every call; the WAL is kept long because overwriting it is cheaper than making it grow.
 pub(crate) fn set_up(connection: &Connection, files: &Files, role: Role) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -17,6 +17,9 @@ use rusqlite::Connection;
 use crate::error::{Failure, SqliteError};
 use crate::meter::{Commits, Meter};
 use crate::warm::{Touched, Warmth};
+use reply::{Awaited, Reply, reply};
+
+mod reply;
 
 /// Most jobs in one commit, so that the first does not wait for ever for the last.
 const BATCH: usize = 256;
@@ -84,7 +87,7 @@ trait Job: Send {
 struct Task<T, F> {
     work: Option<F>,
     outcome: Result<T, StoreError>,
-    reply: Sender<Result<T, StoreError>>,
+    reply: Reply<Result<T, StoreError>>,
     doing: &'static str,
     path: Arc<Path>,
 }
@@ -111,8 +114,7 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        // Nobody waits any more: the caller's thread is gone.
-        self.reply.send(self.outcome).ok();
+        self.reply.send(self.outcome);
     }
 }
 
@@ -163,7 +165,7 @@ impl Writer {
         F: FnOnce(&Connection, &mut Context) -> Result<T, Failure> + Send + 'static,
     {
         let gone = || StoreError::backend(doing, SqliteError::WriterGone);
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = reply();
         let path = Arc::clone(&self.path);
         let task = Task { work: Some(work), outcome: Err(gone()), reply, doing, path };
         self.jobs.as_ref().ok_or_else(gone)?.send(Box::new(task)).map_err(|_| gone())?;
@@ -183,14 +185,14 @@ impl Drop for Writer {
 
 /// An answer on its way.
 pub(crate) struct Pending<T> {
-    answer: Receiver<Result<T, StoreError>>,
+    answer: Awaited<Result<T, StoreError>>,
     doing: &'static str,
 }
 
 impl<T> Pending<T> {
     pub(crate) fn wait(self) -> Result<T, StoreError> {
-        let gone = |_| StoreError::backend(self.doing, SqliteError::WriterGone);
-        self.answer.recv().map_err(gone)?
+        let gone = || StoreError::backend(self.doing, SqliteError::WriterGone);
+        self.answer.wait().ok_or_else(gone)?
     }
 }
 

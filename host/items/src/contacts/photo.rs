@@ -4,18 +4,15 @@
 //! JPEG; what is larger coming in is refused. A photo that lies elsewhere (an http URL) is not fetched. The bytes of a
 //! photo are hostile: sizes are known before pixels are made, and memory is capped.
 
-use std::io::Cursor;
-
 use base64::Engine as _;
 use base64::alphabet;
+use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use easel_wbxml::Element;
 use easel_wbxml::pages::contacts::PICTURE;
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader, Limits};
 
 use super::card::{Form, form};
+use super::scaled;
 use crate::lines::{Component, Line};
 use crate::manner::Picture;
 use crate::{Edit, ItemError, View};
@@ -26,12 +23,10 @@ pub(crate) const BASE64_MAX: usize = 48 * 1024;
 const BYTES_MAX: usize = BASE64_MAX / 4 * 3;
 /// Bytes of a stored photo that is looked at.
 const STORED_MAX: usize = 12 << 20;
-/// Pixels along an edge of a photo that is decoded.
-const EDGE_MAX: u32 = 12_000;
-/// Bytes of memory for decoding.
-const MEMORY_MAX: u64 = 192 << 20;
-/// Pixels along an edge of a photo scaled down, and its JPEG qualities; the first pair that fits is sent.
-const STEPS: [(u32, u8); 6] = [(480, 85), (480, 70), (360, 70), (240, 70), (160, 60), (96, 50)];
+/// Characters of base64 that tell what a photo is.
+const HEAD: usize = 16;
+/// Bytes that are looked at without a branch.
+const RUN: usize = 256;
 
 /// Line breaks are gone and padding is as it may.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -43,6 +38,10 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// The element; none without a photo that can be sent.
 pub(crate) fn element(card: &Component, view: &View<'_>) -> Option<Element> {
+    let first = card.line("PHOTO").and_then(base64_of);
+    if let Some(text) = first.filter(|text| is_sent_as_it_stands(text, bytes_max(view))) {
+        return Some(Element::text(PICTURE, text));
+    }
     let (_, bytes) = stored(card)?;
     let sent = fitting(bytes, bytes_max(view))?;
     Some(Element::text(PICTURE, LENIENT.encode(sent)))
@@ -59,18 +58,42 @@ fn bytes_max(view: &View<'_>) -> usize {
 /// Type and bytes of the photo a card holds, unscaled.
 pub(crate) fn stored(card: &Component) -> Option<(String, Vec<u8>)> {
     card.all("PHOTO").find_map(|line| {
-        let value = line.value.trim();
-        let data = match value.split_once(':') {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("data") => {
-                rest.split_once(',').filter(|(kind, _)| kind.ends_with(";base64"))?.1
-            }
-            // An address elsewhere.
-            Some(_) => return None,
-            None => value,
-        };
-        let bytes = decode(data, STORED_MAX)?;
+        let bytes = decode(base64_of(line)?, STORED_MAX)?;
         Some((mime(&bytes)?.to_owned(), bytes))
     })
+}
+
+/// What is base64 in a PHOTO; `None` for an address elsewhere.
+fn base64_of(line: &Line) -> Option<&str> {
+    let value = line.value.trim();
+    match memchr::memchr(b':', value.as_bytes()).map(|at| (&value[..at], &value[at + 1..])) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("data") => {
+            rest.split_once(',').filter(|(kind, _)| kind.ends_with(";base64")).map(|(_, data)| data)
+        }
+        Some(_) => None,
+        None => Some(value),
+    }
+}
+
+/// Whether decoding, fitting and encoding would make the very same text of at most `most` bytes: it is base64 in the
+/// one form that has padding and no spare bits, of a kind that phones know. Most photos are, and none of their bytes
+/// need be made.
+fn is_sent_as_it_stands(text: &str, most: usize) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.len() < 2 * HEAD || !bytes.len().is_multiple_of(4) || bytes.len() / 4 * 3 > most {
+        return false;
+    }
+    // The last group alone may hold padding, and its spare bits are looked at.
+    let (body, last) = bytes.split_at(bytes.len() - 4);
+    let head = STANDARD.decode(&body[..HEAD]);
+    head.is_ok_and(|head| is_known(&head)) && is_alphabet(body) && STANDARD.decode(last).is_ok()
+}
+
+/// Whether all of it is of the alphabet of base64. No branch within a run, so that many bytes are looked at in one step.
+fn is_alphabet(bytes: &[u8]) -> bool {
+    let within = |byte: u8, first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+    let good = |byte: u8| within(byte | 0x20, b'a', b'z') | within(byte, b'/', b'9') | (byte == b'+');
+    bytes.chunks(RUN).all(|run| run.iter().fold(true, |all, byte| all & good(*byte)))
 }
 
 fn decode(base64: &str, most: usize) -> Option<Vec<u8>> {
@@ -95,28 +118,11 @@ fn mime(bytes: &[u8]) -> Option<&'static str> {
 
 /// The photo as it is where it fits and phones know its kind, else a smaller JPEG of it.
 pub(crate) fn fitting(bytes: Vec<u8>, most: usize) -> Option<Vec<u8>> {
-    let known = matches!(mime(&bytes), Some("image/jpeg" | "image/png" | "image/gif" | "image/bmp"));
-    if known && bytes.len() <= most { Some(bytes) } else { scaled(&bytes, most) }
+    if is_known(&bytes) && bytes.len() <= most { Some(bytes) } else { scaled::scaled(&bytes, most) }
 }
 
-fn scaled(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(EDGE_MAX);
-    limits.max_image_height = Some(EDGE_MAX);
-    limits.max_alloc = Some(MEMORY_MAX);
-    reader.limits(limits);
-    let image = reader.decode().ok()?;
-    let edge = STEPS[0].0;
-    let small = if image.width() > edge || image.height() > edge { image.thumbnail(edge, edge) } else { image };
-    let opaque = DynamicImage::ImageRgb8(small.to_rgb8());
-    STEPS.iter().find_map(|(edge, quality)| {
-        let fits = opaque.width() <= *edge && opaque.height() <= *edge;
-        let step = if fits { opaque.clone() } else { opaque.resize(*edge, *edge, FilterType::Triangle) };
-        let mut jpeg = Vec::new();
-        step.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, *quality)).ok()?;
-        (jpeg.len() <= most).then_some(jpeg)
-    })
+fn is_known(bytes: &[u8]) -> bool {
+    matches!(mime(bytes), Some("image/jpeg" | "image/png" | "image/gif" | "image/bmp"))
 }
 
 /// Merges the Picture a device sent: absent keeps (K: I07), empty removes, unless the device means nothing by it (K: I08);
@@ -172,7 +178,10 @@ fn new_line(bytes: &[u8], form: Form) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use easel_protocol::{Class, Version};
+    use image::DynamicImage;
 
     use super::*;
     use crate::desk::Desk;
@@ -212,6 +221,41 @@ mod tests {
             assert_eq!(stored(&card).unwrap(), ("image/png".to_owned(), bytes.clone()));
             assert_eq!(shown(&card).unwrap().value(), LENIENT.encode(&bytes));
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_sent_as_it_stands_is_what_decoding_and_encoding_make(
+            size in 1usize..600,
+            at in 0usize..800,
+            byte in proptest::prop_oneof!["[A-Za-z0-9+/]", "[ =\\\\,:\u{e4}-]"],
+            most in 0usize..700,
+        ) {
+            let mut bytes = noise(12);
+            bytes.truncate(size);
+            let mut text = LENIENT.encode(&bytes);
+            let at = at.min(text.len());
+            text.replace_range(at..text.len().min(at + 1), &byte);
+            let again = decode(&text, STORED_MAX).filter(|bytes| is_known(bytes) && bytes.len() <= most);
+            if is_sent_as_it_stands(&text, most) {
+                proptest::prop_assert_eq!(again.map(|bytes| LENIENT.encode(bytes)), Some(text));
+            }
+        }
+    }
+
+    #[test]
+    fn a_photo_in_the_form_it_is_sent_in_is_not_made_anew() {
+        for size in [300, 301, 302] {
+            let mut bytes = noise(40);
+            bytes.truncate(size);
+            let text = LENIENT.encode(&bytes);
+            assert!(is_sent_as_it_stands(&text, size.next_multiple_of(3)), "{size}");
+            assert!(!is_sent_as_it_stands(&text, size - 1));
+            assert!(!is_sent_as_it_stands(text.trim_end_matches('=').get(1..).unwrap(), size));
+        }
+        // Spare bits that are not zero, and a kind that phones may not know.
+        assert!(!is_sent_as_it_stands(&format!("{}Z/==", &LENIENT.encode(noise(40))[..400]), 1000));
+        assert!(!is_sent_as_it_stands(&LENIENT.encode([b"RIFF\0\0\0\0WEBP".as_slice(), &[0; 90]].concat()), 1000));
     }
 
     #[test]

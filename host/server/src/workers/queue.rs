@@ -1,9 +1,14 @@
 //! Whose job is next: users take turns, however much each has queued, and nobody has more than a share of the threads.
 //!
 //! One user's two hundred devices, or pages that take long to make, then cost another user the rest of a job at most.
+//!
+//! Most jobs are short, and waking a thread costs as much as doing one. So the thread that slept last is woken first,
+//! while what it touches is still near; and never a second one as long as the first is on its way: when that one has
+//! taken its job and finds more, it wakes the next. Many threads then work only when jobs take their time.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::{self, Thread};
 
 use easel_store::UserId;
 
@@ -14,7 +19,6 @@ pub(crate) type Party = Option<UserId>;
 #[derive(Debug)]
 pub(super) struct Queue<J> {
     state: Mutex<State<J>>,
-    changed: Condvar,
     /// Jobs of one party at work at once.
     share: usize,
 }
@@ -29,6 +33,10 @@ struct State<J> {
     at_work: HashMap<Party, usize>,
     /// Jobs that wait and take room.
     waiting: usize,
+    /// Threads that sleep, the last one to fall asleep at the end.
+    asleep: Vec<Thread>,
+    /// Threads that were woken and have not looked yet.
+    on_the_way: usize,
     closed: bool,
 }
 
@@ -46,10 +54,23 @@ impl<J> State<J> {
         }
     }
 
+    /// Where in `turns` the next party is that may have one more job at work.
+    fn turn(&self, share: usize) -> Option<usize> {
+        self.turns.iter().position(|party| self.at_work.get(party).is_none_or(|count| *count < share))
+    }
+
+    /// The thread to wake, if there is a job for it.
+    fn called(&mut self, share: usize) -> Option<Thread> {
+        if self.on_the_way > 0 || self.asleep.is_empty() || self.turn(share).is_none() {
+            return None;
+        }
+        self.on_the_way += 1;
+        self.asleep.pop()
+    }
+
     /// The next job of a party that may have one more at work.
     fn next(&mut self, share: usize) -> Option<(Party, J)> {
-        let may = |party: &Party| self.at_work.get(party).is_none_or(|count| *count < share);
-        let at = self.turns.iter().position(may)?;
+        let at = self.turn(share)?;
         let party = self.turns.remove(at)?;
         let line = self.lines.get_mut(&party)?;
         let (job, takes_room) = line.pop_front()?;
@@ -67,9 +88,16 @@ impl<J> State<J> {
 impl<J> Queue<J> {
     /// A queue before so many threads: a party may have a quarter of them.
     pub(super) fn new(threads: usize) -> Self {
-        let state =
-            State { lines: HashMap::new(), turns: VecDeque::new(), at_work: HashMap::new(), waiting: 0, closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), share: (threads / 4).max(1) }
+        let state = State {
+            lines: HashMap::new(),
+            turns: VecDeque::new(),
+            at_work: HashMap::new(),
+            waiting: 0,
+            asleep: Vec::with_capacity(threads),
+            on_the_way: 0,
+            closed: false,
+        };
+        Self { state: Mutex::new(state), share: (threads / 4).max(1) }
     }
 
     fn state(&self) -> MutexGuard<'_, State<J>> {
@@ -99,8 +127,16 @@ impl<J> Queue<J> {
             VecDeque::new()
         });
         line.push_back(job);
+        self.leave(state);
+    }
+
+    /// Ends a look at the state that may have left a job for a thread that sleeps.
+    fn leave(&self, mut state: MutexGuard<'_, State<J>>) {
+        let called = state.called(self.share);
         drop(state);
-        self.changed.notify_one();
+        if let Some(thread) = called {
+            thread.unpark();
+        }
     }
 
     /// Waits for a job; `None` when no more will come. Whoever takes one says when it is done, or rests.
@@ -108,20 +144,49 @@ impl<J> Queue<J> {
         let mut state = self.state();
         loop {
             if let Some(next) = state.next(self.share) {
+                self.leave(state);
                 return Some(next);
             }
             // What is left then is for those who are at work for its party.
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).expect("no holder of this lock panics");
+            state = self.sleep(state);
         }
     }
 
-    /// A job is done, or rests until its client has done something.
+    /// Sleeps until somebody calls this thread.
+    fn sleep<'q>(&'q self, mut state: MutexGuard<'q, State<J>>) -> MutexGuard<'q, State<J>> {
+        let own = thread::current();
+        let id = own.id();
+        state.asleep.push(own);
+        loop {
+            drop(state);
+            thread::park();
+            state = self.state();
+            // Parking may end by itself.
+            if !state.asleep.iter().rev().any(|other| other.id() == id) {
+                state.on_the_way = state.on_the_way.saturating_sub(1);
+                return state;
+            }
+        }
+    }
+
+    /// A job is done; its thread looks for the next one.
     pub(super) fn end(&self, party: Party) {
         self.state().end(party);
-        self.changed.notify_one();
+    }
+
+    /// A job rests until its client has done something.
+    pub(super) fn rest(&self, party: Party) {
+        let mut state = self.state();
+        state.end(party);
+        self.leave(state);
+    }
+
+    /// A thread looks for no more jobs.
+    pub(super) fn depart(&self) {
+        self.leave(self.state());
     }
 
     /// It goes on.
@@ -131,8 +196,11 @@ impl<J> Queue<J> {
 
     /// No more will come.
     pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.closed = true;
+        let all = std::mem::take(&mut state.asleep);
+        drop(state);
+        all.iter().for_each(Thread::unpark);
     }
 }
 

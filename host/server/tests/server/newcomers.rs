@@ -77,6 +77,24 @@ async fn when_all_room_is_taken_the_oldest_on_which_nobody_logged_in_goes_and_no
 }
 
 #[tokio::test]
+async fn an_address_with_all_its_connections_lets_go_of_the_oldest_on_which_nobody_logged_in() {
+    let house = limited(Limits { connections_per_address: Some(3), ..Limits::default() }).build(ok);
+    let mut known = house.client().await;
+    assert_eq!(known.ask(&post("Sync", "", b"")).await.code, 200);
+    let (mut oldest, mut silent) = (house.client().await, house.client().await);
+    house.until(|house| house.running.connections() == 3).await;
+    let mut phones = Vec::new();
+    for gone in [&mut oldest, &mut silent] {
+        let mut phone = house.client().await;
+        assert_eq!(phone.ask(&post("Sync", "", b"")).await.code, 200);
+        assert!(gone.ended().await);
+        phones.push(phone);
+    }
+    assert_eq!(known.ask(&post("Sync", "", b"")).await.code, 200);
+    assert!(house.client().await.ended().await, "all three are known");
+}
+
+#[tokio::test]
 async fn an_address_has_so_many_and_others_have_their_own() {
     let mut plan = plan(&[ListenerKind::Proxied]);
     plan.options.limits = Limits { newcomers_per_address: 3, ..Limits::default() };
