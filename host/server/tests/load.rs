@@ -90,11 +90,6 @@ fn others_do_not_notice_who_asks_for_too_much_and_no_ping_is_lost() {
     for row in &report.rows {
         assert!(row.reached.ends_with("; 0 Pings lost") && row.verdict == Some(Verdict::Measured), "{row:?}");
     }
-    // What is shipped holds here too: more than half of the half-open ones had to go, and a user with very many devices
-    // is put off.
-    let told = |name: &str| outcome.page.lines().find(|line| line.contains(name) && line.starts_with("- ")).unwrap();
-    assert!(!told("without a handshake").contains(" 0 ended by the server"), "{}", outcome.page);
-    assert!(!told("of one user").contains(" 0 put off"), "{}", outcome.page);
 }
 
 /// What the server said last.

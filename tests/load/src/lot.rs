@@ -107,9 +107,9 @@ impl Lot {
             while let Ok(told) = self.told.try_recv() {
                 some = true;
                 let number = told.number;
-                let mut phone = told.changed()?;
+                let phone = told.changed()?;
                 ensure!(fetched.insert(number), "phone {number} is told again what it has fetched");
-                fetch(&mut phone).await?;
+                let phone = fetch_by_any_line(&self.door, number, phone).await?;
                 self.wait(number, phone);
             }
             if !some {

@@ -28,8 +28,8 @@ use crate::seed::{Hash, Sort, address, attacker, one_of_many, phone};
 use crate::tally::Tally;
 use crowd::Habit;
 
-/// Recipients of one mail.
-const RECIPIENTS: usize = 100;
+/// Recipients of one mail: the reply to it comes when all of them have it.
+const RECIPIENTS: usize = 20;
 /// What others may notice at most: 99 of 100 requests over a connection that they keep.
 const NOTICED: Duration = Duration::from_millis(200);
 /// Connections of the device that asks without pause.
