@@ -91,10 +91,11 @@ async fn exchange(
         body::drain(request).await;
         return Err(HttpError::NotFound);
     }
+    let line = Line::of(&request);
     let is_options = match *request.method() {
         Method::OPTIONS => true,
         Method::POST => false,
-        Method::GET if rules(shared, peer, &request).await?.answers_get => {
+        Method::GET if rules(shared, peer, &line, &request).await?.answers_get => {
             body::drain(request).await;
             return Ok(Exchange::Begun(Begun::Whole { answer: Answer::empty(), gzipped: false }, None));
         }
@@ -113,7 +114,7 @@ async fn exchange(
     }
     let logged_in = {
         let _busy = newcomer.busy();
-        log_in(shared, peer, &request).await
+        log_in(shared, peer, &line, &request).await
     };
     let session = match logged_in {
         Ok(session) => {
@@ -125,7 +126,11 @@ async fn exchange(
             return Err(error);
         }
     };
-    if is_options { options(shared, peer, session, request).await } else { post(shared, peer, session, request).await }
+    if is_options {
+        options(shared, peer, session, &line, request).await
+    } else {
+        post(shared, peer, session, line, request).await
+    }
 }
 
 /// K: G24. Any case, with or without a slash at the end, and the name some old clients add.
@@ -139,24 +144,29 @@ fn is_endpoint(path: &str) -> bool {
 }
 
 /// K: G25. A request without credentials is challenged, and counts for nothing.
-async fn log_in(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Result<Session, HttpError> {
+async fn log_in(shared: &Shared, peer: IpAddr, line: &Line, request: &Request<Incoming>) -> Result<Session, HttpError> {
     let value = request.headers().get(header::AUTHORIZATION).ok_or(HttpError::NoCredentials)?;
-    let rules = rules(shared, peer, request).await?;
+    let rules = rules(shared, peer, line, request).await?;
     if rules.is_denied {
         return Err(HttpError::CloudDenied);
     }
     let credentials = Credentials::from_header(value.as_bytes(), rules.charset).ok_or(HttpError::NoCredentials)?;
-    let named = named(request);
-    let user = named.as_ref().and_then(|line| line.user.as_deref());
+    let named = line.named();
+    let user = named.and_then(|line| line.user.as_deref());
     let credentials = credentials.under(&rules, user).ok_or(HttpError::WrongCredentials)?;
     let origin = if rules.is_cloud { Origin::Cloud(peer) } else { Origin::Device(peer) };
-    let device = named.as_ref().map(|line| line.device_id.as_str());
+    let device = named.map(|line| line.device_id.as_str());
     shared.logins.check_on(&credentials, origin, device).await.map_err(HttpError::from)
 }
 
 /// What holds for a request before anybody is logged in: what a plugin says of it is asked on a worker, once.
-async fn rules(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Result<EntryRules, HttpError> {
-    let facts = told(shared, peer, request);
+async fn rules(
+    shared: &Shared,
+    peer: IpAddr,
+    line: &Line,
+    request: &Request<Incoming>,
+) -> Result<EntryRules, HttpError> {
+    let facts = told(shared, peer, line, request);
     if let Some(rules) = shared.commands.entry_rules(&facts, false) {
         return Ok(rules);
     }
@@ -171,12 +181,12 @@ async fn rules(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> Re
 }
 
 /// What a request says of its device, whatever its command.
-fn told(shared: &Shared, peer: IpAddr, request: &Request<Incoming>) -> DeviceFacts {
-    let line = named(request);
+fn told(shared: &Shared, peer: IpAddr, line: &Line, request: &Request<Incoming>) -> DeviceFacts {
+    let line = line.named();
     let mut facts = DeviceFacts {
         user_agent: user_agent(request.headers()).trim().to_owned(),
-        device_id: line.as_ref().map(|line| line.device_id.clone()).unwrap_or_default(),
-        device_type: line.map(|line| line.device_type).unwrap_or_default(),
+        device_id: line.map(|line| line.device_id.clone()).unwrap_or_default(),
+        device_type: line.map(|line| line.device_type.clone()).unwrap_or_default(),
         origin: shared.clouds.load().origin(peer),
         ..DeviceFacts::default()
     };
@@ -199,11 +209,27 @@ fn picked(wanted: &BTreeSet<String>, headers: &HeaderMap) -> Vec<(String, String
     names.map(|name| (name.to_owned(), values(name))).collect()
 }
 
-/// Device and user of a request, whatever its command; `None` when it names no device.
-fn named(request: &Request<Incoming>) -> Option<RequestLine> {
-    let query = request.uri().query().unwrap_or_default();
-    let plain = || RequestLine::parse(&format!("Cmd=Ping&{query}"), None, None, None);
-    request_line(request).ok().or_else(|| plain().ok())
+/// The request line, read once.
+struct Line {
+    whole: Result<RequestLine, HttpError>,
+    /// Of one that names no command, or a wrong one: device and user at least.
+    rest: Option<RequestLine>,
+}
+
+impl Line {
+    fn of(request: &Request<Incoming>) -> Self {
+        let whole = request_line(request);
+        let rest = whole.is_err().then(|| {
+            let query = request.uri().query().unwrap_or_default();
+            RequestLine::parse(&format!("Cmd=Ping&{query}"), None, None, None).ok()
+        });
+        Self { whole, rest: rest.flatten() }
+    }
+
+    /// Device and user of a request, whatever its command; `None` when it names no device.
+    fn named(&self) -> Option<&RequestLine> {
+        self.whole.as_ref().ok().or(self.rest.as_ref())
+    }
 }
 
 /// Lets a request be under way, within the budgets of its device and its user. Whoever comes again although it was told
@@ -237,9 +263,10 @@ async fn options(
     shared: &Arc<Shared>,
     peer: IpAddr,
     session: Session,
+    line: &Line,
     request: Request<Incoming>,
 ) -> Result<Exchange, HttpError> {
-    let facts = told(shared, peer, &request);
+    let facts = told(shared, peer, line, &request);
     body::drain(request).await;
     let device = Devices::name(session.user.id, &facts.device_id);
     let leave = let_in(shared, &device, ("OPTIONS", None), shared.clock.now()).await?;
@@ -282,11 +309,12 @@ async fn post(
     shared: &Arc<Shared>,
     peer: IpAddr,
     session: Session,
+    line: Line,
     request: Request<Incoming>,
 ) -> Result<Exchange, HttpError> {
     let began = shared.clock.now();
     let headers = request.headers();
-    let line = match request_line(&request) {
+    let line = match line.whole {
         Ok(line) => line,
         Err(error) => {
             body::drain(request).await;
