@@ -12,8 +12,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Statements kept prepared on each connection; more than the whole room has.
 const STATEMENTS: usize = 128;
 
-/// Bytes of mail.db mapped into memory: a range deep inside a mail is found without reading the way to it.
-const MAIL_MMAP: i64 = 1 << 30;
+/// Bytes of each file mapped into memory by those who read: a range deep inside a mail is found without reading the way
+/// to it, and nothing is copied.
+const MAPPED: i64 = 1 << 30;
+
+/// KiB of pages that a reader keeps of easel.db, beside the map: those that the map does not reach, or the log holds.
+const READER_CACHE_KIB: i64 = 512;
 
 /// A connection's part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +82,10 @@ pub(crate) fn set_up(connection: &Connection, files: &Files, role: Role) -> rusq
         Role::Reader => {
             let mail = files.mail.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(files.mail.clone()))?;
             connection.execute("ATTACH DATABASE ? AS mail", [mail])?;
-            connection.pragma_update(Some("mail"), "mmap_size", MAIL_MMAP)?;
+            connection.pragma_update(Some("mail"), "mmap_size", MAPPED)?;
+            // There are as many readers as commands at once: what each would keep of its own, all read in the one map.
+            connection.pragma_update(Some("main"), "mmap_size", MAPPED)?;
+            connection.pragma_update(Some("main"), "cache_size", -READER_CACHE_KIB)?;
             connection.pragma_update(None, "query_only", true)?;
         }
         Role::EaselWriter | Role::MailWriter => {
