@@ -71,7 +71,7 @@ impl Lot {
             entering.spawn(async move {
                 let _turn = gate.acquire_owned().await?;
                 let mut phone = Phone::connect(&door, number, identity).await?;
-                let sent_away = log_in(&mut phone).await?;
+                let sent_away = log_in(&door, number, &mut phone).await?;
                 let took = now() - began;
                 let request = phone.identity.request(Command::Ping, &ping_inbox());
                 phone.line.send(&request).await?;
@@ -208,9 +208,13 @@ async fn fetch(phone: &mut Phone) -> anyhow::Result<()> {
 
 /// The same; a connection that had to wait for its turn for too long is made anew.
 async fn fetch_by_any_line(door: &Door, number: usize, mut phone: Box<Phone>) -> anyhow::Result<Box<Phone>> {
-    if fetch(&mut phone).await.is_err() {
-        phone.line = door.connect(number).await?;
-        fetch(&mut phone).await?;
+    match fetch(&mut phone).await {
+        Ok(()) => {}
+        Err(error) if error.chain().any(|cause| cause.is::<std::io::Error>()) => {
+            phone.line = door.connect(number).await?;
+            fetch(&mut phone).await?;
+        }
+        Err(error) => return Err(error),
     }
     Ok(phone)
 }
@@ -221,14 +225,18 @@ async fn told_status(phone: &mut Phone) -> anyhow::Result<String> {
     text_in(&answer.body, &[ping::STATUS])
 }
 
-/// OPTIONS, again as often as the server says that it is busy; how often that was.
-async fn log_in(phone: &mut Phone) -> anyhow::Result<u64> {
+/// OPTIONS, again as often as the server says that it is busy, over a new connection, since none is kept open for so
+/// long that nobody has logged in on; how often that was.
+async fn log_in(door: &Door, number: usize, phone: &mut Phone) -> anyhow::Result<u64> {
     let request = phone.identity.options();
     for sent_away in 0..ATTEMPTS {
         let answer = phone.line.exchange(&request).await?;
         match (answer.code, answer.retry_after) {
             (200, _) => return Ok(sent_away.into()),
-            (503, Some(secs)) => tokio::time::sleep(Duration::from_secs(secs)).await,
+            (503, Some(secs)) => {
+                tokio::time::sleep(Duration::from_secs(secs)).await;
+                phone.line = door.connect(number).await?;
+            }
             (code, _) => bail!("the login of {} was answered with {code}", phone.identity.user),
         }
     }
