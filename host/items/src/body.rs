@@ -136,10 +136,29 @@ impl Source for Stored<'_> {
 struct Chosen {
     kind: u8,
     /// `None`: the device learns only how large it is.
-    data: Option<Vec<u8>>,
+    data: Option<Data>,
     size: u64,
     truncated: bool,
     preview: Option<u8>,
+}
+
+/// Text, or a whole message.
+enum Data {
+    Text(String),
+    Mime(Vec<u8>),
+}
+
+impl Data {
+    fn element(self) -> Element {
+        match self {
+            Self::Text(text) if !text.contains('\0') => Element::text(airsyncbase::DATA, text),
+            Self::Text(text) => Element::opaque(airsyncbase::DATA, text.into_bytes()),
+            Self::Mime(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Self::Text(text).element(),
+                Err(error) => Element::opaque(airsyncbase::DATA, error.into_bytes()),
+            },
+        }
+    }
 }
 
 /// `airsyncbase:Body`, from 12.0. `None` for an item without a body (K: P02).
@@ -151,7 +170,7 @@ pub fn body(source: &dyn Source, view: &View<'_>) -> Result<Option<Element>, Ite
         Element::number(airsyncbase::TYPE, chosen.kind),
         Element::number(airsyncbase::ESTIMATED_DATA_SIZE, i64::try_from(chosen.size).unwrap_or(i64::MAX)),
     ];
-    Ok(Some(finish(Element::of(airsyncbase::BODY, head), &chosen, source, view)?))
+    Ok(Some(finish(Element::of(airsyncbase::BODY, head), chosen, source, view)?))
 }
 
 /// `airsyncbase:BodyPart`, from 14.1, if the device asked for it; always HTML. It is what the message itself says, without
@@ -175,22 +194,17 @@ pub fn body_part(source: &dyn Source, view: &View<'_>) -> Result<Option<Element>
         Element::number(airsyncbase::TYPE, chosen.kind),
         Element::number(airsyncbase::ESTIMATED_DATA_SIZE, i64::try_from(chosen.size).unwrap_or(i64::MAX)),
     ];
-    Ok(Some(finish(Element::of(airsyncbase::BODY_PART, head), &chosen, source, view)?))
+    Ok(Some(finish(Element::of(airsyncbase::BODY_PART, head), chosen, source, view)?))
 }
 
-fn finish(mut body: Element, chosen: &Chosen, source: &dyn Source, view: &View<'_>) -> Result<Element, ItemError> {
+fn finish(mut body: Element, chosen: Chosen, source: &dyn Source, view: &View<'_>) -> Result<Element, ItemError> {
     if chosen.truncated {
         // K: G33. Never sent as 0.
         body.push(Element::number(airsyncbase::TRUNCATED, 1));
     }
-    if let Some(data) = &chosen.data {
-        body.push(match std::str::from_utf8(data) {
-            Ok(text) if !text.contains('\0') => Element::text(airsyncbase::DATA, text),
-            Ok(_) | Err(_) => Element::opaque(airsyncbase::DATA, data.as_slice()),
-        });
-    }
     // K: P05. A preview only where it was asked for, and never beside text that shows the same.
     let shows_text = chosen.kind == BodyType::Text as u8 && chosen.data.is_some();
+    body.extend(chosen.data.map(Data::element));
     if let Some(characters) = chosen.preview.filter(|n| *n > 0 && !shows_text && view.version >= Version::V14_0) {
         let text = source.form(Form::Text, Some(usize::from(characters) * PREVIEW_READ))?.text;
         let manner = source.manner(view);
@@ -228,7 +242,7 @@ fn choose(source: &dyn Source, view: &View<'_>) -> Result<Option<Chosen>, ItemEr
             return Ok(Some(Chosen {
                 kind: BodyType::Mime as u8,
                 // K: G32. A message cut in the middle is no message: all of it, or its size only.
-                data,
+                data: data.map(Data::Mime),
                 size,
                 truncated: !fits,
                 preview: preference.preview,
@@ -299,12 +313,12 @@ fn shaped(
                 Form::Html => cut_html(&prefix.text, limit),
                 Form::Text => cut_text(&prefix.text, limit),
             };
-            let data = (!kept.is_empty()).then(|| kept.as_bytes().to_vec());
+            let data = (!kept.is_empty()).then(|| Data::Text(kept.to_owned()));
             Ok(Shaped::Fits(chosen(data, true, size.max(kept.len() as u64 + 1))))
         }
         Some(_) | None => {
             let size = prefix.text.len() as u64;
-            Ok(Shaped::Fits(chosen(Some(prefix.text.into_bytes()), false, size)))
+            Ok(Shaped::Fits(chosen(Some(Data::Text(prefix.text)), false, size)))
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Sockets around sessions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use easel_protocol::ServerId;
@@ -163,16 +164,14 @@ impl Service {
         let stored = spawn_blocking(move || {
             let (sender, with) = (transaction.sender.as_ref(), if transaction.utf8 { "UTF8LMTP" } else { "LMTP" });
             let from = Some(Hop { name: &transaction.client, with });
-            let mut told: HashMap<UserId, Stored> = HashMap::new();
+            let told = each_mailbox(&transaction, |user, recipient| {
+                let trace = Trace { sender, recipient, from, by: &by, id: &id, at };
+                let done = deliver_traced(&*store, user, &transaction.message, &trace, quota, auto_reply);
+                stored(done, user, &id)
+            });
             let mut replies = Vec::with_capacity(owed);
             for (recipient, user) in &transaction.recipients {
-                // Two addresses of one mailbox are one delivery; both hear how it went.
-                let stored = *told.entry(*user).or_insert_with(|| {
-                    let trace = Trace { sender, recipient, from, by: &by, id: &id, at };
-                    let done = deliver_traced(&*store, *user, &transaction.message, &trace, quota, auto_reply);
-                    stored(done, *user, &id)
-                });
-                replies.push(match stored {
+                replies.push(match told.get(user).copied().unwrap_or(Stored::No) {
                     Stored::Yes => Reply::delivered(recipient.as_str(), &id),
                     Stored::Full => Reply::MAILBOX_FULL,
                     Stored::TooLarge => Reply::MAILBOX_TOO_SMALL,
@@ -188,6 +187,42 @@ impl Service {
             vec![Reply::STORE_FAILED; owed]
         })
     }
+}
+
+/// Mailboxes that one message goes into at the same time, so that they share commits; larger messages, of which each
+/// mailbox has a copy in memory for the moment, go into one after the other.
+const AT_ONCE: usize = 8;
+const AT_ONCE_BYTES_MAX: usize = 1 << 20;
+
+/// Delivers to each mailbox once: two addresses of one are one delivery, and both hear how it went. A mailbox whose
+/// delivery broke is missing.
+fn each_mailbox(
+    transaction: &Transaction,
+    deliver: impl Fn(UserId, &Address) -> Stored + Sync,
+) -> HashMap<UserId, Stored> {
+    let mut seen = HashSet::new();
+    let mailboxes: Vec<_> = transaction.recipients.iter().filter(|(_, user)| seen.insert(*user)).collect();
+    let at_once = if transaction.message.len() <= AT_ONCE_BYTES_MAX { AT_ONCE } else { 1 };
+    let share = mailboxes.len().div_ceil(at_once).max(1);
+    let work = |share: &[&(Address, UserId)]| -> Vec<_> {
+        share.iter().map(|(recipient, user)| (*user, deliver(*user, recipient))).collect()
+    };
+    let Some((first, others)) = mailboxes.split_at_checked(share) else {
+        return work(&mailboxes).into_iter().collect();
+    };
+    thread::scope(|scope| {
+        let start = |share| thread::Builder::new().name("delivery".to_owned()).spawn_scoped(scope, move || work(share));
+        let running: Vec<_> = others.chunks(share).map(start).collect();
+        let mut told: HashMap<_, _> = work(first).into_iter().collect();
+        for started in running {
+            match started.map(ScopedJoinHandle::join) {
+                Ok(Ok(done)) => told.extend(done),
+                Ok(Err(_)) => tracing::error!("storing a message broke"),
+                Err(error) => tracing::error!(%error, "a thread for deliveries cannot be started"),
+            }
+        }
+        told
+    })
 }
 
 /// How a delivery went.
@@ -231,6 +266,52 @@ fn stored(delivered: Result<ServerId, DeliveryError>, user: UserId, id: &str) ->
         Err(error) => {
             tracing::error!(id, user = user.0, error = &error as &dyn std::error::Error, "mail not stored");
             Stored::No
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn transaction(recipients: u64, users: u64, bytes: usize) -> Transaction {
+        let recipient = |number| (Address::parse(&format!("r{number}@example.org")).unwrap(), UserId(number % users));
+        Transaction {
+            client: "client".to_owned(),
+            sender: None,
+            utf8: false,
+            recipients: (0..recipients).map(recipient).collect(),
+            message: vec![b'x'; bytes],
+        }
+    }
+
+    #[test]
+    fn each_mailbox_is_delivered_to_once_for_its_first_recipient_however_many_there_are() {
+        for (recipients, users, bytes) in [(1, 1, 10), (30, 20, 10), (100, 100, 10), (30, 20, AT_ONCE_BYTES_MAX + 1)] {
+            let done = Mutex::new(BTreeMap::new());
+            let told = each_mailbox(&transaction(recipients, users, bytes), |user, recipient| {
+                assert_eq!(done.lock().unwrap().insert(user, recipient.as_str().to_owned()), None, "{user:?} twice");
+                if user.0 == 0 { Stored::Full } else { Stored::Yes }
+            });
+            let expected = (0..users).map(|user| (UserId(user), format!("r{user}@example.org")));
+            assert_eq!(done.into_inner().unwrap(), expected.collect());
+            assert_eq!(told.len(), usize::try_from(users).unwrap());
+            assert!(told.iter().all(|(user, stored)| (user.0 == 0) == matches!(stored, Stored::Full)));
+        }
+    }
+
+    #[test]
+    fn large_messages_go_into_one_mailbox_after_the_other_and_small_ones_beside_one_another() {
+        for (bytes, most) in [(AT_ONCE_BYTES_MAX + 1, 1), (10, AT_ONCE)] {
+            let threads = Mutex::new(HashSet::new());
+            each_mailbox(&transaction(40, 40, bytes), |_, _| {
+                threads.lock().unwrap().insert(thread::current().id());
+                Stored::Yes
+            });
+            assert_eq!(threads.into_inner().unwrap().len(), most);
         }
     }
 }

@@ -158,21 +158,29 @@ pub(crate) fn text_as_block(text: &str) -> String {
 }
 
 fn escape_into(text: &str, out: &mut String) {
-    let mut after_space = true;
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\r' => continue,
-            '\n' => out.push_str("<br>\r\n"),
-            ' ' if after_space => out.push_str("&nbsp;"),
-            '\t' => out.push_str("&nbsp;&nbsp;&nbsp; "),
-            c => out.push(c),
-        }
-        after_space = matches!(c, ' ' | '\n' | '\t');
+    let (mut start, mut after_space) = (0, true);
+    for (at, byte) in text.bytes().enumerate() {
+        let written = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\r' => "",
+            b'\n' => "<br>\r\n",
+            b' ' if after_space => "&nbsp;",
+            b'\t' => "&nbsp;&nbsp;&nbsp; ",
+            // Stands as it is; all that is written otherwise is one byte, so that no character is cut.
+            _ => {
+                after_space = byte == b' ';
+                continue;
+            }
+        };
+        out.push_str(&text[start..at]);
+        out.push_str(written);
+        start = at + 1;
+        after_space = matches!(byte, b' ' | b'\n' | b'\t') || (byte == b'\r' && after_space);
     }
+    out.push_str(&text[start..]);
 }
 
 /// A page as text, at least `enough` bytes of it if there are so many; and whether that is all. Links keep their
