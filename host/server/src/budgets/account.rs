@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::Allowance;
 use super::bucket::{Bucket, MINUTE};
 
+/// What no request works for, whatever it asks.
+const WORK_MAX: Duration = Duration::from_secs(3600);
+
 /// What one device, or one user, has used: atomics only, so that requests never wait for one another here.
 #[derive(Debug, Default)]
 pub(super) struct Account {
@@ -60,9 +63,9 @@ impl Account {
         }
     }
 
-    /// Charges for work that was done.
+    /// Charges for work that was done; work of more than an hour was none, but a leap of the clock.
     pub(super) fn charge_work(&self, allowance: &Allowance, work: Duration, now: i64) {
-        if let Some(price) = allowance.work_price(work) {
+        if let Some(price) = allowance.work_price(work).filter(|_| work <= WORK_MAX) {
             self.work.draw(price, now);
         }
     }

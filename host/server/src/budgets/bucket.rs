@@ -11,7 +11,8 @@ pub(super) const SECOND: i64 = 1_000_000;
 /// What was drawn from a bucket, as the moment at which it will be full again, in microseconds since 1970: everything
 /// has its price in microseconds of filling.
 ///
-/// What it says of the future is bounded, so that a clock that jumps back costs nobody more than two minutes.
+/// No drawing reaches further than two minutes ahead: what lies there was drawn before the clock was set back, and is
+/// forgotten. So a leap of the clock costs nobody more than two minutes, and a large one nothing.
 #[derive(Debug, Default)]
 pub(super) struct Bucket(AtomicI64);
 
@@ -35,7 +36,8 @@ impl Bucket {
 }
 
 fn drawn(at: i64, now: i64) -> i64 {
-    at.saturating_sub(now).clamp(0, 2 * MINUTE)
+    let drawn = at.saturating_sub(now);
+    if (0..=2 * MINUTE).contains(&drawn) { drawn } else { 0 }
 }
 
 #[cfg(test)]
@@ -58,16 +60,20 @@ mod tests {
     }
 
     #[test]
-    fn a_debt_is_bounded_and_so_is_what_a_clock_that_jumps_back_costs() {
+    fn a_debt_is_bounded_and_a_clock_that_is_set_back_costs_a_moment_or_nothing() {
         let bucket = Bucket::default();
         let now = 1_000 * MINUTE;
         for _ in 0..10 {
             bucket.draw(i64::MAX, now);
         }
         assert_eq!(bucket.wait(0, now), MINUTE);
+        assert_eq!(bucket.wait(0, now - 1), 0, "drawn later than now");
+        let bucket = Bucket::default();
+        bucket.draw(MINUTE, now);
+        assert_eq!(bucket.wait(SECOND, now - 30 * SECOND), 31 * SECOND);
         let an_hour_ago = now - 60 * MINUTE;
-        assert_eq!(bucket.wait(0, an_hour_ago), MINUTE);
-        bucket.draw(SECOND, an_hour_ago);
-        assert_eq!(bucket.wait(0, an_hour_ago + MINUTE), 0);
+        assert_eq!(bucket.wait(MINUTE, an_hour_ago), 0);
+        bucket.draw(MINUTE, an_hour_ago);
+        assert_eq!(bucket.wait(SECOND, an_hour_ago), SECOND);
     }
 }
