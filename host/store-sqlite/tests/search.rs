@@ -209,6 +209,7 @@ fn items_of_the_older_rule_are_found_as_before_and_after_they_are_indexed_again_
              DROP TABLE quarantine;
              DROP TABLE note;
              DROP TABLE followed;
+             DROP TABLE app_password;
              ALTER TABLE outgoing DROP COLUMN failed;
              ALTER TABLE outgoing DROP COLUMN refused;
              ALTER TABLE outgoing DROP COLUMN delayed;
