@@ -93,7 +93,7 @@ fn decimal(text: &str) -> Result<u64, IdError> {
 }
 
 /// One folder as a device sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct FolderView {
     /// Its id.
     pub(crate) id: CollectionId,
@@ -129,7 +129,7 @@ pub(crate) fn view(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Arc
         version: context.version,
         hierarchy: snapshot.hierarchy()?,
     };
-    context.chosen.tree.seen(seen_at, || made(snapshot, context))
+    context.chosen.tree.seen(seen_at, || Ok(context.service.trees().share(made(snapshot, context)?)))
 }
 
 fn made(snapshot: &dyn Snapshot, context: &Context<'_>) -> Result<Vec<FolderView>, StoreError> {
@@ -197,12 +197,12 @@ impl Tree {
     fn seen(
         &self,
         at: SeenAt,
-        make: impl FnOnce() -> Result<Vec<FolderView>, StoreError>,
+        make: impl FnOnce() -> Result<Arc<Vec<FolderView>>, StoreError>,
     ) -> Result<Arc<Vec<FolderView>>, StoreError> {
         if let Some((_, tree)) = self.lock().as_ref().filter(|(then, _)| *then == at) {
             return Ok(Arc::clone(tree));
         }
-        let tree = Arc::new(make()?);
+        let tree = make()?;
         *self.lock() = Some((at, Arc::clone(&tree)));
         Ok(tree)
     }

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use easel_plugin::hooks::Unclaimed;
 use easel_plugin::{Asked, DevicePlugins};
 use easel_protocol::{Command, CommonStatus, DeviceFacts, Origin, RequestLine, Version};
-use easel_store::{Device, DeviceKey, Store, StoreError, User, UserId};
+use easel_store::{Alike, Device, DeviceKey, Store, StoreError, User, UserId};
 use jiff::Timestamp;
 
 use crate::announce::{self, announce};
 use crate::context::{Context, owner};
 use crate::dispatch::dispatch;
 use crate::entry::{Entries, EntryRules};
-use crate::hierarchy::Ids;
+use crate::hierarchy::{FolderView, Ids};
 use crate::overheard::Overheard;
 use crate::profiles::{self, Chosen, Profiles};
 use crate::recovery::{self, Symptoms};
@@ -117,6 +117,8 @@ pub struct Service {
     chance: Chance,
     turns: Turns,
     profiles: Profiles,
+    /// The trees of folders that devices see: nearly all see the same.
+    trees: Alike<Vec<FolderView>>,
     served: served::Known,
     symptoms: Symptoms,
     entries: Entries,
@@ -153,6 +155,7 @@ impl Service {
             chance: Arc::new(rand::random),
             turns: Turns::default(),
             profiles: Profiles::default(),
+            trees: Alike::default(),
             served: served::Known::default(),
             symptoms: Symptoms::default(),
             entries: Entries::default(),
@@ -169,6 +172,10 @@ impl Service {
     /// Where everything is kept.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    pub(crate) const fn trees(&self) -> &Alike<Vec<FolderView>> {
+        &self.trees
     }
 
     /// What the operator decided.

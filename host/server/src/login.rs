@@ -348,7 +348,9 @@ impl Logins {
         let now = self.shared.clock.now();
         let mut state = self.shared.state();
         if let Some((user, way)) = found {
-            let user = Arc::new(User { photo: None, ..user });
+            let user = User { photo: None, ..user };
+            // Nearly always it is the same: then it is kept once for the login and all that waits by it.
+            let user = if *session.user == user { Arc::clone(&session.user) } else { Arc::new(user) };
             state.cache.refresh(&session.key, Arc::clone(&user), way, now);
             Ok(user)
         } else {

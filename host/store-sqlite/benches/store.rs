@@ -66,8 +66,8 @@ fn state(step: u64) -> CollectionState {
     CollectionState {
         generation: 1,
         step,
-        before: [(INBOX, cursor.clone())].into(),
-        after: [(INBOX, cursor)].into(),
+        before: [(INBOX, cursor.clone())].into_iter().collect(),
+        after: [(INBOX, cursor)].into_iter().collect(),
         outcomes: Vec::new(),
         options: vec![7; 150],
     }

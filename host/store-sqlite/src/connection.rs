@@ -134,6 +134,15 @@ mod tests {
         }
     }
 
+    /// Both come in one variable, and a build that misses it writes the inode at each commit.
+    #[test]
+    fn sqlite_is_built_as_cargos_configuration_says() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+        let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+    }
+
     #[test]
     fn a_reader_cannot_write() {
         let dir = tempfile::tempdir().unwrap();

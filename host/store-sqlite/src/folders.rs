@@ -21,7 +21,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Folder> {
 
 pub(crate) fn folders(connection: &Connection, user: UserId) -> rusqlite::Result<Vec<Folder>> {
     let sql = "SELECT id, parent, name, kind FROM folder WHERE user = ?1 AND removed IS NULL ORDER BY id";
-    connection.prepare_cached(sql)?.query_map(params![int(user.0)], read)?.collect()
+    let mut rows = connection.prepare_cached(sql)?;
+    let mut folders: Vec<Folder> = rows.query_map(params![int(user.0)], read)?.collect::<Result<_, _>>()?;
+    // They are remembered as long as the mailbox is in use.
+    folders.shrink_to_fit();
+    Ok(folders)
 }
 
 pub(crate) fn folder(connection: &Connection, user: UserId, id: CollectionId) -> rusqlite::Result<Option<Folder>> {

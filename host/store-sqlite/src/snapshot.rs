@@ -180,7 +180,8 @@ impl<'a> Look<'a> {
     }
 
     fn all_folders(&self) -> Result<Arc<Vec<Folder>>, StoreError> {
-        self.state.folders(|| self.ask("listing folders", |connection| folders::folders(connection, self.user)))
+        let read = || self.ask("listing folders", |connection| folders::folders(connection, self.user));
+        self.state.folders(&self.warmth.trees, read)
     }
 
     /// The one value that a question about this mailbox finds.

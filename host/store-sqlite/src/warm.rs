@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use easel_protocol::CollectionId;
-use easel_store::{CollectionState, Device, DeviceKey, Folder, Modseq, StoreError, UserId};
+use easel_store::{Alike, CollectionState, Device, DeviceKey, Folder, Modseq, StoreError, UserId};
 use rusqlite::Connection;
 
 use crate::pool::Reader;
@@ -125,12 +125,13 @@ impl State {
 
     pub(crate) fn folders(
         &self,
+        trees: &Alike<Vec<Folder>>,
         read: impl FnOnce() -> Result<Vec<Folder>, StoreError>,
     ) -> Result<Arc<Vec<Folder>>, StoreError> {
         if let Some(held) = &self.entries().folders {
             return Ok(Arc::clone(held));
         }
-        let folders = Arc::new(read()?);
+        let folders = trees.share(read()?);
         let mut entries = self.entries();
         if entries.folders.is_none() && self.admit(&mut entries, size_of_folders(&folders)) {
             entries.folders = Some(Arc::clone(&folders));
@@ -361,7 +362,8 @@ struct Place {
     state: Option<Arc<State>>,
     /// Looks that began with what is held.
     looks: Vec<Arc<Anchor>>,
-    devices: HashMap<(String, String), Option<Device>>,
+    /// By id and type. Boxed: most of a table is room for more.
+    devices: HashMap<(String, String), Option<Box<Device>>>,
     used: u64,
 }
 
@@ -416,11 +418,13 @@ struct Shard {
 /// What is held of all mailboxes.
 pub(crate) struct Warmth {
     shards: [Shard; SHARDS],
+    /// The trees of folders held: nearly all mailboxes have the same.
+    pub(crate) trees: Alike<Vec<Folder>>,
 }
 
 impl Default for Warmth {
     fn default() -> Self {
-        Self { shards: std::array::from_fn(|_| Shard::default()) }
+        Self { shards: std::array::from_fn(|_| Shard::default()), trees: Alike::default() }
     }
 }
 
@@ -488,7 +492,7 @@ impl Warmth {
         let places = self.places(user);
         let epoch = places.epoch;
         if let Some(device) = places.all.get(&user).and_then(|place| place.devices.get(&name)) {
-            return Ok(device.clone());
+            return Ok(device.as_deref().cloned());
         }
         drop(places);
         let device = read()?;
@@ -501,7 +505,7 @@ impl Warmth {
             if place.devices.len() >= DEVICES_MAX {
                 place.devices.clear();
             }
-            place.devices.insert(name, device.clone());
+            place.devices.insert(name, device.clone().map(Box::new));
         }
         Ok(device)
     }
@@ -587,7 +591,7 @@ impl Places {
             if let Change::Device(device) = change {
                 // It may have had another name.
                 place.devices.retain(|_, held| held.as_ref().is_some_and(|held| held.key != device.key));
-                place.devices.insert((device.id.clone(), device.kind.clone()), Some(Device::clone(device)));
+                place.devices.insert((device.id.clone(), device.kind.clone()), Some(device.clone()));
             }
         }
         if let Some(state) = place.state.take() {

@@ -1,8 +1,9 @@
 //! What a device holds of a collection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use easel_protocol::{CollectionId, ServerId, SyncKey, WindowKey};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Modseq;
@@ -34,8 +35,9 @@ impl Cursor {
     }
 }
 
-/// The folders a collection is made of: one, or several that the device sees as one.
-pub type Cursors = BTreeMap<CollectionId, Cursor>;
+/// The folders a collection is made of: one, or several that the device sees as one. Nearly always one, and thousands are
+/// remembered, so this takes no more room than it needs.
+pub type Cursors = LiteMap<CollectionId, Cursor>;
 
 /// The state of a collection for one device: the step that led to the current key, and what is left of the one before.
 ///

@@ -14,7 +14,7 @@ pub struct Modseq(pub u64);
 pub struct BlobId(pub u64);
 
 /// A folder of a mailbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Folder {
     /// Its number, never used again.
     pub id: CollectionId,

@@ -5,6 +5,7 @@
 //! log. The room holds the in-memory store and the suite every store must pass ([`mod@conformance`]). It knows no SQL and
 //! no format: it never parses an object.
 
+mod alike;
 mod app_password;
 mod backup;
 pub mod bus;
@@ -25,6 +26,7 @@ mod snapshot;
 mod store;
 mod words;
 
+pub use alike::Alike;
 pub use app_password::{AppPassword, AppPasswordId, AppSecret, NewAppPassword};
 pub use backup::{Backup, LOST_MAX, LostMail, NamedBy};
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};

@@ -58,8 +58,8 @@ fn state(step: u64, w: Modseq) -> CollectionState {
     CollectionState {
         generation: 1,
         step,
-        before: [(INBOX, cursor.clone())].into(),
-        after: [(INBOX, cursor)].into(),
+        before: [(INBOX, cursor.clone())].into_iter().collect(),
+        after: [(INBOX, cursor)].into_iter().collect(),
         outcomes: Vec::new(),
         options: vec![7; 50],
     }

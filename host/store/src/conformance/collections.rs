@@ -22,8 +22,8 @@ pub fn a_state_is_read_back_as_it_was_stored(subject: &Subject<'_>) {
     let stored = CollectionState {
         generation: u32::MAX,
         step: 7,
-        before: [(INBOX, Cursor::starting(Modseq(3))), (CALENDAR, cursor.clone())].into(),
-        after: [(CALENDAR, cursor)].into(),
+        before: [(INBOX, Cursor::starting(Modseq(3))), (CALENDAR, cursor.clone())].into_iter().collect(),
+        after: [(CALENDAR, cursor)].into_iter().collect(),
         outcomes: vec![outcome(OutcomeToken::ClientId("ü".into())), outcome(OutcomeToken::Hash([7; 16]))],
         options: vec![1; 3000],
     };

@@ -67,8 +67,8 @@ pub(super) fn state(step: u64, w: u64) -> CollectionState {
     CollectionState {
         generation: 77,
         step,
-        before: [(INBOX, cursor.clone())].into(),
-        after: [(INBOX, cursor)].into(),
+        before: [(INBOX, cursor.clone())].into_iter().collect(),
+        after: [(INBOX, cursor)].into_iter().collect(),
         outcomes: Vec::new(),
         options: Vec::new(),
     }
