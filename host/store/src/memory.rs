@@ -814,6 +814,8 @@ impl Store for MemoryStore {
                 blob: new.blob,
                 queued: new.queued,
                 attempts: 0,
+                tried: None,
+                waited: 0,
                 next_attempt: new.queued,
                 last_error: None,
             };
@@ -853,8 +855,7 @@ impl Store for MemoryStore {
     fn retry_outgoing(&self, id: OutgoingId, now: i64) -> Result<bool, StoreError> {
         let mut inner = self.inner();
         let Some(outgoing) = inner.outgoing.get_mut(&id) else { return Ok(false) };
-        outgoing.recipients.extend(outgoing.failed.drain(..).map(|failed| failed.recipient));
-        outgoing.next_attempt = now;
+        outgoing.retry(now);
         drop(inner);
         self.bus.publish(&Event::Outgoing);
         Ok(true)
