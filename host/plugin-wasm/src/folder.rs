@@ -15,6 +15,7 @@ use crate::component::FILE_BYTES_MAX;
 use crate::kept::Kept;
 use crate::load::{hex, read, signature_of};
 use crate::manifest::is_id;
+use crate::watch::Told;
 use crate::{LedgerError, LoadError, Loader, Pack, PackSet, Packs, Signed, Trust, sha256};
 
 /// Why a folder cannot be used.
@@ -175,6 +176,8 @@ pub struct PackFolder {
     files: Mutex<BTreeMap<PathBuf, Seen>>,
     /// Whether the folder could not be read when it was looked at last.
     lost: AtomicBool,
+    /// What tells of changes, while the folder is watched.
+    pub(crate) told: Mutex<Option<Told>>,
 }
 
 /// A file as it was when it was last looked at.
@@ -214,7 +217,8 @@ impl PackFolder {
         make(&folder)?;
         owned_by_us(&folder)?;
         let kept = Kept::open(&folder)?;
-        Ok(Arc::new(Self { folder, kept, loader, packs, files: Mutex::default(), lost: AtomicBool::new(false) }))
+        let (files, lost, told) = (Mutex::default(), AtomicBool::new(false), Mutex::default());
+        Ok(Arc::new(Self { folder, kept, loader, packs, files, lost, told }))
     }
 
     /// Trusts others from now on: the next look takes every file for a new one, and a pack whose signature does not count
@@ -229,6 +233,7 @@ impl PackFolder {
     /// the log as well.
     pub fn load_all(&self) -> Vec<FolderEvent> {
         let mut events = Vec::new();
+        self.be_told();
         if let Err(error) = self.look(&mut events) {
             events.push(FolderEvent::Refused { file: self.folder.clone(), reason: whole(&error), serves: None });
         }
