@@ -83,7 +83,7 @@ impl Queue {
     }
 
     /// Goes from attempt to attempt until nobody is left: after how many milliseconds.
-    async fn to_the_end(&mut self, row: Outgoing) -> i64 {
+    async fn follow_to_the_end(&mut self, row: Outgoing) -> i64 {
         let mut row = row;
         while !row.recipients.is_empty() {
             let now = self.clock.now_ms();
@@ -276,7 +276,7 @@ async fn nobody_is_told_of_a_message_without_return_path() {
     queue.store.queue("", &["no@y.example", "full@y.example"], MAIL);
     let row = queue.row().await;
     assert_eq!((row.recipients.len(), row.failed.len()), (1, 0));
-    assert_eq!(queue.to_the_end(row).await, 5 * 86_400_000);
+    assert_eq!(queue.follow_to_the_end(row).await, 5 * 86_400_000);
     let store = queue.stop().await;
     assert!(store.queued().is_empty() && store.inbox("anna@ox.io").is_empty());
 }
@@ -287,7 +287,7 @@ async fn after_four_hours_the_sender_is_told_once_and_after_five_days_it_is_give
     let mut queue = Queue::start(Some(host(&server, Tls::None)));
     queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
     let row = queue.row().await;
-    assert_eq!(queue.to_the_end(row).await, 5 * 86_400_000, "the end is not passed by");
+    assert_eq!(queue.follow_to_the_end(row).await, 5 * 86_400_000, "the end is not passed by");
     let store = queue.stop().await;
     assert!(store.queued().is_empty());
     let inbox = store.inbox("anna@ox.io");
@@ -737,6 +737,25 @@ async fn a_clock_that_is_set_back_makes_no_message_wait_for_it() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_while_nothing_can_be_written_is_seen_to_when_it_can() {
+    let mut queue = Queue::start(None);
+    let ahead = 2 * 24 * 60;
+    queue.clock.advance_minutes(ahead);
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    queue.store.bus().publish(&Event::Outgoing);
+    let put_off = queue.row().await;
+    queue.store.fail_put_outgoing.store(true, Ordering::SeqCst);
+    queue.later(-ahead);
+    assert_eq!(queue.row().await.next_attempt, START_MS, "what cannot be written");
+    assert_eq!(queue.store.queued(), [put_off]);
+    queue.store.fail_put_outgoing.store(false, Ordering::SeqCst);
+    queue.later(0);
+    let again = tokio::time::timeout(Duration::from_secs(20), queue.row()).await;
+    assert_eq!(again.expect("it is seen to again").next_attempt, START_MS);
+    queue.stop().await;
+}
+
+#[tokio::test]
 async fn a_clock_that_leaps_ahead_leaves_a_message_the_rest_of_its_schedule() {
     let server = SmtpServer::start(Script::offering(&OFFERED).saying("RCPT", "450 4.2.1 later"), false).await;
     let mut queue = Queue::start(Some(host(&server, Tls::None)));
@@ -756,7 +775,7 @@ async fn a_clock_that_leaps_ahead_leaves_a_message_the_rest_of_its_schedule() {
     let mut queue = Queue::resume(Some(host(&server, Tls::None)), store, written, clock);
     let row = queue.row().await;
     assert_eq!(row.recipients.len(), 1);
-    let after = queue.to_the_end(row).await - 2 * years;
+    let after = queue.follow_to_the_end(row).await - 2 * years;
     assert!((5 * day - 3 * 3_600_000..=5 * day).contains(&after), "each leap counts as an hour at most: {after}");
     let store = queue.stop().await;
     let inbox = store.inbox("anna@ox.io");
