@@ -209,7 +209,9 @@ fn remembered(context: &Context<'_>) -> Result<Remembered, StoreError> {
 }
 
 fn may_resync(context: &Context<'_>) -> Result<bool, StoreError> {
-    Ok(context.now_ms() - remembered(context)?.resync_ms >= RESYNC_EVERY_MS)
+    // What is ahead of the clock was noted before it was set back.
+    let since = context.now_ms() - remembered(context)?.resync_ms;
+    Ok(!(0..RESYNC_EVERY_MS).contains(&since))
 }
 
 /// Whether a Sync that failed may start its folders over: at most once an hour and device.

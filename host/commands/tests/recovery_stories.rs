@@ -143,6 +143,38 @@ fn a15_an_estimate_with_an_unknown_key_is_shown_to_the_pack_with_its_folder() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_leaves_no_device_slowed_down_until_it_is_there_again() {
+    let (desk, _) = advising(Symptom::BusyLoop, Recovery::Throttle);
+    let mut phone = ready(&desk);
+    let body = tree(&phone);
+    assert!((0..40).any(|_| code(&mut phone, Command::FolderSync, &body) == 503));
+    desk.at("2026-03-02T10:04:59Z");
+    assert_eq!(code(&mut phone, Command::FolderSync, &body), 503, "slowed down for five minutes");
+    desk.at("2024-03-02T10:00:00Z");
+    assert_eq!(code(&mut phone, Command::FolderSync, &body), 200);
+}
+
+#[test]
+fn everything_starts_over_once_an_hour_and_a_clock_that_is_set_back_makes_nobody_wait_longer() {
+    let (desk, _) = advising(Symptom::BusyLoop, Recovery::ResyncAll);
+    let mut phone = ready(&desk);
+    let mut starts_over = |at: &str| {
+        desk.at(at);
+        phone.folder_sync().unwrap();
+        let body = tree(&phone);
+        let answers: Vec<String> =
+            (0..40).map(|_| status(&mut phone, Command::FolderSync, &body, &[fh::STATUS])).collect();
+        phone.hierarchy_key = "0".to_owned();
+        answers.contains(&"9".to_owned())
+    };
+    assert!(starts_over("2026-03-02T10:00:00Z"));
+    assert!(!starts_over("2026-03-02T10:59:00Z"));
+    assert!(starts_over("2026-03-02T11:00:00Z"));
+    assert!(starts_over("2024-03-02T10:00:00Z"), "two years before");
+    assert!(!starts_over("2024-03-02T10:59:00Z"));
+}
+
+#[test]
 fn g18_an_item_fetched_again_and_again_is_left_out_where_the_pack_says_so() {
     let fetch = |id: &str| {
         let fetch = [

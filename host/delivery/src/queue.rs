@@ -31,6 +31,7 @@ mod runner;
 mod settle;
 mod seven_bit;
 mod tally;
+mod waited;
 
 use std::fmt;
 use std::net::IpAddr;

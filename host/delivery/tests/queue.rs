@@ -82,6 +82,19 @@ impl Queue {
         self.store.bus().publish(&Event::Outgoing);
     }
 
+    /// Goes from attempt to attempt until nobody is left: after how many milliseconds.
+    async fn follow_to_the_end(&mut self, row: Outgoing) -> i64 {
+        let mut row = row;
+        while !row.recipients.is_empty() {
+            let now = self.clock.now_ms();
+            assert!(row.next_attempt > now, "it is put off");
+            self.clock.advance_ms(row.next_attempt - now);
+            self.store.bus().publish(&Event::Outgoing);
+            row = self.row().await;
+        }
+        self.clock.now_ms() - START_MS
+    }
+
     async fn stop(self) -> Arc<TestStore> {
         self.end.send(true).unwrap();
         self.running.ended().await;
@@ -263,8 +276,7 @@ async fn nobody_is_told_of_a_message_without_return_path() {
     queue.store.queue("", &["no@y.example", "full@y.example"], MAIL);
     let row = queue.row().await;
     assert_eq!((row.recipients.len(), row.failed.len()), (1, 0));
-    queue.later(5 * 24 * 60);
-    assert!(queue.row().await.recipients.is_empty());
+    assert_eq!(queue.follow_to_the_end(row).await, 5 * 86_400_000);
     let store = queue.stop().await;
     assert!(store.queued().is_empty() && store.inbox("anna@ox.io").is_empty());
 }
@@ -274,18 +286,8 @@ async fn after_four_hours_the_sender_is_told_once_and_after_five_days_it_is_give
     let server = SmtpServer::start(Script::offering(&OFFERED).saying("RCPT", "450 4.2.1 later"), false).await;
     let mut queue = Queue::start(Some(host(&server, Tls::None)));
     queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
-    let mut now = 0;
-    loop {
-        let row = queue.row().await;
-        if row.recipients.is_empty() {
-            break;
-        }
-        assert!(row.next_attempt > START_MS + now, "it is put off");
-        now = row.next_attempt - START_MS;
-        queue.clock.advance_ms(row.next_attempt - queue.clock.now_ms());
-        queue.store.bus().publish(&Event::Outgoing);
-    }
-    assert_eq!(now, 5 * 86_400_000, "the end is not passed by");
+    let row = queue.row().await;
+    assert_eq!(queue.follow_to_the_end(row).await, 5 * 86_400_000, "the end is not passed by");
     let store = queue.stop().await;
     assert!(store.queued().is_empty());
     let inbox = store.inbox("anna@ox.io");
@@ -732,4 +734,66 @@ async fn a_clock_that_is_set_back_makes_no_message_wait_for_it() {
     queue.later(-ahead);
     let store = queue.stop().await;
     assert_eq!(store.list_outgoing(OutgoingId(0), 9).unwrap()[0].next_attempt, HELD_UNTIL);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_while_nothing_can_be_written_is_seen_to_when_it_can() {
+    let mut queue = Queue::start(None);
+    let ahead = 2 * 24 * 60;
+    queue.clock.advance_minutes(ahead);
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    queue.store.bus().publish(&Event::Outgoing);
+    let put_off = queue.row().await;
+    queue.store.fail_put_outgoing.store(true, Ordering::SeqCst);
+    queue.later(-ahead);
+    assert_eq!(queue.row().await.next_attempt, START_MS, "what cannot be written");
+    assert_eq!(queue.store.queued(), [put_off]);
+    queue.store.fail_put_outgoing.store(false, Ordering::SeqCst);
+    queue.later(0);
+    let again = tokio::time::timeout(Duration::from_secs(20), queue.row()).await;
+    assert_eq!(again.expect("it is seen to again").next_attempt, START_MS);
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_leaps_ahead_leaves_a_message_the_rest_of_its_schedule() {
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("RCPT", "450 4.2.1 later"), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let put_off = queue.row().await;
+    let (day, years) = (86_400_000_i64, 2 * 365 * 86_400_000);
+    queue.clock.advance_ms(years);
+    queue.store.bus().publish(&Event::Outgoing);
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.attempts), (1, put_off.attempts + 1), "tried, and neither given up");
+    assert!(queue.store.inbox("anna@ox.io").is_empty(), "nor said to take long");
+    // The same while the server is off.
+    queue.end.send(true).unwrap();
+    let Queue { store, written, clock, running, .. } = queue;
+    running.ended().await;
+    clock.advance_ms(years);
+    let mut queue = Queue::resume(Some(host(&server, Tls::None)), store, written, clock);
+    let row = queue.row().await;
+    assert_eq!(row.recipients.len(), 1);
+    let after = queue.follow_to_the_end(row).await - 2 * years;
+    assert!((5 * day - 3 * 3_600_000..=5 * day).contains(&after), "each leap counts as an hour at most: {after}");
+    let store = queue.stop().await;
+    let inbox = store.inbox("anna@ox.io");
+    assert_eq!(inbox.len(), 2);
+    assert!(inbox[0].raw.contains("Action: delayed") && inbox[1].raw.contains("Action: failed"));
+}
+
+#[tokio::test]
+async fn a_message_that_was_held_has_its_schedule_when_it_is_let_go() {
+    let server = SmtpServer::start(Script::offering(&OFFERED).saying("RCPT", "450 4.2.1 later"), false).await;
+    let mut queue = Queue::start(Some(host(&server, Tls::None)));
+    queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+    let put_off = queue.row().await;
+    queue.store.put_outgoing(&Outgoing { next_attempt: HELD_UNTIL, ..put_off.clone() }).unwrap();
+    assert_eq!(queue.row().await.next_attempt, HELD_UNTIL);
+    queue.later(30 * 24 * 60);
+    assert!(queue.store.retry_outgoing(put_off.id, queue.clock.now_ms()).unwrap());
+    let row = queue.row().await;
+    assert_eq!((row.recipients.len(), row.attempts, row.waited), (1, 2, 0));
+    queue.stop().await;
 }

@@ -9,6 +9,8 @@
 //!
 //! A request finds its two accounts in one of sixteen parts of each table; everything else is atomics of its own. An
 //! account that nobody asked for while the table filled up is forgotten, which is as if it had rested for a minute.
+//! What everybody may use can change at any time: accounts stay, and what a device has left of its minute is the same
+//! part of the new one.
 
 mod account;
 mod bucket;
@@ -20,6 +22,7 @@ use std::hash::{BuildHasher as _, Hash};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::bounded::Bounded;
@@ -79,29 +82,37 @@ const OUT_OF_BUDGETS: &str = "OutOfBudgets";
 pub(crate) struct Budgets {
     devices: Table,
     users: Table,
+    /// Of a device, then of a user.
+    allowances: ArcSwap<[Allowance; 2]>,
     memory: Arc<Memory>,
 }
 
 impl fmt::Debug for Budgets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Budgets").field("device", &self.devices.allowance).finish_non_exhaustive()
+        f.debug_struct("Budgets").field("allowances", &self.allowances).finish_non_exhaustive()
     }
 }
 
 impl Budgets {
     pub(crate) fn new(limits: &Limits, memory: Arc<Memory>) -> Self {
         Self {
-            devices: Table::new(limits.device, limits.accounts),
-            users: Table::new(limits.user, limits.accounts),
+            devices: Table::new(limits.accounts),
+            users: Table::new(limits.accounts),
+            allowances: ArcSwap::from_pointee([limits.device, limits.user]),
             memory,
         }
+    }
+
+    /// Other allowances than before: they hold from the next request on, requests under way end as they began.
+    pub(crate) fn set(&self, device: Allowance, user: Allowance) {
+        self.allowances.store(Arc::new([device, user]));
     }
 
     /// Lets a request in, or says what is short; then nothing is charged.
     pub(crate) fn enter(&self, device: &DeviceName, now: Timestamp) -> Result<Leave, TooMuch> {
         let now = now.as_microsecond();
         let (own, users) = (self.devices.account(device), self.users.account(&device.0));
-        let (of_device, of_user) = (self.devices.allowance, self.users.allowance);
+        let [of_device, of_user] = **self.allowances.load();
         own.enter(&of_device, now).map_err(|short| too_much(&own, short, Whose::Device, now))?;
         if let Err(short) = users.enter(&of_user, now) {
             own.leave();
@@ -153,13 +164,12 @@ const PARTS: usize = 16;
 struct Table {
     parts: [Mutex<Bounded<u64, Arc<Account>>>; PARTS],
     hasher: RandomState,
-    allowance: Allowance,
 }
 
 impl Table {
-    fn new(allowance: Allowance, accounts: usize) -> Self {
+    fn new(accounts: usize) -> Self {
         let part = |_| Mutex::new(Bounded::new(accounts / PARTS / 2));
-        Self { parts: std::array::from_fn(part), hasher: RandomState::new(), allowance }
+        Self { parts: std::array::from_fn(part), hasher: RandomState::new() }
     }
 
     fn account(&self, whose: &impl Hash) -> Arc<Account> {

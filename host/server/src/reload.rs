@@ -1,7 +1,8 @@
 //! SIGHUP: looking again, without a restart, at what an administrator changed.
 //!
-//! The configuration, as far as it can change in service: `[policy]`, `[heartbeat]`, and `[packs]` but for `dir` and
-//! `instances_max`; the folder of packs; the certificate. Whatever makes no sense leaves what is in use as it is.
+//! The configuration, as far as it can change in service: `[policy]`, `[heartbeat]`, `[budgets]`, and `[packs]` but for
+//! `dir` and `instances_max`; the folder of packs; the certificate. Whatever makes no sense leaves what is in use as it
+//! is.
 
 use std::sync::{Arc, Weak};
 
@@ -52,6 +53,8 @@ impl Reload {
             tracing::error!(error = chain(&error), "whose packs are trusted stays as it was");
         }
         if let Some(server) = self.server.upgrade() {
+            let (device, user) = wire_up::budgets(&self.config);
+            server.set_budgets(device, user);
             server.set_clouds(Networks::new(self.config.packs.cloud_networks.clone()));
             if let Err(error) = server.reload_certificate() {
                 tracing::error!(error = chain(&error), "the certificate in use stays");
@@ -65,8 +68,8 @@ impl Reload {
 fn in_service(before: &Config, written: Config) -> (Config, Vec<&'static str>) {
     let packs =
         Packs { dir: before.packs.dir.clone(), instances_max: before.packs.instances_max, ..written.packs.clone() };
-    let (policy, heartbeat) = (written.policy.clone(), written.heartbeat);
-    let now = Config { policy, heartbeat, packs, ..before.clone() };
+    let (policy, heartbeat, budgets) = (written.policy.clone(), written.heartbeat, written.budgets);
+    let now = Config { policy, heartbeat, budgets, packs, ..before.clone() };
     // Whole, so that a section that is new cannot be left out here.
     let Config {
         file: _,
@@ -81,7 +84,7 @@ fn in_service(before: &Config, written: Config) -> (Config, Vec<&'static str>) {
         auto_reply,
         login,
         limits,
-        budgets,
+        budgets: _,
         heartbeat: _,
         policy: _,
         packs: Packs { dir, instances_max, .. },
@@ -101,7 +104,6 @@ fn in_service(before: &Config, written: Config) -> (Config, Vec<&'static str>) {
         ("auto_reply", auto_reply != now.auto_reply),
         ("login", login != now.login),
         ("limits", limits != now.limits),
-        ("budgets", budgets != now.budgets),
         ("packs.dir", dir != now.packs.dir),
         ("packs.instances_max", instances_max != now.packs.instances_max),
         ("log", log != now.log),
@@ -126,7 +128,8 @@ mod tests {
         };
         let before = Config::default();
         assert_eq!(in_service(&before, before.clone()), (before.clone(), Vec::new()));
-        let same = "[policy]\nrequired = true\n[heartbeat]\nsecs_min = 90\n[packs]\ndeny_cloud = true\n";
+        let same = "[policy]\nrequired = true\n[heartbeat]\nsecs_min = 90\n[budgets]\nuser_at_once_max = 3\n\
+                    [packs]\ndeny_cloud = true\n";
         assert_eq!(in_service(&before, read(same)), (read(same), Vec::new()));
         let all = [
             "data_dir = 'x'",
@@ -140,7 +143,6 @@ mod tests {
             "[auto_reply]\nperiod_days = 3",
             "[login]\napp_passwords_only = true",
             "[limits]\nhashes_at_once = 3",
-            "[budgets]\nuser_at_once_max = 3",
             "[packs]\ndir = 'x'",
             "[packs]\ninstances_max = 3",
             "[log]\nlevel = 'debug'",

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::accept::{Greeting, accept};
 use crate::activity::{Activity, DeviceActivity};
-use crate::budgets::Budgets;
+use crate::budgets::{Allowance, Budgets};
 use crate::commands::{Commands, Served};
 use crate::devices::Devices;
 use crate::exposition::{Exposition, Kind};
@@ -258,6 +258,12 @@ impl Running {
     /// Other networks than before; they hold from the next request on.
     pub fn set_clouds(&self, clouds: Networks) {
         self.shared.clouds.store(Arc::new(clouds));
+    }
+
+    /// Other budgets than before, of a device and of all devices of a user; they hold from the next request on. What
+    /// was used up stays used, as the same part of a minute.
+    pub fn set_budgets(&self, device: Allowance, user: Allowance) {
+        self.shared.budgets.set(device, user);
     }
 
     /// Stops: nobody is accepted any more, idle connections end, waiting requests are answered at random moments of

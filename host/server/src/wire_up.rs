@@ -314,7 +314,7 @@ fn serve_options(config: &Config) -> ServeOptions {
         of(ListenerKind::Proxied, &config.listen.proxied),
     ];
     let secs = |secs: u32| Duration::from_secs(secs.into());
-    let default = Limits::default();
+    let (device, user) = budgets(config);
     let limits = Limits {
         connections: config.limits.connections_max,
         connections_per_address: config.limits.connections_per_address_max,
@@ -329,9 +329,9 @@ fn serve_options(config: &Config) -> ServeOptions {
         stall: secs(config.limits.answer_pause_secs_max),
         answer_total: secs(config.limits.answer_secs_max),
         memory: config.limits.memory_bytes_max,
-        device: allowance(&config.budgets.device),
-        user: allowance(&config.budgets.user),
-        ..default
+        device,
+        user,
+        ..Limits::default()
     };
     ServeOptions {
         listeners: listeners.concat(),
@@ -340,6 +340,11 @@ fn serve_options(config: &Config) -> ServeOptions {
         clouds: Networks::new(config.packs.cloud_networks.clone()),
         ..ServeOptions::default()
     }
+}
+
+/// What a device, and all devices of a user, may use.
+pub(crate) fn budgets(config: &Config) -> (Allowance, Allowance) {
+    (allowance(&config.budgets.device), allowance(&config.budgets.user))
 }
 
 fn allowance(budget: &config::Budget) -> Allowance {

@@ -30,7 +30,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // They wait for most of their time.
     arguments.test_threads.get_or_insert(16);
-    let tests: [Test; 12] = [
+    let tests: [Test; 13] = [
         ("a_phone_with_tls_1_0_syncs_to_the_end", &[HAPROXY, OPENSSL], old_tls::syncs),
         ("tls_1_0_is_refused_by_easel_itself", &[OPENSSL], old_tls::refused_directly),
         ("tls_1_0_is_refused_where_the_security_level_is_not_lowered", &[HAPROXY, OPENSSL], old_tls::level_matters),
@@ -38,6 +38,7 @@ fn main() {
         ("who_is_no_easel_or_not_there_is_told_with_the_cure", &[], check::nobody),
         ("every_fault_of_an_nginx_is_found_and_has_its_cure", &[NGINX], check::bad_nginx),
         ("every_fault_of_an_haproxy_is_found_and_has_its_cure", &[HAPROXY], check::bad_haproxy),
+        ("which_timeout_of_apache_counts", &[APACHE], check::timeouts_of_apache),
         ("pings_mail_and_answers_pass_nginx", &[NGINX, OPENSSL], examples::nginx),
         ("pings_mail_and_answers_pass_caddy", &[CADDY, OPENSSL], examples::caddy),
         ("pings_mail_and_answers_pass_apache", &[APACHE, OPENSSL], examples::apache),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::sql::{decode, encode, int, limit as bound, number};
 
 const COLUMNS: &str = "id, user, sender, recipients, blob, queued, attempts, next_attempt, last_error,
-    failed, refused, delayed, delay_told";
+    failed, refused, delayed, delay_told, tried, waited";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
     Ok(Outgoing {
@@ -23,6 +23,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
         failed: if row.get_ref(10)? == ValueRef::Null { older(row)? } else { decode(row, 10)? },
         delayed: if row.get_ref(11)? == ValueRef::Null { Vec::new() } else { decode(row, 11)? },
         delay_told: row.get(12)?,
+        tried: row.get(13)?,
+        waited: row.get(14)?,
     })
 }
 
@@ -68,7 +70,7 @@ pub(crate) fn put(connection: &Connection, outgoing: &Outgoing) -> rusqlite::Res
         return Ok(());
     }
     let sql = "UPDATE outgoing SET recipients = ?2, attempts = ?3, next_attempt = ?4, last_error = ?5,
-                   failed = NULL, refused = ?6, delayed = ?7, delay_told = ?8
+                   failed = NULL, refused = ?6, delayed = ?7, delay_told = ?8, tried = ?9, waited = ?10
                WHERE id = ?1";
     connection.prepare_cached(sql)?.execute(params![
         int(outgoing.id.0),
@@ -78,7 +80,9 @@ pub(crate) fn put(connection: &Connection, outgoing: &Outgoing) -> rusqlite::Res
         outgoing.last_error,
         (!outgoing.failed.is_empty()).then(|| encode(&outgoing.failed)),
         (!outgoing.delayed.is_empty()).then(|| encode(&outgoing.delayed)),
-        outgoing.delay_told
+        outgoing.delay_told,
+        outgoing.tried,
+        outgoing.waited
     ])?;
     Ok(())
 }
@@ -97,8 +101,7 @@ pub(crate) fn count(connection: &Connection) -> rusqlite::Result<u64> {
 /// Whether it is there.
 pub(crate) fn retry(connection: &Connection, id: OutgoingId, now: i64) -> rusqlite::Result<bool> {
     let Some(mut outgoing) = get(connection, id)? else { return Ok(false) };
-    outgoing.recipients.extend(outgoing.failed.drain(..).map(|failed| failed.recipient));
-    outgoing.next_attempt = now;
+    outgoing.retry(now);
     put(connection, &outgoing)?;
     Ok(true)
 }

@@ -29,6 +29,7 @@ const EASEL: &[&str] = &[
     include_str!("../migrations/010_tell_the_sender.sql"),
     include_str!("../migrations/011_bound_mailboxes.sql"),
     include_str!("../migrations/012_let_apps_in.sql"),
+    include_str!("../migrations/013_count_what_was_waited.sql"),
 ];
 
 /// Scripts of mail.db.

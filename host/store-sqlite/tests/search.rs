@@ -214,6 +214,8 @@ fn items_of_the_older_rule_are_found_as_before_and_after_they_are_indexed_again_
              ALTER TABLE outgoing DROP COLUMN refused;
              ALTER TABLE outgoing DROP COLUMN delayed;
              ALTER TABLE outgoing DROP COLUMN delay_told;
+             ALTER TABLE outgoing DROP COLUMN tried;
+             ALTER TABLE outgoing DROP COLUMN waited;
              DROP TRIGGER content_comes;
              DROP TRIGGER content_changes;
              DROP TRIGGER item_goes;

@@ -61,8 +61,23 @@ pub struct Outgoing {
     pub queued: i64,
     /// How often it was tried.
     pub attempts: u32,
+    /// When it was tried last, milliseconds since 1970; `None`: never, or nobody noted it.
+    pub tried: Option<i64>,
+    /// For how long it has been tried, in milliseconds, as far as that is known: this is what it expires by.
+    pub waited: i64,
     /// Not before this, milliseconds since 1970.
     pub next_attempt: i64,
     /// What the last attempt said.
     pub last_error: Option<String>,
+}
+
+impl Outgoing {
+    /// Has it tried at `now`, also for those who were refused for good. While it was held it was not tried.
+    pub fn retry(&mut self, now: i64) {
+        self.recipients.extend(self.failed.drain(..).map(|failed| failed.recipient));
+        if self.next_attempt == HELD_UNTIL {
+            self.tried = Some(now);
+        }
+        self.next_attempt = now;
+    }
 }

@@ -178,6 +178,50 @@ fn the_folder_is_watched() {
 }
 
 #[test]
+fn a_folder_that_is_made_anew_is_watched_from_the_first_look_on() {
+    let place = Place::new();
+    let (packs, folder) = place.start();
+    let watch = folder.watch().unwrap();
+    let (_nothing, never) = std::sync::mpsc::channel::<()>();
+    // Half of the time after which the poll would find it.
+    let soon = |expected: &str, at: &str| {
+        let waited = |_: &u32| version(&packs) == expected || never.recv_timeout(Duration::from_millis(5)).is_ok();
+        assert!((0..1_000).any(|number| waited(&number)), "{at}");
+    };
+    let packs_dir = place.path("packs");
+    let made = || fs::create_dir(&packs_dir).unwrap();
+    let ways: [(&str, &dyn Fn()); 4] = [
+        ("removed and made at once, so that it may be the same inode", &|| {
+            fs::remove_dir_all(&packs_dir).unwrap();
+            made();
+        }),
+        ("removed, missed, and made", &|| {
+            fs::remove_dir_all(&packs_dir).unwrap();
+            folder.load_all();
+            made();
+        }),
+        ("moved away, and another made", &|| {
+            fs::rename(&packs_dir, place.path("away")).unwrap();
+            made();
+        }),
+        ("another moved over it", &|| {
+            fs::remove_dir_all(&packs_dir).unwrap();
+            fs::rename(place.path("away"), &packs_dir).unwrap();
+        }),
+    ];
+    for (at, make_anew) in ways {
+        make_anew();
+        place.drop_in("odd.wasm", odd());
+        // The poll, or a signal, finds it.
+        folder.load_all();
+        assert_eq!(version(&packs), "1.0.0", "{at}");
+        fs::remove_file(place.path("packs/odd.wasm")).unwrap();
+        soon("", at);
+    }
+    drop(watch);
+}
+
+#[test]
 fn an_older_version_comes_in_only_by_rollback() {
     let place = Place::new();
     let (packs, folder) = place.start();

@@ -3,26 +3,29 @@
 //! MS-ASCMD 2.2.3.32 "Commands". Nothing is written here: every command adds to an [`Edits`], which becomes one change
 //! set together with the new key. A command that was carried out in a lost answer is recognised and answered again.
 
-use std::collections::BTreeMap;
+mod edits;
+mod guests;
+mod incoming;
+mod last_had;
 
-use easel_items::{Applied, BodyPreferences, Edit, Ghosting, ItemError, calendar, compose, email};
-use easel_plugin::{Direction, Outcome as Asked};
-use easel_protocol::{Class, CollectionId, Facts, FolderType, Groups, MailRecord, ServerId, Version, parse_date_time};
-use easel_store::{
-    Content, Cursors, DeviceKey, Folder, Item, LogKind, Modseq, NewContent, Outcome, OutcomeToken, QuarantinedKind,
-    Snapshot, StoreError, Write,
-};
+use easel_items::{Applied, Edit, Ghosting, ItemError, calendar, email};
+use easel_protocol::{Class, CollectionId, FolderType, Groups, ServerId, Version, parse_date_time};
+use easel_store::{Content, Cursors, Item, Modseq, NewContent, Outcome, OutcomeToken, Snapshot, StoreError, Write};
 use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, encode};
 use sha2::{Digest as _, Sha256};
 
+use self::edits::Edited;
+pub(crate) use self::edits::Edits;
+pub(crate) use self::guests::guests_told;
+use self::incoming::Incoming;
+use self::last_had::{changed_by_others, content_seen};
 use super::anew;
 use super::known::Known;
 use super::options::Sticky;
 use super::request::Command;
-use crate::context::{Context, Failure, pack};
+use crate::context::{Context, Failure};
 use crate::hierarchy::FolderView;
-use crate::quarantine::{self, Manner};
 use crate::submit;
 
 /// Item status. MS-ASCMD 2.2.3.177.17 "Status (Sync)".
@@ -39,84 +42,6 @@ pub(crate) enum ItemStatus {
     NotFound = 8,
     /// The mailbox is full; the device keeps the item and says so.
     Full = 9,
-}
-
-/// What the commands of one request change, over all its collections.
-#[derive(Debug, Default)]
-pub(crate) struct Edits {
-    writes: Vec<Write>,
-    /// Items changed in this request, as they will be.
-    items: BTreeMap<ServerId, Edited>,
-    /// Bytes that may still be added, if they are bounded.
-    room: Option<u64>,
-}
-
-/// An item as this request leaves it.
-#[derive(Debug)]
-enum Edited {
-    Content(String, Facts),
-    Gone,
-    Record(MailRecord, Groups),
-}
-
-impl Edits {
-    /// None yet, in a mailbox with room for so many bytes.
-    pub(crate) fn within(room: Option<u64>) -> Self {
-        Self { room, ..Self::default() }
-    }
-
-    /// Takes the room that a text needs in the place of another; whether there is so much.
-    fn take_room(&mut self, before: usize, after: usize) -> bool {
-        let more = after.saturating_sub(before) as u64;
-        match &mut self.room {
-            Some(room) if more > *room => false,
-            Some(room) => {
-                *room -= more;
-                true
-            }
-            None => true,
-        }
-    }
-
-    /// Whether the device itself removed the item in this request.
-    pub(crate) fn removes(&self, item: ServerId) -> bool {
-        matches!(self.items.get(&item), Some(Edited::Gone))
-    }
-
-    /// The item as this request leaves it.
-    pub(crate) fn over(&self, mut item: Item) -> Item {
-        match (self.items.get(&item.id), &mut item.content) {
-            (Some(Edited::Content(text, facts)), content) => {
-                *content = Content::Object(text.clone());
-                item.facts = facts.clone();
-            }
-            (Some(Edited::Record(record, _)), Content::Mail(mail)) => mail.record = record.clone(),
-            (Some(Edited::Gone | Edited::Record(..)) | None, _) => {}
-        }
-        item
-    }
-
-    /// The writes, resting on the mailbox as at `seen`.
-    pub(crate) fn into_writes(mut self, seen: Modseq) -> Vec<Write> {
-        for (id, edited) in self.items {
-            match edited {
-                Edited::Content(content, facts) => {
-                    self.writes.push(Write::ChangeContent { id, content, facts, seen });
-                }
-                Edited::Record(record, groups) => self.writes.push(Write::ChangeRecord { id, record, groups, seen }),
-                Edited::Gone => {}
-            }
-        }
-        self.writes
-    }
-}
-
-/// What a plugin made of what the device sent.
-enum Incoming {
-    /// This is to be taken in.
-    As(Element),
-    /// Nothing is, for this reason; the device does not learn of it.
-    Withheld(String, Element),
 }
 
 /// One collection while its commands run.
@@ -507,164 +432,10 @@ impl Client<'_> {
         Ok(item.map(|item| edits.over(item)))
     }
 
-    /// What the device sent, after the plugin saw it. `before` is the item it changes.
-    fn incoming(&self, folder: CollectionId, data: &Element, before: Option<&Item>) -> Result<Incoming, Failure> {
-        let folder: Option<Folder> = self.snapshot.folder(folder)?;
-        let base = match before {
-            Some(item) if self.context.asked.sees(Direction::Incoming, self.class) => self.last_seen(item)?,
-            Some(_) | None => Vec::new(),
-        };
-        let properties: Vec<Element> = data.children().cloned().collect();
-        let hook = self.context.hook(folder.as_ref());
-        let mut state = self.context.pack_state.borrow_mut();
-        Ok(match self.context.asked.incoming(&hook, self.class, &mut state, properties, || base) {
-            Asked::As(properties) => Incoming::As(Element::of(airsync::APPLICATION_DATA, properties)),
-            Asked::Withheld(reason, properties) => {
-                let (user, device) = (self.context.user.id.0, self.context.device.key.0);
-                tracing::warn!(user, device, reason, "a pack withholds what the device sent");
-                Incoming::Withheld(reason, Element::of(airsync::APPLICATION_DATA, properties))
-            }
-        })
-    }
-
-    /// The write that keeps what a pack withholds: of an Add under the id that the device is told, or of a Change.
-    fn quarantined(
-        &self,
-        folder: CollectionId,
-        (id, changes): (ServerId, Option<&Item>),
-        ghosting: &Ghosting,
-        instance: Option<&str>,
-        (reason, data): (&str, &Element),
-    ) -> Result<Write, StoreError> {
-        let seen = self.cursors.get(&folder).map_or(Modseq(0), |cursor| cursor.w);
-        let seen = changes.map_or(Ok(seen), |item| last_own(self.snapshot, item, seen, self.context.device.key))?;
-        let state = self.snapshot.collection(self.context.device.key, self.view.id)?;
-        let manner = Manner {
-            version: self.context.version,
-            shown: self.context.manner,
-            body: self.sticky.body.clone(),
-            ghosting: ghosting.clone(),
-            instance: instance.map(str::to_owned),
-            id,
-            seen,
-            came_in: (self.view.id, state.map_or(0, |state| state.generation)),
-        };
-        let (class, item, manner) = (self.class, changes.map(|item| item.id), pack(&manner));
-        let kind = QuarantinedKind::Item { class, folder, item, manner };
-        quarantine::keep(self.context, kind, reason, &encode(data))
-    }
-
-    /// An item as the host would show what this device last saw of it.
-    fn last_seen(&self, item: &Item) -> Result<Vec<Element>, Failure> {
-        let seen = self.cursors.get(&item.folder).map_or(Modseq(0), |cursor| cursor.w);
-        let mut item = item.clone();
-        if item.changed > seen
-            && let Some(then) = content_seen(self.snapshot, &item, seen, self.context.device.key)?
-        {
-            item.content = Content::Object(then);
-        }
-        Ok(self.context.shown(self.snapshot, self.class, &item, &self.sticky.body)?.unwrap_or_default())
-    }
-
     fn refused(&self, error: &ItemError) -> ItemStatus {
         tracing::info!(user = self.context.user.id.0, device = self.context.device.key.0, %error, "an item is refused");
         ItemStatus::Conversion
     }
-}
-
-/// Mails invitations, updates and cancellations of the owner's meetings, each with a copy in Sent Items: from 16.0 devices
-/// leave that to the server (K: G43).
-pub(crate) fn guests_told(
-    context: &Context<'_>,
-    snapshot: &dyn Snapshot,
-    class: Class,
-    body: &BodyPreferences,
-    (before, after): (Option<&str>, Option<&str>),
-) -> Result<Vec<Write>, StoreError> {
-    if class != Class::Calendar || context.version < Version::V16_0 {
-        return Ok(Vec::new());
-    }
-    let messages = match calendar::messages(before, after, &context.own_view(body)) {
-        Ok(messages) => messages,
-        Err(error) => {
-            tracing::warn!(user = context.user.id.0, %error, "the guests of a meeting are not told");
-            return Ok(Vec::new());
-        }
-    };
-    let mut writes = Vec::new();
-    for message in messages {
-        let subject = match message.method {
-            "CANCEL" => format!("Canceled: {}", message.subject),
-            _ => message.subject.clone(),
-        };
-        let id = submit::message_id(context);
-        let composed = compose::itip(&message.recipients, &subject, "", (message.method, &message.content))
-            .and_then(|mime| compose::outgoing(&mime, &submit::sending(context, &id)));
-        match composed {
-            Ok(outgoing) => writes.extend(submit::queued_and_kept(context, snapshot, &outgoing)?),
-            // One address nobody can mail to must not keep the event from being stored.
-            Err(error) => {
-                tracing::warn!(user = context.user.id.0, %error, "the guests of a meeting are not told");
-            }
-        }
-    }
-    Ok(writes)
-}
-
-/// Whether somebody else than the device changed the content after `seen`.
-fn changed_by_others(
-    snapshot: &dyn Snapshot,
-    item: &Item,
-    seen: Modseq,
-    device: DeviceKey,
-) -> Result<bool, StoreError> {
-    let mut after = seen;
-    loop {
-        let rows = snapshot.log(item.folder, after, 256)?;
-        let by_others = |row: &easel_store::LogRow| {
-            row.item == item.id
-                && row.author != Some(device)
-                && row.kind == LogKind::Changed
-                && row.groups.has(Groups::CONTENT)
-        };
-        if rows.iter().any(by_others) {
-            return Ok(true);
-        }
-        match rows.last() {
-            Some(last) if rows.len() == 256 => after = last.modseq,
-            Some(_) | None => return Ok(false),
-        }
-    }
-}
-
-/// The text of an item as the device last had it.
-fn content_seen(
-    snapshot: &dyn Snapshot,
-    item: &Item,
-    seen: Modseq,
-    device: DeviceKey,
-) -> Result<Option<String>, StoreError> {
-    snapshot.content_at(item.id, last_own(snapshot, item, seen, device)?)
-}
-
-/// When an item was as the device last had it: at `seen`, or when it wrote it itself since, before anybody else did.
-fn last_own(snapshot: &dyn Snapshot, item: &Item, seen: Modseq, device: DeviceKey) -> Result<Modseq, StoreError> {
-    let (mut after, mut own) = (seen, seen);
-    'log: loop {
-        let rows = snapshot.log(item.folder, after, 256)?;
-        for row in rows.iter().filter(|row| row.item == item.id) {
-            if row.author == Some(device) {
-                own = row.modseq;
-            } else if row.kind == LogKind::Changed && row.groups.has(Groups::CONTENT) {
-                break 'log;
-            }
-        }
-        match rows.last() {
-            Some(last) if rows.len() == 256 => after = last.modseq,
-            Some(_) | None => break,
-        }
-    }
-    Ok(own)
 }
 
 fn token(kind: u8, id: &str, instance: Option<&str>, data: Option<&Element>) -> OutcomeToken {

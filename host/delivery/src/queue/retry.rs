@@ -5,6 +5,8 @@ use std::time::Duration;
 use easel_store::{FailedRecipient, Outgoing};
 use jiff::Timestamp;
 
+use super::waited::count;
+
 const MINUTE_MS: i64 = 60_000;
 
 /// Minutes to the next attempt, after the first, the second and so on; the last again and again.
@@ -17,7 +19,8 @@ const HOST_DELAY_MS: i64 = MINUTE_MS;
 /// Characters of a reason that are kept.
 const REASON_MAX: usize = 500;
 
-/// How long a message is tried. RFC 5321 4.5.4.1 "Sending Strategy" asks for four or five days.
+/// How long a message is tried. RFC 5321 4.5.4.1 "Sending Strategy" asks for four or five days. Only time in which it
+/// was tried counts: a leap of the clock, or a server that was off, takes at most an hour of it away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// After so long the recipients that are left are given up.
@@ -34,14 +37,16 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    pub(super) fn expires_at(&self, row: &Outgoing) -> i64 {
-        row.queued.saturating_add(ms(self.expire))
+    /// For how many milliseconds more it is tried; not positive: it has waited too long.
+    pub(super) fn left(&self, row: &Outgoing) -> i64 {
+        ms(self.expire).saturating_sub(row.waited)
     }
 
-    /// When the sender is to be told that it takes longer, if that is still to be done.
-    pub(super) fn notice_at(&self, row: &Outgoing) -> Option<i64> {
+    /// In how many milliseconds the sender is to be told that it takes longer, if that is still to be done; not
+    /// positive: now.
+    pub(super) fn until_notice(&self, row: &Outgoing) -> Option<i64> {
         let wanted = !self.notice.is_zero() && !row.delay_told && !row.sender.is_empty();
-        wanted.then(|| row.queued.saturating_add(ms(self.notice)))
+        wanted.then(|| ms(self.notice).saturating_sub(row.waited))
     }
 }
 
@@ -78,12 +83,13 @@ impl Trouble {
     }
 }
 
-/// Puts a message off, not beyond the moment at which something else is to be done about it.
+/// Puts a message off after an attempt, not beyond the moment at which something else is to be done about it.
 pub(super) fn put_off(row: &mut Outgoing, now: Timestamp, schedule: &Schedule, trouble: &Trouble) {
+    count(row, now);
     let now = now.as_millisecond();
     let delay = match trouble {
         Trouble::Host { rest_max_min, .. } => {
-            (now.saturating_sub(row.queued) / JITTER).clamp(HOST_DELAY_MS, HOST_DELAY_MS.max(rest_max_min * MINUTE_MS))
+            (row.waited / JITTER).clamp(HOST_DELAY_MS, HOST_DELAY_MS.max(rest_max_min * MINUTE_MS))
         }
         Trouble::Temporary(_) => {
             let last = DELAYS_MIN[DELAYS_MIN.len() - 1];
@@ -92,10 +98,10 @@ pub(super) fn put_off(row: &mut Outgoing, now: Timestamp, schedule: &Schedule, t
             DELAYS_MIN.get(step).copied().unwrap_or(last) * MINUTE_MS
         }
     };
-    let next = now.saturating_add(delay - jitter(row, now, delay / JITTER));
-    let events = [Some(schedule.expires_at(row)), schedule.notice_at(row)];
-    let event = events.into_iter().flatten().filter(|event| *event > now).min();
-    row.next_attempt = event.map_or(next, |event| next.min(event));
+    let rest = delay - jitter(row, now, delay / JITTER);
+    let events = [Some(schedule.left(row)), schedule.until_notice(row)];
+    let event = events.into_iter().flatten().filter(|event| *event > 0).min();
+    row.next_attempt = now.saturating_add(event.map_or(rest, |event| rest.min(event)));
     row.last_error = Some(kept(trouble.reason()));
 }
 
@@ -141,8 +147,8 @@ pub(super) fn forget_served(row: &mut Outgoing) {
 }
 
 /// Gives up everybody who is left of a message that has waited too long.
-pub(super) fn expire(row: &mut Outgoing, now: Timestamp, schedule: &Schedule) {
-    if schedule.expires_at(row) > now.as_millisecond() {
+pub(super) fn expire(row: &mut Outgoing, schedule: &Schedule) {
+    if schedule.left(row) > 0 {
         return;
     }
     let (delayed, last) = (row.delayed.clone(), row.last_error.clone());
@@ -159,7 +165,7 @@ pub(super) fn expire(row: &mut Outgoing, now: Timestamp, schedule: &Schedule) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use easel_store::{BlobId, OutgoingId, UserId};
 
     use super::*;
@@ -176,6 +182,8 @@ mod tests {
             blob: BlobId(1),
             queued: 0,
             attempts: 0,
+            tried: None,
+            waited: 0,
             next_attempt: 0,
             last_error: None,
         }
@@ -219,8 +227,9 @@ mod tests {
     fn a_host_that_is_down_costs_the_message_nothing_and_is_asked_less_and_less_often() {
         let mut row = row();
         for (waited, least, most) in [(0, 0, 1), (8, 0, 1), (80, 8, 10), (4000, 13, 15)] {
-            put_off(&mut row, at(waited), &Schedule::default(), &host(&"x".repeat(1000), 15));
-            let rest = (row.next_attempt - waited * MINUTE_MS) / MINUTE_MS;
+            row.waited = waited * MINUTE_MS;
+            put_off(&mut row, at(0), &Schedule::default(), &host(&"x".repeat(1000), 15));
+            let rest = row.next_attempt / MINUTE_MS;
             assert!((least..=most).contains(&rest), "after {waited}: {rest}");
         }
         assert_eq!(row.attempts, 0);
@@ -237,7 +246,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_beyond_the_notice_or_the_end() {
-        let mut row = Outgoing { sender: "a@ox.io".to_owned(), attempts: 9, ..row() };
+        let mut row = Outgoing { sender: "a@ox.io".to_owned(), attempts: 9, next_attempt: i64::MAX, ..row() };
         let schedule = Schedule::default();
         put_off(&mut row, at(100), &schedule, &Trouble::Temporary(String::new()));
         assert_eq!(row.next_attempt, 240 * MINUTE_MS);
@@ -245,9 +254,10 @@ mod tests {
         put_off(&mut row, at(240), &schedule, &Trouble::Temporary(String::new()));
         assert!(row.next_attempt > 500 * MINUTE_MS);
         let end = 5 * 1440;
+        row.next_attempt = i64::MAX;
         put_off(&mut row, at(end - 10), &schedule, &Trouble::Temporary(String::new()));
         assert_eq!(row.next_attempt, end * MINUTE_MS);
-        assert_eq!(schedule.notice_at(&Outgoing { delay_told: false, sender: String::new(), ..row }), None);
+        assert_eq!(schedule.until_notice(&Outgoing { delay_told: false, sender: String::new(), ..row }), None);
     }
 
     #[test]
@@ -261,9 +271,11 @@ mod tests {
         };
         delay(&mut row, said("a@x", "451 first"));
         delay(&mut row, said("a@x", "452 full"));
-        expire(&mut row, at(5 * 1440 - 1), &Schedule::default());
+        row.waited = 5 * 1440 * MINUTE_MS - 1;
+        expire(&mut row, &Schedule::default());
         assert_eq!((row.recipients.len(), row.failed.len()), (2, 0));
-        expire(&mut row, at(5 * 1440), &Schedule::default());
+        row.waited += 1;
+        expire(&mut row, &Schedule::default());
         assert!(row.recipients.is_empty() && row.delayed.is_empty());
         let reasons: Vec<_> = row.failed.iter().map(|one| (one.reason.as_str(), one.status.as_str())).collect();
         assert_eq!(reasons, [("452 full", "4.4.7"), ("no route", "4.4.7")]);

@@ -20,7 +20,7 @@ pub(super) fn conclude(row: &mut Outgoing, options: &QueueOptions, now: Timestam
     } else {
         let trouble = trouble.unwrap_or_else(|| Trouble::Temporary("no answer was given".to_owned()));
         put_off(row, now, &options.schedule, &trouble);
-        expire(row, now, &options.schedule);
+        expire(row, &options.schedule);
     }
     options.tally.ended(row);
     log(row);
@@ -45,7 +45,7 @@ pub(super) fn settle(
     } else if !failed.is_empty() {
         notices.push((Kind::Failed, failed));
     }
-    let late = options.schedule.notice_at(&row).is_some_and(|at| at <= now.as_millisecond());
+    let late = options.schedule.until_notice(&row).is_some_and(|left| left <= 0);
     if late && !row.recipients.is_empty() {
         row.delay_told = true;
         notices.push((Kind::Delayed, waiting(&row)));
@@ -101,7 +101,8 @@ fn writes(
     let to = to.map_err(|error| StoreError::backend("telling the sender", error))?;
     let raw = store.read_blob(row.blob)?;
     let original = normal(&raw);
-    let until = Timestamp::from_millisecond(options.schedule.expires_at(row)).unwrap_or(Timestamp::MAX);
+    let until = now.as_millisecond().saturating_add(options.schedule.left(row));
+    let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
     let mut writes = Vec::new();
     for (kind, recipients) in notices {
         let notice = Notice {

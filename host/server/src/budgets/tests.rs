@@ -72,6 +72,29 @@ fn work_is_charged_when_it_was_done_and_a_debt_is_paid_off() {
 }
 
 #[test]
+fn other_budgets_hold_from_the_next_request_on_and_what_was_used_stays_used() {
+    let budgets = budgets(requests(60), Allowance::UNBOUNDED, 1000);
+    let name = device(1, "d");
+    let ok = |times: u32, now| (0..times).filter(|_| budgets.enter(&name, at(now)).is_ok()).count();
+    assert_eq!(ok(30, 0), 30);
+    budgets.set(requests(20), Allowance::UNBOUNDED);
+    assert_eq!(ok(30, 0), 10, "half of its minute was used up, whatever a minute holds");
+    assert_eq!(ok(30, 3_000), 1, "it fills as fast as the new one says");
+    budgets.set(requests(6_000), Allowance::UNBOUNDED);
+    assert_eq!(ok(30, 3_010), 1);
+    let at_once = |most| Allowance { at_once: Some(most), ..Allowance::UNBOUNDED };
+    budgets.set(at_once(5), at_once(5));
+    let held: Vec<Leave> = (0..4).map(|_| budgets.enter(&name, at(3_010)).unwrap()).collect();
+    budgets.set(at_once(5), at_once(4));
+    assert_eq!(short(&budgets, &name, at(3_010)), Some((Throttled::User, "OutOfBudgets")), "those under way count");
+    budgets.set(Allowance::UNBOUNDED, Allowance::UNBOUNDED);
+    assert_eq!(ok(100, 3_010), 100);
+    drop(held);
+    budgets.set(at_once(1), at_once(1));
+    assert_eq!(ok(1, 3_010), 1, "each gave back its leave");
+}
+
+#[test]
 fn so_many_are_under_way_at_once_and_leave_is_given_back() {
     let at_once = |most| Allowance { at_once: Some(most), ..Allowance::UNBOUNDED };
     let budgets = budgets(at_once(2), at_once(3), 1000);

@@ -39,7 +39,8 @@ pub(super) struct Arguments {
     /// Looks at the proxy in front instead: where devices reach it.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
-    /// Seconds a request is left waiting there: most proxies that cut do so after 60 (1 to 3540).
+    /// Seconds a request is left waiting there: most proxies that cut do so after 60, Apache as Debian sets it up after
+    /// 300 (1 to 3540).
     #[arg(long, requires = "proxy", default_value_t = 95, value_parser = clap::value_parser!(u32).range(1..=3540))]
     secs: u32,
     /// The body that has to pass there, in MiB; without it, as much as limits.request_mib_max.

@@ -13,8 +13,8 @@ use crate::{logging, wire_up};
 const HELP: &str = "\
 When it listens it says so on standard output, one line for each address; the log goes to standard error. SIGTERM and
 Ctrl-C end it gently: waiting requests are answered, running ones end. A second one ends it at once. SIGHUP has it look
-again at the folder of packs, the certificate, and of the configuration [policy], [heartbeat] and [packs] (but for dir
-and instances_max); what else changed there is named in the log and waits for the next start.
+again at the folder of packs, the certificate, and of the configuration [policy], [heartbeat], [budgets] and [packs]
+(but for dir and instances_max); what else changed there is named in the log and waits for the next start.
 
 Example:
   easel --config /srv/easel/easel.toml serve";

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::packs::CLOUD_NETWORKS_MAX;
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../../examples/easel.toml");

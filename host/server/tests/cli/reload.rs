@@ -74,6 +74,33 @@ fn each_layer_of_settings_wins_over_the_one_below_and_is_obeyed_after_sighup() {
 }
 
 #[test]
+fn budgets_follow_sighup_and_a_device_has_used_what_it_used() {
+    let house = House::with_tls();
+    let plain = config(&house);
+    let line = plain.lines().find(|line| line.starts_with("device_requests_per_minute_max")).unwrap();
+    let requests = |number: u32| plain.replace(line, &format!("device_requests_per_minute_max = {number}"));
+    house.write(CONFIG, requests(2));
+    let serving = house.serve();
+    let query = "User=anna&DeviceId=d&DeviceType=t".to_owned();
+    let request = HttpRequest { method: "OPTIONS", query, ..HttpRequest::default() };
+    // One connection all the time.
+    let mut socket = socket(&serving);
+    let mut asked = || socket.exchange(&request).unwrap().code;
+    assert_eq!([asked(), asked(), asked()], [200, 200, 503]);
+    change(&house, &serving, &requests(0));
+    serving.until_logged("looked at again", 1);
+    assert_eq!([asked(), asked(), asked()], [200; 3]);
+    change(&house, &serving, &requests(1));
+    serving.until_logged("looked at again", 2);
+    assert_eq!(asked(), 503, "two requests of the same minute were half of it each");
+    change(&house, &serving, &requests(100_000));
+    serving.until_logged("looked at again", 3);
+    assert_eq!([asked(), asked()], [200; 2]);
+    let (_, log) = serving.stop("TERM");
+    assert!(!log.contains("obeyed from the next start on"), "{log}");
+}
+
+#[test]
 fn a_configuration_that_makes_no_sense_leaves_the_one_in_use_and_what_waits_for_a_start_is_named() {
     let house = House::with_tls();
     let serving = house.serve();

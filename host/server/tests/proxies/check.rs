@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::thread;
 
 use serde_json::Value;
 
@@ -59,7 +60,7 @@ pub(crate) fn nobody() {
 
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", other.local_addr().unwrap());
-    let answering = std::thread::spawn(move || {
+    let answering = thread::spawn(move || {
         let (mut stream, _) = other.accept().unwrap();
         let mut head = [0; 64];
         stream.read_exact(&mut head).unwrap();
@@ -111,6 +112,39 @@ pub(crate) fn bad_nginx() {
         ],
     );
     drop(front);
+}
+
+/// Which of Apache's settings says how long a request may wait.
+pub(crate) fn timeouts_of_apache() {
+    let house = House::new();
+    let to = format!("\"http://127.0.0.1:{}$1\"", house.plain);
+    let ours = format!("ProxyPassMatch \"(?i)^(/Microsoft-Server-ActiveSync.*)$\" {to} flushpackets=on");
+    let other = format!("ProxyPassMatch \"^(/other.*)$\" {to}");
+    let cases = [
+        (format!("Timeout 4\n{ours}"), true),
+        (format!("ProxyTimeout 4\n{ours}"), true),
+        (format!("{ours} timeout=4"), true),
+        (format!("Timeout 4\nProxyTimeout 60\n{ours}"), false),
+        (format!("Timeout 4\nProxyTimeout 4\n{ours} timeout=60"), false),
+        (format!("{other} timeout=4\n{ours} timeout=60"), true),
+        (format!("{ours} timeout=60\n{other} timeout=4"), false),
+    ];
+    thread::scope(|scope| {
+        for (lines, cuts) in &cases {
+            let house = &house;
+            scope.spawn(move || {
+                let port = free_port();
+                let host = format!("LimitRequestBody 0\n<VirtualHost 127.0.0.1:{port}>\n{lines}\n</VirtualHost>");
+                let front = Front::apache(tempfile::tempdir().unwrap(), port, &host);
+                let (code, list) = findings(house, &format!("http://127.0.0.1:{port}"), &["--secs", "6", "--mib", "1"]);
+                let errors: Vec<_> = list.into_iter().filter(|(is_error, ..)| *is_error).collect();
+                assert_eq!(code == 1, *cuts, "{lines}: {errors:#?} {}", front.log());
+                let what = "a request that was to wait 6 seconds was answered with 502 after 4";
+                let expected = [(true, what, "Apache: timeout=3700 at the end of the first ProxyPass")];
+                found(&errors, &expected[..usize::from(*cuts)]);
+            });
+        }
+    });
 }
 
 pub(crate) fn bad_haproxy() {

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::subject::assert_missing;
-use crate::{BlobId, Event, FailedRecipient, Interest, Missing, NewOutgoing, Outgoing, OutgoingId, Write};
+use crate::{BlobId, Event, FailedRecipient, HELD_UNTIL, Interest, Missing, NewOutgoing, Outgoing, OutgoingId, Write};
 
 pub fn a_message_is_queued_with_its_change_set(subject: &Subject<'_>) {
     let user = subject.anna();
@@ -20,6 +20,8 @@ pub fn a_message_is_queued_with_its_change_set(subject: &Subject<'_>) {
         blob,
         queued: 5,
         attempts: 0,
+        tried: None,
+        waited: 0,
         next_attempt: 5,
         last_error: None,
     };
@@ -110,6 +112,8 @@ pub fn a_queue_is_listed_retried_and_dropped(subject: &Subject<'_>) {
         recipients: Vec::new(),
         failed: vec![failed("y@there.example"), failed("x@there.example")],
         attempts: 3,
+        tried: Some(6000),
+        waited: 5990,
         next_attempt: 7000,
         last_error: Some("550 nö".into()),
         ..all[1].clone()
@@ -127,6 +131,12 @@ pub fn a_queue_is_listed_retried_and_dropped(subject: &Subject<'_>) {
     };
     assert!(!subject.store.due_outgoing(499, 9).unwrap().contains(&again));
     assert!(subject.store.due_outgoing(500, 9).unwrap().contains(&again));
+    // One that was held was not tried meanwhile.
+    let held = Outgoing { next_attempt: HELD_UNTIL, ..again.clone() };
+    subject.store.put_outgoing(&held).unwrap();
+    assert!(subject.store.retry_outgoing(held.id, 900).unwrap());
+    let again = Outgoing { tried: Some(900), next_attempt: 900, ..held };
+    assert_eq!(subject.store.outgoing(again.id).unwrap().as_ref(), Some(&again));
 
     assert!(subject.store.drop_outgoing(stuck.id).unwrap());
     assert_eq!(list(OutgoingId(0), 9), [all[0].clone(), all[2].clone()]);
@@ -144,6 +154,8 @@ pub fn an_attempt_is_written_back(subject: &Subject<'_>) {
     let tried = Outgoing {
         recipients: vec!["y@there.example".into()],
         attempts: 1,
+        tried: Some(8),
+        waited: 3,
         next_attempt: 60,
         last_error: Some("450 später".into()),
         delayed: vec![failed("y@there.example")],

@@ -93,7 +93,8 @@ impl Cure {
             Self::SlowBody => &["Apache: RequestReadTimeout body=0", "nginx: client_body_timeout 60s"],
             Self::Wait => &[
                 "nginx: proxy_read_timeout 3700s (in a stream server proxy_timeout 3700s)",
-                "Apache: timeout=3700 at the end of ProxyPass, or ProxyTimeout 3700",
+                "Apache: timeout=3700 at the end of the first ProxyPass or ProxyPassMatch to this server; where none has \
+                 a timeout, ProxyTimeout 3700",
                 "HAProxy: timeout client 3700s and timeout server 3700s",
                 "Caddy: no read_timeout, write_timeout or response_header_timeout",
                 "a firewall or load balancer between: as long",
