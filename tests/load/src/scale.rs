@@ -212,7 +212,7 @@ impl Scale {
             readers: 1,
             reader_mails: 60,
             own_devices: 110,
-            connections_max: 100,
+            connections_max: 200,
             memory_mib_max: 256,
         },
     };

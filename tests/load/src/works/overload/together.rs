@@ -1,8 +1,12 @@
 //! All devices of one user begin a request at the same time, and none ends it before all have begun.
 
+use std::sync::Arc;
+
 use easel_protocol::Command;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::super::parked::AT_ONCE;
 use super::crowd::FIRST;
 use crate::phone::{Door, Identity, Line, folder_sync};
 use crate::tally::Tally;
@@ -10,10 +14,11 @@ use crate::tally::Tally;
 /// Everybody says what is to come and asks whether it may; whoever may goes on when everybody knows. RFC 9110 10.1.1
 /// "Expect"
 pub(super) async fn begin(door: &Door, devices: Vec<Identity>) -> Tally {
-    let mut asking = JoinSet::new();
+    let (gate, mut asking) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
     for (number, identity) in devices.into_iter().enumerate() {
-        let door = door.clone();
+        let (gate, door) = (Arc::clone(&gate), door.clone());
         asking.spawn(async move {
+            let _turn = gate.acquire_owned().await?;
             let line = door.connect(FIRST + number).await?;
             ask(line, &identity).await
         });
