@@ -16,7 +16,7 @@ use crate::hierarchy::Ids;
 use crate::manner::DeviceManner;
 use crate::profiles::Chosen;
 use crate::served::{Marks, Served};
-use crate::{Answer, Reply, Service, Settings};
+use crate::{Answer, Later, Reply, Service, Settings};
 
 /// One request, with everything around it looked up.
 #[derive(Debug)]
@@ -115,9 +115,13 @@ pub(crate) fn hook_folder(kind: FolderType) -> HookFolder {
     HookFolder { kind, is_default }
 }
 
+/// When a device comes back that hears that our side is busy.
+const BUSY_SECS: u64 = 30;
+
 /// A common mistake, told the way the version knows.
 pub(crate) fn refuse(version: Version, status: CommonStatus, root: Tag, status_tag: Tag) -> Reply {
     let answer = match status.refusal(version) {
+        Refusal::Http(503) => Later { retry_after_secs: BUSY_SECS, condition: None }.answer(Some(version)),
         Refusal::Http(code) => Answer::code(code),
         Refusal::Status(status) => Answer::wbxml(&Element::of(root, [Element::number(status_tag, status.number())])),
     };

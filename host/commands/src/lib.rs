@@ -24,6 +24,7 @@ mod get_item_estimate;
 mod hierarchy;
 mod hierarchy_state;
 mod item_operations;
+mod later;
 mod leave;
 mod manner;
 mod meeting_response;
@@ -48,6 +49,7 @@ mod submit;
 mod sync;
 
 pub use entry::{Charset, EntryRules, LoginForm};
+pub use later::{Condition, Later};
 pub use leave::PolicyAllowance;
 pub use quarantine::{RestoreError, Withheld};
 pub use reply::{Answer, Parked, Reply, Resume, Sink, SinkClosed, Why};

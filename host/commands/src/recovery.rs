@@ -9,13 +9,13 @@ use std::sync::{Mutex, PoisonError};
 
 use easel_plugin::Hook;
 use easel_plugin::hooks::{History, HookContext, Recovery, Symptom};
-use easel_protocol::{Command, CommonStatus};
+use easel_protocol::{Command, CommonStatus, Version};
 use easel_store::{ChangeSet, DeviceKey, Modseq, StoreError, Write, change_device};
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, Failure, hook_folder, pack, unpack};
 use crate::hierarchy::FolderView;
-use crate::{Answer, Reply, device, dispatch, hierarchy, hierarchy_state};
+use crate::{Answer, Condition, Later, Reply, device, dispatch, hierarchy, hierarchy_state};
 
 const NAME: &str = "recovery";
 
@@ -95,9 +95,10 @@ impl Symptoms {
     }
 }
 
-/// 503, and when to come back.
-pub(crate) fn slowed(secs: i64) -> Answer {
-    Answer { headers: vec![("retry-after".into(), secs.to_string())], ..Answer::code(503) }
+/// A device that is slowed down comes back in so many seconds.
+pub(crate) fn slowed(secs: i64, version: Version) -> Answer {
+    let condition = Some(Condition::RecentCommands);
+    Later { retry_after_secs: secs.unsigned_abs(), condition }.answer(Some(version))
 }
 
 /// Whether anybody looks at what is seen of the device.
@@ -233,7 +234,7 @@ pub(crate) fn carry_out(context: &Context<'_>, advised: Recovery) -> Result<Opti
     match advised {
         Recovery::Throttle => {
             context.service.symptoms().slow(device, context.now_ms() + THROTTLE_MS);
-            return Ok(Some(slowed(THROTTLE_MS / 1000).into()));
+            return Ok(Some(slowed(THROTTLE_MS / 1000, context.version).into()));
         }
         Recovery::Block => {
             change_device(context.store(), &context.device, |device| device.blocked = true)?;

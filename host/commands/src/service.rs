@@ -228,7 +228,7 @@ impl Service {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.context(request) {
             Ok(context) => match self.symptoms.slowed_secs(context.device.key, context.now_ms()) {
-                Some(secs) => recovery::slowed(secs).into(),
+                Some(secs) => recovery::slowed(secs, context.version).into(),
                 None => announce(&context, dispatch(&context, request.body, &mut outflow(&context, sink))),
             },
             Err(reply) => reply,

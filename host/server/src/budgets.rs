@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use easel_commands::Condition;
 use jiff::Timestamp;
 
 use crate::bounded::Bounded;
@@ -65,18 +66,12 @@ impl Allowance {
 pub(crate) struct TooMuch {
     /// For the metrics.
     pub(crate) why: Throttled,
-    /// The value of X-MS-ASThrottle.
-    pub(crate) condition: &'static str,
+    pub(crate) condition: Condition,
     /// When to come back, in seconds.
     pub(crate) retry_after_secs: u64,
     /// It was told so before, and did not stay away.
     pub(crate) again: bool,
 }
-
-/// The values of X-MS-ASThrottle that stand for what is budgeted here. MS-ASHTTP 2.2.2.1.2.13 "X-MS-ASThrottle" leaves
-/// them open; these are known to clients.
-const COMMAND_FREQUENCY: &str = "CommandFrequency";
-const OUT_OF_BUDGETS: &str = "OutOfBudgets";
 
 /// The accounts of all devices and users.
 pub(crate) struct Budgets {
@@ -143,8 +138,8 @@ fn too_much(device: &Account, short: Short, whose: Whose, now: i64) -> TooMuch {
         (Whose::User, Short::Requests(_) | Short::Work(_)) => Throttled::UserBudget,
     };
     let condition = match (whose, short) {
-        (Whose::Device, Short::Requests(_)) => COMMAND_FREQUENCY,
-        (Whose::Device | Whose::User, _) => OUT_OF_BUDGETS,
+        (Whose::Device, Short::Requests(_)) => Condition::CommandFrequency,
+        (Whose::Device | Whose::User, _) => Condition::OutOfBudgets,
     };
     let wait = match short {
         Short::AtOnce => 0,

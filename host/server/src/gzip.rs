@@ -6,6 +6,8 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use crate::memory::Full;
+
 /// Answers below this many bytes are sent as they are.
 const WORTHWHILE: usize = 512;
 
@@ -17,7 +19,7 @@ pub(crate) enum GunzipError {
     Broken,
     /// There is no room for more of it.
     #[error("there is no room for the body")]
-    NoRoom,
+    NoRoom(Full),
     /// It is larger than a body may be.
     #[error("the body is larger than allowed")]
     TooLarge,
@@ -28,7 +30,11 @@ const STEP: u64 = 256 << 10;
 
 /// Decompresses; what grows beyond `most` bytes is given up at that point. `room` is asked for room for so many bytes
 /// more.
-pub(crate) fn gunzip(body: &[u8], most: usize, room: impl Fn(usize) -> bool) -> Result<Vec<u8>, GunzipError> {
+pub(crate) fn gunzip(
+    body: &[u8],
+    most: usize,
+    room: impl Fn(usize) -> Result<(), Full>,
+) -> Result<Vec<u8>, GunzipError> {
     let mut plain = Vec::new();
     let mut decoder = MultiGzDecoder::new(body);
     loop {
@@ -37,8 +43,7 @@ pub(crate) fn gunzip(body: &[u8], most: usize, room: impl Fn(usize) -> bool) -> 
         match plain.len() - before {
             0 => return Ok(plain),
             _ if plain.len() > most => return Err(GunzipError::TooLarge),
-            more if !room(more) => return Err(GunzipError::NoRoom),
-            _ => {}
+            more => room(more).map_err(GunzipError::NoRoom)?,
         }
     }
 }
@@ -109,16 +114,16 @@ mod tests {
     fn a_bomb_is_given_up_at_the_limit() {
         let bomb = gzip(&vec![0; 10 << 20]).unwrap();
         assert!(bomb.len() < 64 << 10);
-        assert_eq!(gunzip(&bomb, 1 << 20, |_| true), Err(GunzipError::TooLarge));
-        assert_eq!(gunzip(&bomb, (10 << 20) - 1, |_| true), Err(GunzipError::TooLarge));
-        assert_eq!(gunzip(&bomb, 10 << 20, |_| true).unwrap().len(), 10 << 20);
+        assert_eq!(gunzip(&bomb, 1 << 20, |_| Ok(())), Err(GunzipError::TooLarge));
+        assert_eq!(gunzip(&bomb, (10 << 20) - 1, |_| Ok(())), Err(GunzipError::TooLarge));
+        assert_eq!(gunzip(&bomb, 10 << 20, |_| Ok(())).unwrap().len(), 10 << 20);
     }
 
     #[test]
     fn what_is_cut_or_no_gzip_is_broken() {
         let whole = gzip(&vec![7; 4096]).unwrap();
-        assert_eq!(gunzip(&whole[..whole.len() - 1], 1 << 20, |_| true), Err(GunzipError::Broken));
-        assert_eq!(gunzip(b"\x03\x01\x6A\x00", 1 << 20, |_| true), Err(GunzipError::Broken));
+        assert_eq!(gunzip(&whole[..whole.len() - 1], 1 << 20, |_| Ok(())), Err(GunzipError::Broken));
+        assert_eq!(gunzip(b"\x03\x01\x6A\x00", 1 << 20, |_| Ok(())), Err(GunzipError::Broken));
     }
 
     #[test]
@@ -142,7 +147,7 @@ mod tests {
             all.extend(pieces.push(&[5; 1000]));
         }
         all.extend(pieces.finish());
-        assert_eq!(gunzip(&all, 1 << 20, |_| true).unwrap().len(), 100_004);
+        assert_eq!(gunzip(&all, 1 << 20, |_| Ok(())).unwrap().len(), 100_004);
     }
 
     #[test]
@@ -158,7 +163,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused_within_the_limit(bytes: Vec<u8>) {
-            if let Ok(plain) = gunzip(&bytes, 1000, |_| true) {
+            if let Ok(plain) = gunzip(&bytes, 1000, |_| Ok(())) {
                 prop_assert!(plain.len() <= 1000);
             }
         }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::authenticate::Credentials;
-use crate::budgets::Leave;
+use crate::budgets::{Leave, TooMuch};
 use crate::commands::Turn;
 use crate::connection::Slot;
 use crate::devices::{DeviceName, Devices};
@@ -34,6 +34,7 @@ use crate::shared::{Begun, Shared};
 use crate::sink::{AnswerBody, CutShort, Stream};
 use crate::throttle::Origin;
 use crate::trace::{Spent, Trace};
+use crate::workers::Fate;
 
 pub(crate) use error::HttpError;
 use seen::Seen;
@@ -55,7 +56,9 @@ pub(crate) async fn answer(
         return Ok(prepared);
     }
     let seen = Seen::of(shared, &request);
-    match exchange(shared, peer, newcomer, request).await {
+    let line = Line::of(&request);
+    let version = line.version();
+    match exchange(shared, peer, newcomer, line, request).await {
         Ok(Exchange::Begun(begun, leave)) => respond(shared, begun, leave),
         Ok(Exchange::Wait(look)) => match look {
             FirstLook::Answer(answer) => answer,
@@ -70,7 +73,7 @@ pub(crate) async fn answer(
             if let Some(seen) = seen {
                 seen.refused(&error, shared.clock.now());
             }
-            Ok(refuse(shared, &error))
+            Ok(refuse(shared, &error, version))
         }
     }
 }
@@ -85,13 +88,13 @@ async fn exchange(
     shared: &Arc<Shared>,
     peer: IpAddr,
     newcomer: &Newcomer,
+    line: Line,
     request: Request<Incoming>,
 ) -> Result<Exchange, HttpError> {
     if !is_endpoint(request.uri().path()) {
         body::drain(request).await;
         return Err(HttpError::NotFound);
     }
-    let line = Line::of(&request);
     let is_options = match *request.method() {
         Method::OPTIONS => true,
         Method::POST => false,
@@ -172,12 +175,14 @@ async fn rules(
     }
     let (sender, answer) = oneshot::channel();
     let commands = Arc::clone(&shared.commands);
-    let asking = move || {
-        // Whoever asked may have gone.
-        let _ = sender.send(commands.entry_rules(&facts, true).unwrap_or_default());
+    let asking = move |fate| {
+        if fate == Fate::Done {
+            // Whoever asked may have gone.
+            let _ = sender.send(commands.entry_rules(&facts, true).unwrap_or_default());
+        }
     };
-    shared.workers.submit(None, asking).map_err(|_| shared.too_much(Throttled::Workers))?;
-    answer.await.map_err(|_| HttpError::busy())
+    shared.workers.submit(None, asking);
+    answer.await.map_err(|_| shared.too_much(Throttled::Workers))
 }
 
 /// What a request says of its device, whatever its command.
@@ -230,6 +235,11 @@ impl Line {
     fn named(&self) -> Option<&RequestLine> {
         self.whole.as_ref().ok().or(self.rest.as_ref())
     }
+
+    /// The version of a request; OPTIONS names none.
+    fn version(&self) -> Option<Version> {
+        self.whole.as_ref().ok()?.version
+    }
 }
 
 /// Lets a request be under way, within the budgets of its device and its user. Whoever comes again although it was told
@@ -237,7 +247,7 @@ impl Line {
 async fn let_in(
     shared: &Shared,
     device: &DeviceName,
-    (command, version): (&'static str, Option<Version>),
+    command: &'static str,
     now: Timestamp,
 ) -> Result<Arc<Leave>, HttpError> {
     let leave = match shared.budgets.enter(device, now) {
@@ -248,13 +258,11 @@ async fn let_in(
             if too_much.again {
                 tokio::time::sleep(shared.limits.loop_pause).await;
             }
-            // MS-ASHTTP 2.2.2.1.2.13 "X-MS-ASThrottle": servers that know it are younger than the versions before 14.0.
-            let knows = version.is_some_and(|version| version >= Version::V14_0);
-            let condition = knows.then_some(too_much.condition);
-            return Err(HttpError::OverBudget { retry_after_secs: too_much.retry_after_secs, condition });
+            let TooMuch { retry_after_secs, condition, .. } = too_much;
+            return Err(HttpError::OverBudget { retry_after_secs, condition });
         }
     };
-    leave.hold(REQUEST).map_err(|_| shared.too_much(Throttled::Memory))?;
+    leave.hold(REQUEST).map_err(|full| shared.no_room(full))?;
     Ok(Arc::new(leave))
 }
 
@@ -269,7 +277,7 @@ async fn options(
     let facts = told(shared, peer, line, &request);
     body::drain(request).await;
     let device = Devices::name(session.user.id, &facts.device_id);
-    let leave = let_in(shared, &device, ("OPTIONS", None), shared.clock.now()).await?;
+    let leave = let_in(shared, &device, "OPTIONS", shared.clock.now()).await?;
     let trace = Arc::new(Trace {
         peer,
         user: session.user.id,
@@ -322,7 +330,7 @@ async fn post(
         }
     };
     let device = Devices::name(session.user.id, &line.device_id);
-    let leave = match let_in(shared, &device, (line.command.name(), line.version), began).await {
+    let leave = match let_in(shared, &device, line.command.name(), began).await {
         Ok(leave) => leave,
         Err(error) => {
             body::drain(request).await;
@@ -390,7 +398,7 @@ async fn post(
 /// What a worker answers in the place of the command.
 pub(crate) fn refused(shared: &Shared, trace: &Trace, error: &HttpError) -> Turn {
     trace.refused(error);
-    Turn::Answer(error.answer(shared))
+    Turn::Answer(error.answer(shared, trace.version()))
 }
 
 fn request_line(request: &Request<Incoming>) -> Result<RequestLine, HttpError> {
@@ -413,9 +421,9 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The answer to a request that no command sees.
-pub(crate) fn refuse(shared: &Shared, error: &HttpError) -> Response<AnswerBody> {
-    head(shared, error.answer(shared), false, |bytes| AnswerBody::whole(bytes, None))
+/// The answer to a request of that version that no command sees.
+pub(crate) fn refuse(shared: &Shared, error: &HttpError, version: Option<Version>) -> Response<AnswerBody> {
+    head(shared, error.answer(shared, version), false, |bytes| AnswerBody::whole(bytes, None))
 }
 
 /// An answer as HTTP; what is under way until it is taken.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::budgets::Allowance;
+use crate::memory::WORK;
 
 /// Bounds on size, count and time. Every field has a default; a request over one of them gets the HTTP code named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,9 @@ pub struct Limits {
     pub answer_total: Duration,
     /// Threads that run commands.
     pub workers: usize,
-    /// Threads that run commands, with those that only wait for a slow client.
+    /// Threads that run commands, with those that only wait for a slow client; of these there are never more than keep
+    /// half of the memory of requests. For one too many, the connection is cut of the one that has waited longest, of
+    /// the user who has the most of them.
     pub workers_max: usize,
     /// Requests that wait for a thread: 503.
     pub queue: usize,
@@ -118,6 +121,11 @@ impl Limits {
         self.connections.unwrap_or_else(|| derive_connections(files))
     }
 
+    /// How many commands may wait for slow clients, where requests may hold so many bytes.
+    pub(crate) fn waiting_allowed(&self, memory: usize) -> usize {
+        self.workers_max.saturating_sub(self.workers).min(memory / 2 / WORK).max(1)
+    }
+
     /// The bound for one address, of so many connections in all.
     pub(crate) fn address_allowed(&self, connections: usize) -> usize {
         self.connections_per_address.unwrap_or((connections / 4).max(16)).max(1)
@@ -140,6 +148,15 @@ mod tests {
         assert_eq!(derive_connections(20_000), 15_795);
         assert_eq!(derive_connections(0), 64);
         assert_eq!(derive_connections(u64::MAX), 1 << 20);
+    }
+
+    #[test]
+    fn slow_clients_get_the_threads_beside_those_at_work_and_at_most_half_of_the_memory() {
+        let limits = Limits { workers: 64, workers_max: 512, ..Limits::default() };
+        assert_eq!(limits.waiting_allowed(4 << 30), 448);
+        assert_eq!(limits.waiting_allowed(100 << 20), 50);
+        assert_eq!(limits.waiting_allowed(0), 1);
+        assert_eq!(Limits { workers_max: 1, ..limits }.waiting_allowed(4 << 30), 1);
     }
 
     #[test]

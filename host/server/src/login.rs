@@ -89,13 +89,18 @@ impl Default for LoginOptions {
 pub enum Denied {
     /// No such user, or not this password: 401.
     Wrong,
-    /// Too many attempts, or too many at once; says nothing about the password: 503.
+    /// Too many log in at once; says nothing about the password: 503.
     Busy {
         /// When to come back, in seconds.
         retry_after_secs: u64,
     },
     /// The store failed: 503.
     Failed,
+    /// Too many wrong passwords came from this address or for this login; says nothing about the password: 503.
+    TooOften {
+        /// When to come back, in seconds.
+        retry_after_secs: u64,
+    },
 }
 
 impl Denied {
@@ -363,7 +368,7 @@ impl Logins {
 /// The budget is spent for so long.
 fn spent(wait: Duration) -> Denied {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    Denied::Busy { retry_after_secs: seconds.clamp(1, 3600) }
+    Denied::TooOften { retry_after_secs: seconds.clamp(1, 3600) }
 }
 
 enum Look {

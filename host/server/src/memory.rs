@@ -17,7 +17,12 @@ pub(crate) const WORK: usize = 1 << 20;
 
 /// There is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) enum Full {
+    /// For anybody.
+    All,
+    /// For more requests of this user.
+    User,
+}
 
 /// What somebody else holds for the sake of requests.
 #[derive(Clone)]
@@ -57,13 +62,15 @@ impl Memory {
     /// Whether there is room for so many bytes more, for a user whose requests hold so many already.
     pub(crate) fn fits(&self, bytes: usize, users: usize) -> Result<(), Full> {
         let (all, own) = (self.held().saturating_add(bytes), users.saturating_add(bytes));
-        let fits = all <= self.most && own <= self.user_most;
+        if own > self.user_most {
+            return Err(Full::User);
+        }
         // Asked only where it could matter: others may have to count.
         let beside = |elsewhere: &Elsewhere| {
             let free = self.most - all;
             elsewhere.most <= free || (elsewhere.now)() <= free
         };
-        if fits && self.elsewhere.as_ref().is_none_or(beside) { Ok(()) } else { Err(Full) }
+        if all <= self.most && self.elsewhere.as_ref().is_none_or(beside) { Ok(()) } else { Err(Full::All) }
     }
 
     /// Counts bytes.
@@ -124,10 +131,10 @@ mod tests {
         let memory = Memory::new(100 << 20, 20 << 20, 1 << 20, None);
         assert_eq!(memory.most(), 80 << 20);
         assert_eq!(memory.fits(20 << 20, 0), Ok(()));
-        assert_eq!(memory.fits((20 << 20) + 1, 0), Err(Full));
-        assert_eq!(memory.fits(1 << 20, 20 << 20), Err(Full), "of one user");
+        assert_eq!(memory.fits((20 << 20) + 1, 0), Err(Full::User));
+        assert_eq!(memory.fits(1 << 20, 20 << 20), Err(Full::User));
         memory.hold(79 << 20);
-        assert_eq!((memory.fits(1 << 20, 0), memory.fits((1 << 20) + 1, 0)), (Ok(()), Err(Full)));
+        assert_eq!((memory.fits(1 << 20, 0), memory.fits((1 << 20) + 1, 0)), (Ok(()), Err(Full::All)));
         memory.give_back(79 << 20);
         assert_eq!(memory.held(), 0);
     }
@@ -136,7 +143,7 @@ mod tests {
     fn the_largest_request_of_a_user_fits_also_where_a_quarter_is_less() {
         let memory = Memory::new(100 << 20, 0, 50 << 20, None);
         assert_eq!(memory.fits((50 << 20) + REQUEST, 0), Ok(()));
-        assert_eq!(memory.fits((50 << 20) + REQUEST, 50 << 20), Err(Full));
+        assert_eq!(memory.fits((50 << 20) + REQUEST, 50 << 20), Err(Full::User));
         assert_eq!(Memory::new(0, 1 << 30, 0, None).fits(REQUEST, 0), Ok(()), "one request always");
     }
 
@@ -149,7 +156,7 @@ mod tests {
         memory.hold(50 << 20);
         assert_eq!(memory.fits(1 << 20, 0), Ok(()));
         now.store(50 << 20, Ordering::Relaxed);
-        assert_eq!(memory.fits(1 << 20, 0), Err(Full));
+        assert_eq!(memory.fits(1 << 20, 0), Err(Full::All));
         memory.give_back(20 << 20);
         assert_eq!(memory.fits(1 << 20, 0), Ok(()));
     }

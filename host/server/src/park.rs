@@ -255,7 +255,7 @@ async fn look(shared: &Arc<Shared>, visitor: &Visitor, go_on: GoOn, why: Why) ->
 fn too_much(shared: &Shared, visitor: &Visitor, why: Throttled) -> Look {
     let error = shared.too_much(why);
     visitor.trace.end_refused(&error, shared.clock.now());
-    Look::Answer(http::refuse(shared, &error))
+    Look::Answer(http::refuse(shared, &error, visitor.trace.version()))
 }
 
 /// A watch on the bus; it ends when the value is dropped.

@@ -149,11 +149,12 @@ fn shared(
     let memory = Arc::new(Memory::new(ceiling, taken, limits.body_bytes, options.memory_elsewhere));
     tracing::info!(connections, memory = ceiling, "room for connections, and for requests under way");
     let realm: String = options.realm.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+    let waiting = limits.waiting_allowed(memory.most());
     Ok(Shared {
         commands,
         logins,
         clock,
-        workers: Arc::new(Workers::start(limits.workers, limits.workers_max, limits.queue)?),
+        workers: Arc::new(Workers::start(limits.workers, waiting, limits.queue)?),
         runtime: Handle::current(),
         shutdown: Shutdown::new(),
         devices: Devices::new(limits.device_wait),
@@ -320,6 +321,9 @@ impl View {
         let help = "Connections closed, before anybody had logged in, to make room for others.";
         page.family("easel_connections_displaced", Kind::Counter, "", help);
         page.number(&[], shared.newcomers.displaced());
+        let help = "Answers cut because too many were read slowly at once.";
+        page.family("easel_slow_answers_displaced", Kind::Counter, "", help);
+        page.number(&[], shared.workers.displaced());
         shared.logins.write_metrics(page);
     }
 }

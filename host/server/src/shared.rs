@@ -18,7 +18,7 @@ use crate::devices::{Devices, Pass};
 use crate::http::HttpError;
 use crate::limits::Limits;
 use crate::login::Logins;
-use crate::memory::Memory;
+use crate::memory::{Full, Memory};
 use crate::metrics::{Metrics, Open, Throttled};
 use crate::networks::Networks;
 use crate::newcomers::{Newcomer, Newcomers};
@@ -29,7 +29,7 @@ use crate::shutdown::Shutdown;
 use crate::sink::{ChannelSink, Stream};
 use crate::throttle::network;
 use crate::trace::Trace;
-use crate::workers::{Busy, Workers};
+use crate::workers::{Busy, Fate, Workers};
 use crate::{Clock, gzip};
 
 /// What all connections of a server share.
@@ -85,7 +85,21 @@ impl Shared {
     /// Counts that something was short, and says so.
     pub(crate) fn too_much(&self, why: Throttled) -> HttpError {
         self.metrics.throttle(why);
-        HttpError::busy()
+        match why {
+            Throttled::Device | Throttled::DeviceBudget | Throttled::User | Throttled::UserBudget => {
+                HttpError::too_much_under_way()
+            }
+            Throttled::Command | Throttled::Memory | Throttled::Workers => HttpError::busy(),
+        }
+    }
+
+    /// Counts that there was no room in memory, and says so.
+    pub(crate) fn no_room(&self, full: Full) -> HttpError {
+        self.metrics.throttle(Throttled::Memory);
+        match full {
+            Full::All => HttpError::busy(),
+            Full::User => HttpError::too_much_under_way(),
+        }
     }
 
     /// Runs a command on a worker, and waits for the beginning of its answer. The pass of its device is held until the
@@ -104,7 +118,13 @@ impl Shared {
         let (sender, whole) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
         let (asked, is_look, party) = (clock.now(), leave.is_look(), Some(trace.user));
-        let job = move || {
+        let job = move |fate| {
+            if fate == Fate::Displaced {
+                drop((sink, pass, leave));
+                // Whoever asked may have gone.
+                let _ = sender.send(Err(Busy));
+                return;
+            }
             let began = clock.now();
             let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| command(&mut sink)));
             let ended = clock.now();
@@ -117,18 +137,18 @@ impl Shared {
             drop((sink, pass, leave));
             if let Some(begun) = begun {
                 // Whoever asked may have gone.
-                let _ = sender.send(begun);
+                let _ = sender.send(Ok(begun));
             }
         };
         if is_look {
-            self.workers.submit_anyway(party, job)
+            self.workers.submit_anyway(party, job);
         } else {
-            self.workers.submit(party, job)?
+            self.workers.submit(party, job);
         }
         tokio::select! {
             biased;
             Ok(stream) = stream => Ok(Begun::Stream(stream)),
-            Ok(begun) = whole => Ok(begun),
+            Ok(begun) = whole => begun,
             else => Ok(Begun::Cut),
         }
     }

@@ -118,11 +118,20 @@ impl ChannelSink {
         let began = self.clock.now();
         // Another thread works in place of this one, and what this one is at stays.
         self.leave.hold_anyway(WORK);
-        let sent = self.workers.waiting(|| {
+        let sent = self.workers.waiting(|waiter| {
             // Made within the runtime, whose clock it needs.
-            let sending = async { tokio::time::timeout(self.stall, pieces.send(piece)).await };
-            let sent = self.runtime.block_on(sending);
-            sent.map_err(|_| SinkClosed)?.map_err(|_| SinkClosed)
+            let sending = async {
+                tokio::select! {
+                    biased;
+                    sent = tokio::time::timeout(self.stall, pieces.send(piece)) => matches!(sent, Ok(Ok(()))),
+                    () = waiter.displaced() => {
+                        let (user, device) = (self.trace.user.0, &self.trace.device);
+                        tracing::info!(user, device, "an answer that is read slowly is cut: too many are");
+                        false
+                    }
+                }
+            };
+            if self.runtime.block_on(sending) { Ok(()) } else { Err(SinkClosed) }
         });
         self.leave.give_back(WORK);
         self.waited += Duration::try_from(self.clock.now().duration_since(began)).unwrap_or_default();

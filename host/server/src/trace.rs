@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use std::net::IpAddr;
 
+use easel_protocol::Version;
 use easel_store::UserId;
 use jiff::Timestamp;
 
@@ -61,6 +62,11 @@ fn micros(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 impl Trace {
+    /// The version that the request named.
+    pub(crate) fn version(&self) -> Option<Version> {
+        Version::from_byte(self.version).ok()
+    }
+
     fn exchange(&self, code: u16, now: Timestamp, worked: u64) -> Exchange {
         Exchange {
             began: self.began,

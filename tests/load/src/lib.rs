@@ -20,6 +20,7 @@ mod neighbours;
 mod pack;
 mod phone;
 mod process;
+mod put_off;
 mod report;
 mod sample;
 mod scale;
@@ -73,9 +74,11 @@ pub fn run(options: &Options) -> anyhow::Result<Outcome> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let bench = Bench::new(options);
         let mut rows = Report::default();
-        match runtime.block_on(bench.run(*work, &mut rows)) {
-            Ok(()) => report.append(rows),
-            Err(error) => report.failures.push(format!("{}: {error:#}", work.name())),
+        let ran = runtime.block_on(bench.run(*work, &mut rows));
+        // What was measured before it went wrong was measured.
+        report.append(rows);
+        if let Err(error) = ran {
+            report.failures.push(format!("{}: {error:#}", work.name()));
         }
     }
     let page = report.page(&options.command, &machine);

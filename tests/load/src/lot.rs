@@ -14,6 +14,8 @@ use crate::clock::now;
 use crate::easel::at_rest;
 use crate::histogram::Histogram;
 use crate::phone::{Door, INBOX, Identity, Phone, ping_inbox, text_in};
+use crate::put_off::PutOff;
+use crate::scan::Synced;
 
 /// How long a phone may take to be told.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const REST_MAX: Duration = Duration::from_secs(120);
 /// How often a phone that is sent away comes back.
 const ATTEMPTS: u32 = 1000;
+/// How often it is looked at whether somebody still stays away.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A phone whose Ping was answered.
 #[derive(Debug)]
@@ -49,12 +53,18 @@ pub(crate) struct Lot {
     sender: mpsc::UnboundedSender<Told>,
     told: mpsc::UnboundedReceiver<Told>,
     waiting: JoinSet<()>,
+    put_off: Arc<PutOff>,
 }
 
 impl Lot {
     pub(crate) fn new(door: Door, server: u32) -> Self {
         let (sender, told) = mpsc::unbounded_channel();
-        Self { door, server, sender, told, waiting: JoinSet::new() }
+        Self { door, server, sender, told, waiting: JoinSet::new(), put_off: Arc::default() }
+    }
+
+    /// Pings that were put off before they waited.
+    pub(crate) fn put_off(&self) -> &PutOff {
+        &self.put_off
     }
 
     /// These phones connect, `at_once` at a time, log in and begin to wait. It returns when everybody was let in.
@@ -89,27 +99,32 @@ impl Lot {
     }
 
     fn wait(&mut self, number: usize, mut phone: Box<Phone>) {
-        let sender = self.sender.clone();
+        let (sender, door, put_off) = (self.sender.clone(), self.door.clone(), Arc::clone(&self.put_off));
         self.waiting.spawn(async move {
-            let answer = told_status(&mut phone).await.map(|status| (phone, status));
+            let answer = told_status(&door, number, &mut phone, &put_off).await.map(|status| (phone, status));
             // Nobody listens any more at the end of the work.
             let _ = sender.send(Told { number, at: now(), answer });
         });
     }
 
-    /// Waits until the server rests and every phone waits. Phones that had something to fetch fetch it and wait again;
-    /// which ones.
+    /// Waits until the server rests and every phone waits, also those whose Ping was put off. Phones that had something
+    /// to fetch fetch it and wait again; which ones.
     pub(crate) async fn settle(&mut self) -> anyhow::Result<BTreeSet<usize>> {
         let mut fetched = BTreeSet::new();
+        let until = now() + REST_MAX;
         loop {
+            while self.put_off.away() > 0 {
+                ensure!(now() < until, "{} phones are still put off", self.put_off.away());
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
             at_rest(self.server, REST_MAX).await?;
-            let mut some = false;
+            let mut some = self.put_off.away() > 0;
             while let Ok(told) = self.told.try_recv() {
                 some = true;
                 let number = told.number;
                 let phone = told.changed()?;
                 ensure!(fetched.insert(number), "phone {number} is told again what it has fetched");
-                let phone = fetch_by_any_line(&self.door, number, phone).await?;
+                let phone = fetch(&self.door, number, phone, &self.put_off).await?;
                 self.wait(number, phone);
             }
             if !some {
@@ -153,10 +168,10 @@ impl Lot {
             missing.remove(&number);
             match told.changed() {
                 Ok(phone) => {
-                    let (gate, door) = (Arc::clone(&gate), self.door.clone());
+                    let (gate, door, put_off) = (Arc::clone(&gate), self.door.clone(), Arc::clone(&self.put_off));
                     fetching.spawn(async move {
                         let _turn = gate.acquire_owned().await?;
-                        fetch_by_any_line(&door, number, phone).await.map(|phone| (number, phone))
+                        fetch(&door, number, phone, &put_off).await.map(|phone| (number, phone))
                     });
                 }
                 Err(error) => drop(lost.insert(number, format!("{error:#}"))),
@@ -198,29 +213,32 @@ impl Told {
     }
 }
 
-/// Fetches what is new and begins to wait again.
-async fn fetch(phone: &mut Phone) -> anyhow::Result<()> {
-    let key = phone.begin(&INBOX).await?;
-    phone.go_on(&INBOX, key, |_| Ok(())).await?;
-    let request = phone.identity.request(Command::Ping, &ping_inbox());
-    phone.line.send(&request).await
-}
-
-/// The same; a connection that had to wait for its turn for too long is made anew.
-async fn fetch_by_any_line(door: &Door, number: usize, mut phone: Box<Phone>) -> anyhow::Result<Box<Phone>> {
-    match fetch(&mut phone).await {
-        Ok(()) => {}
-        Err(error) if error.chain().any(|cause| cause.is::<std::io::Error>()) => {
-            phone.line = door.connect(number).await?;
-            fetch(&mut phone).await?;
+/// Fetches what is new and begins to wait again; later where it is put off, and over a new connection where the old one
+/// is gone, which had to wait for its turn for too long.
+async fn fetch(door: &Door, number: usize, mut phone: Box<Phone>, put_off: &PutOff) -> anyhow::Result<Box<Phone>> {
+    let mut key = "0".to_owned();
+    loop {
+        let request = phone.identity.request(Command::Sync, &INBOX.since(&key));
+        let answer = put_off.ask(door, number, &mut phone, &request).await;
+        let answer = answer.with_context(|| format!("Sync of {}", phone.identity.user))?;
+        ensure!(answer.code == 200, "Sync of {} was answered with {}", phone.identity.user, answer.code);
+        if answer.body.is_empty() {
+            break;
         }
-        Err(error) => return Err(error),
+        let (synced, begins) = (Synced::read(&answer.body)?, key == "0");
+        key = synced.key;
+        if !begins && !synced.more {
+            break;
+        }
     }
+    let request = phone.identity.request(Command::Ping, &ping_inbox());
+    put_off.send(door, number, &mut phone, &request).await?;
     Ok(phone)
 }
 
-async fn told_status(phone: &mut Phone) -> anyhow::Result<String> {
-    let answer = phone.line.answer().await?;
+async fn told_status(door: &Door, number: usize, phone: &mut Phone, put_off: &PutOff) -> anyhow::Result<String> {
+    let request = phone.identity.request(Command::Ping, &ping_inbox());
+    let answer = put_off.heed(door, number, phone, &request).await?;
     ensure!(answer.code == 200, "Ping was answered with {}", answer.code);
     text_in(&answer.body, &[ping::STATUS])
 }

@@ -44,6 +44,8 @@ pub(crate) struct Seen {
     pub(crate) kept: Histogram,
     /// Connection, handshake and request.
     pub(crate) fresh: Histogram,
+    /// Mails on their way in: LMTP from connecting to the last reply.
+    pub(crate) lmtp: Histogram,
     pub(crate) tally: Tally,
     /// Mails that came.
     pub(crate) mails: u64,
@@ -163,7 +165,7 @@ async fn live(
     for neighbour in neighbours {
         living.spawn(neighbour.live(street.pace, street.count, is_done.clone()));
     }
-    let delivered = deliver(&street, over).await;
+    let delivered = deliver(&street, window, over).await;
     done.send_replace(true);
     let mut came: Vec<(usize, u64)> = living.join_all().await.into_iter().collect::<anyhow::Result<_>>()?;
     came.sort_unstable();
@@ -175,7 +177,7 @@ async fn live(
 }
 
 /// Mails for one after the other, until it is over; how many each got.
-async fn deliver(street: &Street, over: watch::Receiver<bool>) -> anyhow::Result<Vec<u64>> {
+async fn deliver(street: &Street, window: &Window, over: watch::Receiver<bool>) -> anyhow::Result<Vec<u64>> {
     let mut sent = vec![0; street.count];
     let mut ticks = interval(MAIL_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -184,11 +186,12 @@ async fn deliver(street: &Street, over: watch::Receiver<bool>) -> anyhow::Result
         if *over.borrow() {
             break;
         }
-        let to = address(&syncer(number).user);
+        let (to, start) = (address(&syncer(number).user), now());
         let mut postman = Postman::connect(&street.lmtp).await?;
         postman.address(std::slice::from_ref(&to)).await?;
         postman.hand_over(&short_mail(number as u64, &to).raw).await?;
         postman.delivered().await?;
+        window.seen().lmtp.record(now() - start);
         sent[number] += 1;
     }
     Ok(sent)

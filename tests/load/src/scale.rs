@@ -80,6 +80,13 @@ pub(crate) struct Overload {
     pub(crate) memory_mib_max: u64,
 }
 
+impl Overload {
+    /// How many connections on which nobody has logged in the server takes: half of all, or as it is shipped.
+    pub(crate) const fn newcomers(&self) -> usize {
+        if self.connections_max > 0 { self.connections_max / 2 } else { 8192 }
+    }
+}
+
 /// Files that are no connections of phones.
 const OTHER_FILES: u64 = 500;
 
@@ -205,7 +212,7 @@ impl Scale {
             readers: 1,
             reader_mails: 60,
             own_devices: 110,
-            connections_max: 100,
+            connections_max: 200,
             memory_mib_max: 256,
         },
     };

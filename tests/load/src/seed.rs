@@ -129,7 +129,7 @@ impl Sort {
             Self::Main => "main",
             Self::Few => "few",
             Self::Many => "many",
-            Self::Overload => "overload",
+            Self::Overload => "crowds",
         }
     }
 }
@@ -210,11 +210,9 @@ impl Seeder {
     }
 
     fn overload(&self, scale: &Overload) -> anyhow::Result<()> {
-        self.workers((0..scale.neighbours).map(syncer))?;
-        let mut names: Vec<String> = (0..scale.crowd).map(|number| attacker(number).user).collect();
-        names.push(COLLECTOR.to_owned());
-        let users = self.users(&names, Hash::Light)?;
-        self.fill(&users, [&INBOX])?;
+        self.workers((0..scale.neighbours).map(syncer).chain((0..scale.crowd).map(attacker)))?;
+        let collector = self.users(&[COLLECTOR.to_owned()], Hash::Light)?;
+        self.fill(&collector, [&INBOX])?;
         let names: Vec<String> = (0..scale.readers).map(|number| slow_reader(number, scale.readers).user).collect();
         for user in self.users(&names, Hash::Light)? {
             self.mails(&user, scale.reader_mails, mail)?;

@@ -99,7 +99,8 @@ impl Work {
             Self::FirstMail | Self::Commits => 300,
             Self::Backup | Self::Parked | Self::Push | Self::State => 600,
             Self::Packs => 900,
-            Self::Restart | Self::Reloads | Self::Overload => 1200,
+            Self::Restart | Self::Reloads => 1200,
+            Self::Overload => 1800,
         })
     }
 }

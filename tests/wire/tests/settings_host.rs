@@ -912,6 +912,7 @@ fn i26_a_pack_slows_a_device_down_for_a_while_or_shuts_it_out() {
     for _ in 0..3 {
         let response = phone.post(Command::Sync, Some(&body)).unwrap();
         assert_eq!((response.code, response.header("retry-after")), (503, Some("300")));
+        assert_eq!(response.header("x-ms-asthrottle"), Some("RecentCommands"));
     }
     house.clock.advance(std::time::Duration::from_secs(301));
     assert!(phone.folder_sync().is_ok());

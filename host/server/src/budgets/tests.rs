@@ -19,7 +19,7 @@ fn requests(number: u32) -> Allowance {
     Allowance { requests_per_minute: Some(number), ..Allowance::UNBOUNDED }
 }
 
-fn short(budgets: &Budgets, device: &DeviceName, now: Timestamp) -> Option<(Throttled, &'static str)> {
+fn short(budgets: &Budgets, device: &DeviceName, now: Timestamp) -> Option<(Throttled, Condition)> {
     budgets.enter(device, now).err().map(|too_much| (too_much.why, too_much.condition))
 }
 
@@ -31,7 +31,7 @@ fn a_device_in_a_loop_runs_out_of_requests_and_its_user_and_others_do_not() {
         assert!(budgets.enter(&looping, at(0)).is_ok(), "{number}");
     }
     let told = budgets.enter(&looping, at(0)).unwrap_err();
-    assert_eq!((told.why, told.condition), (Throttled::DeviceBudget, "CommandFrequency"));
+    assert_eq!((told.why, told.condition), (Throttled::DeviceBudget, Condition::CommandFrequency));
     assert!((1..=3).contains(&told.retry_after_secs) && !told.again, "{told:?}");
     assert!(budgets.enter(&looping, at(500)).unwrap_err().again, "it did not stay away");
     assert!(budgets.enter(&calm, at(0)).is_ok());
@@ -47,7 +47,7 @@ fn all_devices_of_a_user_share_a_budget_and_one_that_is_refused_pays_nothing() {
     let names: Vec<DeviceName> = (0..200).map(|number| device(1, &format!("d{number}"))).collect();
     let ok = names.iter().filter(|name| budgets.enter(name, at(0)).is_ok()).count();
     assert_eq!(ok, 100);
-    assert_eq!(short(&budgets, &names[0], at(0)), Some((Throttled::UserBudget, "OutOfBudgets")));
+    assert_eq!(short(&budgets, &names[0], at(0)), Some((Throttled::UserBudget, Condition::OutOfBudgets)));
     assert!(budgets.enter(&device(2, "d0"), at(0)).is_ok(), "another user's device of that name");
     let own = budgets.devices.account(&names[150]);
     assert_eq!(own.enter(&Allowance { at_once: Some(1), ..requests(1) }, at(0).as_microsecond()), Ok(()));
@@ -60,7 +60,7 @@ fn work_is_charged_when_it_was_done_and_a_debt_is_paid_off() {
     let name = device(1, "d");
     budgets.enter(&name, at(0)).unwrap().charge(Duration::from_secs(35), at(0));
     let told = budgets.enter(&name, at(0)).unwrap_err();
-    assert_eq!((told.why, told.condition), (Throttled::DeviceBudget, "OutOfBudgets"));
+    assert_eq!((told.why, told.condition), (Throttled::DeviceBudget, Condition::OutOfBudgets));
     assert!((10..=13).contains(&told.retry_after_secs), "five seconds of work are ten of waiting: {told:?}");
     assert!(budgets.enter(&name, at(9_999)).is_err());
     budgets.enter(&name, at(10_000)).unwrap().charge(Duration::from_secs(3_000), at(10_000));
@@ -86,7 +86,7 @@ fn other_budgets_hold_from_the_next_request_on_and_what_was_used_stays_used() {
     budgets.set(at_once(5), at_once(5));
     let held: Vec<Leave> = (0..4).map(|_| budgets.enter(&name, at(3_010)).unwrap()).collect();
     budgets.set(at_once(5), at_once(4));
-    assert_eq!(short(&budgets, &name, at(3_010)), Some((Throttled::User, "OutOfBudgets")), "those under way count");
+    assert_eq!(short(&budgets, &name, at(3_010)), Some((Throttled::User, Condition::OutOfBudgets)), "those under way count");
     budgets.set(Allowance::UNBOUNDED, Allowance::UNBOUNDED);
     assert_eq!(ok(100, 3_010), 100);
     drop(held);
@@ -100,9 +100,9 @@ fn so_many_are_under_way_at_once_and_leave_is_given_back() {
     let budgets = budgets(at_once(2), at_once(3), 1000);
     let (one, other) = (device(1, "one"), device(1, "other"));
     let held = [budgets.enter(&one, at(0)).unwrap(), budgets.enter(&one, at(0)).unwrap()];
-    assert_eq!(short(&budgets, &one, at(0)), Some((Throttled::Device, "OutOfBudgets")));
+    assert_eq!(short(&budgets, &one, at(0)), Some((Throttled::Device, Condition::OutOfBudgets)));
     let third = budgets.enter(&other, at(0)).unwrap();
-    assert_eq!(short(&budgets, &other, at(0)), Some((Throttled::User, "OutOfBudgets")));
+    assert_eq!(short(&budgets, &other, at(0)), Some((Throttled::User, Condition::OutOfBudgets)));
     drop(third);
     let _third = budgets.enter(&other, at(0)).unwrap();
     drop(held);

@@ -13,7 +13,6 @@ use tokio::time::timeout;
 use super::{HttpError, text};
 use crate::budgets::Leave;
 use crate::gzip::{GunzipError, gunzip};
-use crate::metrics::Throttled;
 use crate::shared::Shared;
 
 /// So much of each body is in what every request holds.
@@ -35,10 +34,10 @@ impl Body {
             self.leave.hold_anyway(self.held);
             return Ok(Cow::Borrowed(&self.bytes));
         }
-        let room = |more| self.leave.hold(more).is_ok();
+        let room = |more| self.leave.hold(more);
         gunzip(&self.bytes, shared.limits.body_bytes, room).map(Cow::Owned).map_err(|error| match error {
             GunzipError::Broken => HttpError::Gzip,
-            GunzipError::NoRoom => shared.too_much(Throttled::Memory),
+            GunzipError::NoRoom(full) => shared.no_room(full),
             GunzipError::TooLarge => HttpError::BodyTooLarge,
         })
     }
@@ -83,7 +82,7 @@ async fn collect(mut incoming: Incoming, shared: &Shared, leave: &Arc<Leave>) ->
         let room = FREE + body.held;
         if length > room {
             let more = length.next_multiple_of(FREE).max(2 * room).min(most.max(length)) - room;
-            leave.hold(more).map_err(|_| shared.too_much(Throttled::Memory))?;
+            leave.hold(more).map_err(|full| shared.no_room(full))?;
             body.held += more;
         }
         body.bytes.extend_from_slice(&data);

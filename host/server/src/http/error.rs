@@ -1,7 +1,7 @@
 //! Requests that no command sees, and the HTTP code each gets. MS-ASHTTP 2.2.2.1.1 "Status Line".
 
-use easel_commands::Answer;
-use easel_protocol::RequestLineError;
+use easel_commands::{Answer, Condition, Later};
+use easel_protocol::{RequestLineError, Version};
 
 use crate::login::Denied;
 use crate::shared::Shared;
@@ -25,9 +25,8 @@ pub(crate) enum HttpError {
     MethodNotAllowed,
     #[error("the method is unknown")]
     MethodUnknown,
-    /// `condition` is for X-MS-ASThrottle, where the version of the device knows it.
     #[error("more than its budget")]
-    OverBudget { retry_after_secs: u64, condition: Option<&'static str> },
+    OverBudget { retry_after_secs: u64, condition: Condition },
     #[error("no credentials")]
     NoCredentials,
     #[error("another path")]
@@ -39,9 +38,14 @@ pub(crate) enum HttpError {
 }
 
 impl HttpError {
-    /// Busy for a few seconds, not the same for everybody.
+    /// Busy for a few seconds.
     pub(crate) fn busy() -> Self {
-        Self::Busy { retry_after_secs: rand::random_range(5..=15) }
+        Self::Busy { retry_after_secs: a_few_secs() }
+    }
+
+    /// The device, or its user, has too much under way; it takes a few seconds.
+    pub(crate) fn too_much_under_way() -> Self {
+        Self::OverBudget { retry_after_secs: a_few_secs(), condition: Condition::OutOfBudgets }
     }
 
     /// The HTTP code.
@@ -69,14 +73,15 @@ impl HttpError {
         }
     }
 
-    /// The answer: a code, and never a body.
-    pub(crate) fn answer(&self, shared: &Shared) -> Answer {
+    /// The answer to a request of that version, if it named one: a code, and never a body.
+    pub(crate) fn answer(&self, shared: &Shared, version: Option<Version>) -> Answer {
         let headers = match self {
             Self::NoCredentials | Self::WrongCredentials => vec![("www-authenticate".into(), shared.challenge.clone())],
-            Self::Busy { retry_after_secs } => vec![("retry-after".into(), retry_after_secs.to_string())],
+            Self::Busy { retry_after_secs } => {
+                return Later { retry_after_secs: *retry_after_secs, condition: None }.answer(version);
+            }
             Self::OverBudget { retry_after_secs, condition } => {
-                let condition = condition.map(|condition| ("x-ms-asthrottle".into(), condition.to_owned()));
-                [("retry-after".into(), retry_after_secs.to_string())].into_iter().chain(condition).collect()
+                return Later { retry_after_secs: *retry_after_secs, condition: Some(*condition) }.answer(version);
             }
             Self::MethodNotAllowed => vec![("allow".into(), super::METHODS.to_owned())],
             Self::BodyIncomplete
@@ -92,6 +97,11 @@ impl HttpError {
     }
 }
 
+/// Not the same for everybody.
+fn a_few_secs() -> u64 {
+    rand::random_range(5..=15)
+}
+
 /// Devices of the first two versions understand 505. MS-ASHTTP 2.2.2.1.1 "Status Line".
 fn is_before_2_5(version: &str) -> bool {
     version.trim().parse::<f32>().is_ok_and(|version| (0.0..2.5).contains(&version))
@@ -102,6 +112,9 @@ impl From<Denied> for HttpError {
         match denied {
             Denied::Wrong => Self::WrongCredentials,
             Denied::Busy { retry_after_secs } => Self::Busy { retry_after_secs },
+            Denied::TooOften { retry_after_secs } => {
+                Self::OverBudget { retry_after_secs, condition: Condition::OutOfBudgets }
+            }
             Denied::Failed => Self::Busy { retry_after_secs: 30 },
         }
     }

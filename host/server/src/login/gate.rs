@@ -125,7 +125,7 @@ impl Shared {
                     self.counts.wrong.add();
                     state.cache.keep_wrong(job.key, job.epoch, now);
                 }
-                Err(Denied::Failed | Denied::Busy { .. }) => {
+                Err(Denied::Busy { .. } | Denied::Failed | Denied::TooOften { .. }) => {
                     self.counts.failed.add();
                     job.give_back(&mut state);
                 }

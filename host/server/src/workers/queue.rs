@@ -1,4 +1,5 @@
 //! Whose job is next: users take turns, however much each has queued, and nobody has more than a share of the threads.
+//! Nor does anybody fill the queue for others.
 //!
 //! One user's two hundred devices, or pages that take long to make, then cost another user the rest of a job at most.
 //!
@@ -59,6 +60,22 @@ impl<J> State<J> {
         self.turns.iter().position(|party| self.at_work.get(party).is_none_or(|count| *count < share))
     }
 
+    /// The party with the longest line, if that is longer than the line of `coming` with one more.
+    fn longest(&self, coming: Party) -> Option<Party> {
+        let own = self.lines.get(&coming).map_or(0, VecDeque::len) + 1;
+        let (party, line) = self.lines.iter().max_by_key(|(_, line)| line.len())?;
+        (line.len() > own).then_some(*party)
+    }
+
+    /// Takes the last job out of a line of several that takes room.
+    fn drop_last(&mut self, party: Party) -> Option<J> {
+        let line = self.lines.get_mut(&party)?;
+        let at = line.iter().rposition(|(_, takes_room)| *takes_room)?;
+        let (job, _) = line.remove(at)?;
+        self.waiting -= 1;
+        Some(job)
+    }
+
     /// The thread to wake, if there is a job for it.
     fn called(&mut self, share: usize) -> Option<Thread> {
         if self.on_the_way > 0 || self.asleep.is_empty() || self.turn(share).is_none() {
@@ -104,15 +121,20 @@ impl<J> Queue<J> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// Adds a job behind those of its party, unless `most` wait already that take room.
+    /// Adds a job behind those of its party. When `most` wait already that take room, the last one goes of the party that
+    /// has the most of them waiting, if that has more than this one has then; otherwise the new one. Whichever does.
     pub(super) fn add(&self, party: Party, job: J, most: usize) -> Result<(), J> {
         let mut state = self.state();
+        let mut gone = None;
         if state.waiting >= most {
-            return Err(job);
+            gone = state.longest(party).and_then(|party| state.drop_last(party));
+            if gone.is_none() {
+                return Err(job);
+            }
         }
         state.waiting += 1;
         self.line_up(state, party, (job, true));
-        Ok(())
+        gone.map_or(Ok(()), Err)
     }
 
     /// Adds a job that takes no room, however many wait.
@@ -251,6 +273,25 @@ mod tests {
         assert!(queue.take().is_none(), "who is at work for the first takes what it left");
         queue.end(ONE);
         assert_eq!(queue.take(), Some((ONE, 4)));
+    }
+
+    #[test]
+    fn who_fills_the_queue_makes_room_for_another_user() {
+        let queue = queue(8, &[(ONE, 1), (ONE, 2), (ONE, 3)]);
+        queue.add_anyway(ONE, 4);
+        assert_eq!(queue.add(OTHER, 5, 3), Err(3), "the last that takes room");
+        assert_eq!(queue.add(OTHER, 6, 3), Err(2), "three wait for the first still, and would for the other");
+        assert_eq!(queue.add(OTHER, 7, 3), Err(7), "nobody has more");
+        assert_eq!(queue.add(ONE, 8, 3), Err(8));
+        let taken: Vec<u32> = (0..4)
+            .map(|_| {
+                let (party, job) = queue.take().unwrap();
+                queue.end(party);
+                job
+            })
+            .collect();
+        assert_eq!(taken, [1, 5, 4, 6]);
+        assert_eq!(queue.state().waiting, 0);
     }
 
     #[test]

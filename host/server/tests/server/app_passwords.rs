@@ -98,17 +98,17 @@ async fn a_guess_with_the_form_of_an_app_password_costs_a_hash_whoever_is_meant_
         assert_eq!(house.logins.hashes(), before + 3, "{login}");
         for number in 3..6 {
             let busy = house.logins.check(&credentials(login, &guess(number)), HOME).await;
-            assert_eq!(busy.unwrap_err(), Denied::Busy { retry_after_secs: 60 }, "{login}");
+            assert_eq!(busy.unwrap_err(), Denied::TooOften { retry_after_secs: 60 }, "{login}");
         }
         assert_eq!(house.logins.hashes(), before + 3, "{login}");
         let known = house.logins.check(&credentials(login, &guess(0)), HOME).await;
         assert_eq!(known.unwrap_err(), Denied::Wrong, "what is known to be wrong costs nothing");
     }
     let own = house.logins.check(&credentials("anna", PASSWORD), HOME).await;
-    assert_eq!(own.unwrap_err(), Denied::Busy { retry_after_secs: 60 });
+    assert_eq!(own.unwrap_err(), Denied::TooOften { retry_after_secs: 60 });
     assert!(house.logins.check(&credentials("anna", &secret), HOME).await.is_ok(), "guessing shuts no phone out");
     let own = house.logins.check(&credentials("anna", PASSWORD), HOME).await;
-    assert_eq!(own.unwrap_err(), Denied::Busy { retry_after_secs: 60 }, "nothing was given back that was not paid");
+    assert_eq!(own.unwrap_err(), Denied::TooOften { retry_after_secs: 60 }, "nothing was given back that was not paid");
     house.clock.advance(Duration::from_secs(60));
     assert!(house.logins.check(&credentials("anna", PASSWORD), HOME).await.is_ok());
 }

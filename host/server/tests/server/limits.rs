@@ -225,6 +225,7 @@ async fn requests_beyond_the_queue_are_refused_with_503() {
     }
     assert_eq!(answers[0].code, 503);
     assert!(answers[0].header("retry-after").is_some());
+    assert_eq!(answers[0].header("x-ms-asthrottle"), None, "it is the server that is short of something");
     for _ in 0..2 {
         release.send(()).unwrap();
     }
@@ -265,7 +266,9 @@ async fn g48_a_request_waits_for_its_device_only_so_long() {
     let (mut one, mut two) = (house.client().await, house.client().await);
     one.send(&post("Sync", "", b"")).await;
     house.until(|_| *entered.lock().unwrap() == 1).await;
-    assert_eq!(two.ask(&post("Sync", "", b"")).await.code, 503);
+    let refused = two.ask(&post("Sync", "", b"")).await;
+    assert_eq!((refused.code, refused.header("x-ms-asthrottle")), (503, Some("OutOfBudgets")));
+    assert!(refused.header("retry-after").is_some());
     release.send(()).unwrap();
     assert_eq!(one.response().await.code, 200);
 }

@@ -429,6 +429,44 @@ async fn who_waits_is_looked_at_however_many_others_wait_for_a_thread_or_for_the
 }
 
 #[tokio::test]
+async fn a_user_who_fills_the_queue_makes_room_in_it_for_another() {
+    let limits = Limits { workers: 1, workers_max: 1, queue: 4, ..Limits::default() };
+    let (release, released) = mpsc::channel::<()>();
+    let (released, entered) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+    let enters = Arc::clone(&entered);
+    let house = limited(limits).build(move |_, _| {
+        enters.fetch_add(1, Ordering::SeqCst);
+        released.lock().unwrap().recv().unwrap();
+        Turn::Answer(Answer::empty())
+    });
+    users(&house, ["bob".to_owned()]);
+    let mut annas = Vec::new();
+    for device in 0..5 {
+        let mut client = house.client().await;
+        client.send(&of("anna", &format!("D{device}"), "Sync")).await;
+        annas.push(client);
+        house.until(|_| entered.load(Ordering::SeqCst) == 1).await;
+    }
+    // Whichever of these comes before one of the others is one of the four that wait.
+    let mut beyond = house.client().await;
+    beyond.send(&of("anna", "D9", "Sync")).await;
+    annas.push(beyond);
+    house.until(|house| refused(house, "workers") == 1).await;
+    let mut bob = house.client().await;
+    bob.send(&of("bob", "D1", "Sync")).await;
+    house.until(|house| refused(house, "workers") == 2).await;
+    // One at work, three of hers that wait, and his.
+    (0..5).for_each(|_| release.send(()).unwrap());
+    assert_eq!(bob.response().await.code, 200);
+    let mut codes = Vec::new();
+    for client in &mut annas {
+        codes.push(client.response().await.code);
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [200, 200, 200, 200, 503, 503]);
+}
+
+#[tokio::test]
 async fn all_phones_reconnect_at_once_and_get_503_at_most_never_401() {
     let mut plan = plan(&[ListenerKind::Plain]);
     plan.logins.hashes_at_once = 1;
@@ -451,6 +489,7 @@ async fn all_phones_reconnect_at_once_and_get_503_at_most_never_401() {
                         return told;
                     }
                     assert!(retry_after(&response) >= 1);
+                    assert_eq!(response.header("x-ms-asthrottle"), None, "it did nothing that others do not");
                     told += 1;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }

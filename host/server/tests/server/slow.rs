@@ -63,6 +63,7 @@ async fn what_slow_readers_hold_has_a_ceiling_and_others_are_served() {
         assert!(slow.len() < 20, "a quarter of the ceiling is 20 MiB");
     };
     assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.header("x-ms-asthrottle"), Some("OutOfBudgets"), "others would have room");
     assert!(held(&house) >= 8 * MIB && held(&house) <= 40 * MIB, "{}", held(&house));
     assert_eq!(house.client().await.ask(&of("bob", 0, "Sync", b"")).await.code, 200);
     assert_eq!(house.client().await.ask(&of("bob", 0, "Search", b"")).await.code, 200);
@@ -71,6 +72,52 @@ async fn what_slow_readers_hold_has_a_ceiling_and_others_are_served() {
     for client in &mut slow {
         assert!(client.rest().await.len() < 8 * MIB, "the answer was not finished");
     }
+}
+
+#[tokio::test]
+async fn many_users_with_many_slow_readers_leave_threads_for_others_and_cut_nobody_who_has_one() {
+    // Room for four that wait.
+    let limits = Limits { workers: 2, workers_max: 6, stall: Duration::from_secs(600), ..Limits::default() };
+    let house = limited(limits).build(|request, sink| {
+        if request.line.command != Command::Search {
+            return Turn::Answer(Answer::empty());
+        }
+        for _ in 0..64 {
+            if sink.write(vec![0; MIB]).is_err() {
+                return Turn::Cut;
+            }
+        }
+        Turn::Streamed
+    });
+    let tenant = house.store.tenant("defaultcontext").unwrap().unwrap();
+    for name in ["bob", "carl", "dora"] {
+        house.store.add_user(&person(&tenant, name)).unwrap();
+    }
+    let displaced = |house: &House| {
+        let page = metrics(house);
+        let line = page.lines().find_map(|line| line.strip_prefix("easel_slow_answers_displaced_total "));
+        line.unwrap().parse::<usize>().unwrap()
+    };
+    let mut slow = Vec::new();
+    for (device, user) in ["bob"].into_iter().chain(["carl"; 4]).chain(["dora"; 4]).enumerate() {
+        let mut client = house.client().await;
+        client.send(&of(user, device, "Search", b"")).await;
+        assert_eq!(client.head().await.code, 200);
+        slow.push(client);
+        house.until(|house| 4 + displaced(house) >= slow.len()).await;
+    }
+    house.until(|house| displaced(house) == 5).await;
+    assert_eq!(house.client().await.ask(&of("anna", 0, "Sync", b"")).await.code, 200);
+    assert_eq!(
+        slow.remove(0).chunks().await.unwrap().len(),
+        64 * MIB,
+        "who has one is not cut for those who have many"
+    );
+    let mut whole = 0;
+    for client in &mut slow {
+        whole += usize::from(client.chunks().await.is_some());
+    }
+    assert_eq!((whole, displaced(&house)), (3, 5));
 }
 
 #[tokio::test]

@@ -89,4 +89,4 @@ impl Device {
 }
 
 /// Where the addresses begin that attackers come from.
-const FIRST: usize = 500_000;
+pub(super) const FIRST: usize = 500_000;
