@@ -15,6 +15,8 @@ use crate::time_zone::{self, NamedZone};
 
 /// Bytes of one object.
 const OBJECT_MAX: usize = 32 << 20;
+/// Events of one object: a series and its overrides. Whatever names occurrences looks through them.
+const EVENTS_MAX: usize = 10_000;
 /// Members of RDATE and EXDATE looked at.
 const DATES_MAX: usize = 10_000;
 /// Zones that one object names; further names mean none.
@@ -159,6 +161,10 @@ impl Stored {
         }
         let mut calendars = parse(text, "iCalendar")?;
         calendars.retain(|component| component.name == "VCALENDAR" && component.components().any(is_event));
+        if calendars.iter().flat_map(Component::components).filter(|component| is_event(component)).count() > EVENTS_MAX
+        {
+            return Err(bad(format!("more than {EVENTS_MAX} events of one UID")));
+        }
         match calendars.len() {
             1 => Ok(Self::new(calendars.remove(0))),
             0 => Err(bad("no VCALENDAR with a VEVENT")),
@@ -362,6 +368,16 @@ mod tests {
         let is_odd = |when: &When| matches!(&when.form, Form::Zoned(zone) if zone.id == "Odd");
         assert!(dates.iter().all(is_odd));
         assert_eq!(stored.zones.read.get(), 1);
+    }
+
+    #[test]
+    fn an_object_of_too_many_events_is_refused() {
+        let of = |events: usize| {
+            let events = "BEGIN:VEVENT\r\nEND:VEVENT\r\n".repeat(events);
+            Stored::parse(&format!("BEGIN:VCALENDAR\r\n{events}END:VCALENDAR\r\n"))
+        };
+        assert!(of(EVENTS_MAX).is_ok());
+        assert!(of(EVENTS_MAX + 1).unwrap_err().to_string().contains("more than 10000 events"));
     }
 
     #[test]
