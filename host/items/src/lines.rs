@@ -405,7 +405,22 @@ fn unquote(value: &str) -> String {
     if !value.contains('^') {
         return value.to_owned();
     }
-    value.replace("^n", "\n").replace("^'", "\"").replace("^^", "^")
+    let mut out = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        if c != '^' {
+            out.push(c);
+            continue;
+        }
+        // What follows belongs to it, so that `^^n` is a circumflex and an n.
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('\'') => out.push('"'),
+            Some('^') => out.push('^'),
+            other => out.extend(std::iter::once('^').chain(other)),
+        }
+    }
+    out
 }
 
 fn quote(value: &str) -> String {
@@ -497,6 +512,16 @@ mod tests {
         assert!(written.contains(
             "summary;LANGUAGE=de:Gr\u{fc}\r\n \u{df}e\\, Welt\r\nX-ODD;FOO=\"a;b:c\",d:1;2\r\nLOCATION:here\r\n"
         ));
+    }
+
+    #[test]
+    fn a_parameter_comes_back_as_it_was_whatever_is_in_it() {
+        for value in ["^n", "^", "a^^'b", "^x", "\"q\"", "two\nlines", "a;b:c,d", ""] {
+            let mut card = Component::new("VCARD");
+            card.push(Line::new("X-A", "1").with("P", value));
+            let read = parse(&card.to_string(), "vCard").unwrap().remove(0);
+            assert_eq!(read.line("X-A").unwrap().param("P"), Some(value));
+        }
     }
 
     #[test]

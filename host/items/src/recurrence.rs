@@ -19,6 +19,7 @@ use crate::lines::Line;
 
 pub use cover::{Cover, EXTRA_MAX, anchor};
 pub use expand::Occurrences;
+pub(crate) use expand::STEPS_MAX;
 pub use pattern::{CALENDAR, MEETING, Names, Pattern, TASKS, Unsayable};
 pub use set::{Days, Set, SetOccurrences};
 

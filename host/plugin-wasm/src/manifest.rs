@@ -14,6 +14,8 @@ use crate::v0_1::{RawManifest, RawWanted, known};
 
 /// The pack that serves whoever is left.
 pub(crate) const DEFAULT: &str = "default";
+/// Ways to recognise a client.
+const MATCHERS_MAX: usize = 64;
 /// Headers that a pack may ask for.
 const HEADERS_MAX: usize = 8;
 /// Bytes of one property that a pack is shown.
@@ -75,11 +77,12 @@ impl Manifest {
                 return Err(wrong(field, "one line of 1 to 200 characters without control characters".to_owned()));
             }
         }
+        // Counted before any is compiled: that takes its time.
+        if said.matchers.len() > MATCHERS_MAX {
+            return Err(wrong("matchers", format!("{} of them: at most {MATCHERS_MAX}", said.matchers.len())));
+        }
         let matchers = said.matchers.iter().map(Matcher::compile).collect::<Result<Vec<_>, _>>();
         let matchers = matchers.map_err(|what| wrong("matchers", what))?;
-        if matchers.len() > 64 {
-            return Err(wrong("matchers", format!("{} of them: at most 64", matchers.len())));
-        }
         if said.id != DEFAULT && take_everybody(&matchers) {
             let what = "they take clients of which nothing is known or everything is made up, and with them everybody: \
                         narrow the patterns; only the pack named `default` serves whoever is left";
@@ -88,12 +91,13 @@ impl Manifest {
         let mut headers = Vec::new();
         for name in said.headers.iter().map(String::as_str).chain(matchers.iter().filter_map(Matcher::header)) {
             let name = header_name(name).map_err(|what| wrong("headers", what))?;
-            if !headers.contains(&name) {
-                headers.push(name);
+            if headers.contains(&name) {
+                continue;
             }
-        }
-        if headers.len() > HEADERS_MAX {
-            return Err(wrong("headers", format!("{} of them: at most {HEADERS_MAX}", headers.len())));
+            if headers.len() == HEADERS_MAX {
+                return Err(wrong("headers", format!("one too many is {name:?}: at most {HEADERS_MAX}")));
+            }
+            headers.push(name);
         }
         let mut items = BTreeMap::new();
         for (direction, class, wanted) in said.subscriptions {
@@ -240,6 +244,17 @@ mod tests {
             assert_eq!(field(|said| said.headers.push(name.to_owned())), Some("headers"), "{name}");
         }
         assert_eq!(field(|said| said.headers.extend((0..9).map(|n| format!("x-{n}")))), Some("headers"));
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_before_it_costs_anything() {
+        let mut raw = said();
+        let bad = RawMatcher { user_agent: "(".to_owned(), ..RawMatcher::default() };
+        raw.matchers = vec![bad; 20_000];
+        assert_eq!(Manifest::check(raw).unwrap_err().what, "20000 of them: at most 64");
+        let mut raw = said();
+        raw.headers = (0..20_000).map(|n| format!("x-{n}")).chain(["no header".to_owned()]).collect();
+        assert_eq!(Manifest::check(raw).unwrap_err().what, "one too many is \"x-8\": at most 8");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! which plays the seeds at every run of the tests.
 #![allow(dead_code, reason = "each target uses one of them")]
 
+pub(crate) mod compose;
 mod desk;
+pub(crate) mod invitation;
 pub(crate) mod lmtp;
 pub(crate) mod mail;
 pub(crate) mod merge;

@@ -4,6 +4,8 @@
 //! Where blob and zone disagree, as for a series older than today's rules, every moment of a series is therefore made
 //! with the rules of the blob, so that the clock time stays right.
 
+use std::cell::Cell;
+
 use easel_protocol::Version;
 use easel_wbxml::Element;
 use easel_wbxml::pages::calendar as c;
@@ -14,9 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::stored::{Form, Span, Stored, When, date_of, instant};
 use crate::lines::Component;
 use crate::manner::TzBlob;
-use crate::recurrence::{Cover, Freq, Rule, Set, Until, anchor};
+use crate::recurrence::{Cover, Freq, Rule, STEPS_MAX, Set, SetOccurrences, Until, anchor};
 use crate::time_zone::{NamedZone, Rules, decode, encode};
 use crate::{ItemError, View};
+
+/// Steps that looking for the occurrences of one series may take in all: some tenths of a second.
+const STEPS_OF_ALL_MAX: u32 = 100 * STEPS_MAX;
 
 /// The clock of an event or series.
 #[derive(Clone, Debug)]
@@ -121,6 +126,8 @@ pub(super) struct Series {
     pub(super) covered: bool,
     /// Taken out.
     pub(super) gone: Vec<DateTime>,
+    /// Steps that looking for occurrences may still take: however many of them a device names, they share these.
+    left: Cell<u32>,
 }
 
 /// How a device is told of a series.
@@ -175,7 +182,7 @@ impl Series {
         let plain =
             set.rule().is_some_and(|rule| rule.to_pattern(span.start.local, &clock.zone, view.version, say).is_ok());
         let covered = !plain && set.is_known();
-        Ok(Some(Self { span, clock, set, covered, gone }))
+        Ok(Some(Self { span, clock, set, covered, gone, left: Cell::new(STEPS_OF_ALL_MAX) }))
     }
 
     /// How a device is told of it; `from` is the day its stretch begins with or behind, where it is known. `None` where
@@ -219,50 +226,77 @@ impl Series {
     /// Those of `wanted` (sorted) that are occurrences of the rule, deleted ones too.
     pub(super) fn occurring(&self, wanted: &[DateTime]) -> Vec<DateTime> {
         let Some(last) = wanted.last() else { return Vec::new() };
-        let mut occurrences = self.set.occurrences(&self.clock.zone);
+        let mut occurrences = self.occurrences();
         occurrences.skip_to(wanted[0]);
-        let mut found = Vec::new();
-        for at in occurrences.by_ref() {
-            if at > *last {
-                return found;
-            }
-            if wanted.binary_search(&at).is_ok() {
-                found.push(at);
-            }
-        }
+        let up_to_last = occurrences.by_ref().take_while(|at| at <= last);
+        let found = up_to_last.filter(|at| wanted.binary_search(at).is_ok()).collect();
+        self.spend(occurrences.steps());
         // Beyond the bound nothing is known: then all are taken for what they say.
         if occurrences.is_complete() { found } else { wanted.to_vec() }
     }
 
+    /// The occurrences, as far as what is left reaches.
+    fn occurrences(&self) -> SetOccurrences<'_> {
+        self.set.occurrences_within(&self.clock.zone, self.left.get().min(STEPS_MAX))
+    }
+
+    fn spend(&self, steps: u32) {
+        self.left.set(self.left.get().saturating_sub(steps));
+    }
+
     /// The occurrence that a device means: at that time, else the one of that day. Of a series that is told by a cover
-    /// it is the first of that day, whatever its time.
+    /// it is the first of that day, whatever its time. Once looking took too long it is the one that the device says.
     pub(super) fn meant(&self, at: Timestamp) -> Option<DateTime> {
         let local = self.clock.hear(at);
+        if self.left.get() == 0 {
+            return Some(local);
+        }
         if self.covered {
-            let first = self.set.days(local.date(), &self.clock.zone).next();
+            let mut days = self.occurrences().days(local.date());
+            let first = days.next();
+            self.spend(days.steps());
             return first.filter(|first| first.date() == local.date());
         }
         if self.occurring(&[local]).contains(&local) {
             return Some(local);
         }
-        let mut day = None;
-        let mut occurrences = self.set.occurrences(&self.clock.zone);
+        let mut occurrences = self.occurrences();
         occurrences.skip_to(local.date().at(0, 0, 0, 0));
-        for at in occurrences {
-            match at.date().cmp(&local.date()) {
-                std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => {
-                    if day.replace(at).is_some() {
-                        return None;
-                    }
-                }
-                std::cmp::Ordering::Greater => break,
-            }
-        }
-        day
+        let mut of_day = occurrences.by_ref().take_while(|at| at.date() <= local.date());
+        let day = of_day.find(|at| at.date() == local.date());
+        let second = of_day.next();
+        self.spend(occurrences.steps());
+        day.filter(|_| second.is_none())
     }
 
     pub(super) fn length(&self) -> SignedDuration {
         self.span.length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_protocol::{Class, Version};
+
+    use super::*;
+    use crate::desk::Desk;
+
+    #[test]
+    fn however_many_occurrences_a_device_names_looking_for_them_ends() {
+        let desk = Desk::new(Class::Calendar, Version::V16_1);
+        for rule in ["FREQ=MINUTELY;COUNT=49999", "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"] {
+            let event = format!("DTSTART:20260310T090000Z\r\nRRULE:{rule}\r\n");
+            let text = format!("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n{event}END:VEVENT\r\nEND:VCALENDAR\r\n");
+            let series = Series::of(&Stored::parse(&text).unwrap(), &desk.view()).unwrap().unwrap();
+            let start = series.span.start.instant(&TimeZone::UTC);
+            let named = |hours: i64| start + SignedDuration::from_secs(hours * 3_600 + 1);
+            let asked = (0..1_000).take_while(|hours| {
+                series.meant(named(*hours));
+                series.left.get() > 0
+            });
+            assert!(asked.count() < 1_000, "{rule}");
+            // What comes after is taken for what it says.
+            assert_eq!(series.meant(named(1)), Some(TimeZone::UTC.to_datetime(named(1))), "{rule}");
+        }
     }
 }

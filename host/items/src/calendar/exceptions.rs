@@ -1,6 +1,8 @@
 //! Single occurrences of a series, as devices send them. MS-ASCAL 2.2.2.19 "Exception"; from 16.0 MS-ASAIRS 2.2.2.25
 //! "InstanceId".
 
+use std::collections::{HashMap, HashSet};
+
 use easel_protocol::Version;
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c};
 use easel_wbxml::{Element, Tag};
@@ -39,23 +41,30 @@ fn key(exception: &Element) -> Option<jiff::Timestamp> {
     times::moment(exception, c::EXCEPTION_START_TIME).or_else(|| times::moment(exception, b::INSTANCE_ID))
 }
 
-fn find(exceptions: Option<&Element>, at: jiff::Timestamp) -> Option<&Element> {
-    exceptions?.all(c::EXCEPTION).find(|exception| key(exception) == Some(at))
+/// Exceptions by their keys; of two with the same the first.
+fn by_key(exceptions: Option<&Element>) -> HashMap<jiff::Timestamp, &Element> {
+    let mut all = HashMap::new();
+    for exception in exceptions.into_iter().flat_map(|exceptions| exceptions.all(c::EXCEPTION)) {
+        if let Some(at) = key(exception) {
+            all.entry(at).or_insert(exception);
+        }
+    }
+    all
 }
 
 /// Merges the exceptions of an edit of the whole series. What the device did not mention stays (MS-ASCAL 2.2.2.20), and
 /// follows the series in what it inherits.
 pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, view: &View<'_>) -> Result<(), ItemError> {
     let Some(series) = Series::of(stored, view)? else { return Ok(()) };
-    let shown = known.shown.child(c::EXCEPTIONS);
+    let shown = by_key(known.shown.child(c::EXCEPTIONS));
     let sent = known.sent.child(c::EXCEPTIONS);
-    let mut mentioned = Vec::new();
+    let mut mentioned = HashSet::new();
     for exception in sent.into_iter().flat_map(|sent| sent.all(c::EXCEPTION)).take(EXCEPTIONS_MAX) {
         let Some(at) = key(exception) else { continue };
-        let before = find(shown, at);
+        let before = shown.get(&at).copied();
         // K: I29 in part. An occurrence that the series does not have cannot be kept.
         let Some(original) = series.meant(at) else { continue };
-        mentioned.push(original);
+        mentioned.insert(original);
         if times::boolean(exception, c::DELETED, "Deleted")? == Some(true) {
             if before != Some(exception) {
                 delete(stored, &series, original);
@@ -75,7 +84,7 @@ pub(super) fn merge(stored: &mut Stored, known: &Known<'_>, edit: &Edit<'_>, vie
             .filter(|at| !mentioned.contains(at))
             .collect();
         for original in rest {
-            if let Some(before) = find(shown, series.clock.say(series.slot(known.shown, original))) {
+            if let Some(before) = shown.get(&series.clock.say(series.slot(known.shown, original))).copied() {
                 let occurrence = Occurrence { known, sent: before, before: Some(before) };
                 edit_occurrence(stored, &series, original, &occurrence, edit, view)?;
             }

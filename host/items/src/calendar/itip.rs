@@ -1,6 +1,8 @@
 //! Meetings between people, without a mail: what an event before and after a change has to be told to whom, what a
 //! message makes of an event, and the owner's answer. RFC 5546 (iTIP), MS-ASCMD 2.2.1.11 "MeetingResponse".
 
+use std::collections::HashSet;
+
 use easel_protocol::compact;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -305,14 +307,12 @@ fn requested(current: &Stored, message: Stored, view: &View<'_>) -> Result<Optio
 
 /// Takes over the time zones that the object does not have yet.
 fn add_zones(after: &mut Stored, message: &Stored) {
-    let name = |zone: &Component| zone.plain("TZID");
     let is_zone = |component: &&Component| component.name == "VTIMEZONE";
-    for zone in message.root.components().filter(is_zone) {
-        if !after.root.components().filter(is_zone).any(|known| name(known) == name(zone)) {
-            let place = after.event_indices().next().unwrap_or(0);
-            after.root.entries.insert(place, Entry::Component(zone.clone()));
-        }
-    }
+    let name = |zone: &Component| zone.plain("TZID");
+    let mut known: HashSet<Option<String>> = after.root.components().filter(is_zone).map(name).collect();
+    let new: Vec<Component> =
+        message.root.components().filter(is_zone).filter(|zone| known.insert(name(zone))).cloned().collect();
+    after.take_zones(new);
 }
 
 /// The occurrence that a message is about, if it is about one of a series that is there.
@@ -393,15 +393,17 @@ pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> R
     let after = after.map(Stored::parse).transpose()?;
     let guests = |stored: &Option<Stored>| stored.as_ref().map(|stored| guests(stored, view)).unwrap_or_default();
     let (old, new) = (guests(&before), guests(&after));
-    let has = |list: &[String], who: &String| list.iter().any(|other| other.eq_ignore_ascii_case(who));
+    let small = |list: &[String]| list.iter().map(|who| who.to_ascii_lowercase()).collect::<HashSet<String>>();
+    let (was, is) = (small(&old), small(&new));
+    let has = |list: &HashSet<String>, who: &String| list.contains(&who.to_ascii_lowercase());
     let mut messages = Vec::new();
     if let Some(before) = &before {
-        let gone: Vec<String> = old.iter().filter(|who| !has(&new, who)).cloned().collect();
+        let gone: Vec<String> = old.iter().filter(|who| !has(&is, who)).cloned().collect();
         messages.extend(message("CANCEL", before, gone, view));
     }
     if let Some(after) = &after {
         let all = before.as_ref().is_none_or(|before| matters(before) != matters(after));
-        let told = new.into_iter().filter(|who| all || !has(&old, who)).collect();
+        let told = new.into_iter().filter(|who| all || !has(&was, who)).collect();
         messages.extend(message("REQUEST", after, told, view));
     }
     Ok(messages)
@@ -410,6 +412,7 @@ pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> R
 /// The people a meeting of the owner invites; nobody, once it is cancelled.
 fn guests(stored: &Stored, view: &View<'_>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     for event in stored.events() {
         let meeting = Meeting::of(event, view.owner);
         if !meeting.own || meeting.cancelled {
@@ -417,7 +420,7 @@ fn guests(stored: &Stored, view: &View<'_>) -> Vec<String> {
         }
         for (line, address) in meeting.attendees {
             let elsewhere = line.has_param("SCHEDULE-AGENT", "NONE") || line.has_param("SCHEDULE-AGENT", "CLIENT");
-            if !elsewhere && !view.owner.is(&address) && !all.iter().any(|other| other.eq_ignore_ascii_case(&address)) {
+            if !elsewhere && !view.owner.is(&address) && known.insert(address.to_ascii_lowercase()) {
                 all.push(address);
             }
         }

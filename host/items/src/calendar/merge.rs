@@ -109,7 +109,7 @@ fn blank(edit: &Edit<'_>, view: &View<'_>) -> Result<Stored, ItemError> {
         event.push(Line::text(X_CLIENT_UID, &client_uid));
     }
     root.entries.push(Entry::Component(event));
-    Ok(Stored { root })
+    Ok(Stored::new(root))
 }
 
 /// The UIDs under which the event that a device adds may be there already (I33), the likeliest first; none where the

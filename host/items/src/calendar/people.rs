@@ -1,5 +1,7 @@
 //! Organizer and attendees. RFC 5545 3.8.4.1 "Attendee", 3.8.4.3 "Organizer"; MS-ASCAL 2.2.2.4 "Attendees".
 
+use std::collections::HashMap;
+
 use easel_protocol::Version;
 use easel_wbxml::Element;
 use easel_wbxml::pages::calendar as c;
@@ -222,16 +224,31 @@ impl Guest {
     }
 }
 
-fn guests(element: Option<&Element>) -> Result<Vec<Guest>, ItemError> {
-    let mut guests: Vec<Guest> = Vec::new();
-    for attendee in element.into_iter().flat_map(|element| element.all(c::ATTENDEE)).take(ATTENDEES_MAX) {
-        if let Some(guest) = Guest::read(attendee)?
-            && !guests.iter().any(|other| other.address.eq_ignore_ascii_case(&guest.address))
-        {
-            guests.push(guest);
+/// The guests of an element, each address once.
+#[derive(Default)]
+struct Guests {
+    list: Vec<Guest>,
+    /// By address in small letters.
+    places: HashMap<String, usize>,
+}
+
+impl Guests {
+    fn read(element: Option<&Element>) -> Result<Self, ItemError> {
+        let mut guests = Self::default();
+        for attendee in element.into_iter().flat_map(|element| element.all(c::ATTENDEE)).take(ATTENDEES_MAX) {
+            let Some(guest) = Guest::read(attendee)? else { continue };
+            let address = guest.address.to_ascii_lowercase();
+            if !guests.places.contains_key(&address) {
+                guests.places.insert(address, guests.list.len());
+                guests.list.push(guest);
+            }
         }
+        Ok(guests)
     }
-    Ok(guests)
+
+    fn find(&self, address: &str) -> Option<&Guest> {
+        self.places.get(&address.to_ascii_lowercase()).map(|at| &self.list[*at])
+    }
 }
 
 /// Merges a list of attendees: who was not shown and is new is added, who was shown and is missing goes, and of the
@@ -242,21 +259,28 @@ pub(super) fn merge(
     shown: Option<&Element>,
     view: &View<'_>,
 ) -> Result<(), ItemError> {
-    let (sent, shown) = (guests(sent)?, guests(shown)?);
-    let find = |list: &'_ [Guest], address: &str| list.iter().position(|g| g.address.eq_ignore_ascii_case(address));
+    let (sent, shown) = (Guests::read(sent)?, Guests::read(shown)?);
     event.entries.retain(|entry| match entry {
         Entry::Line(line) if line.name == "ATTENDEE" => {
-            address(line).is_none_or(|address| find(&shown, &address).is_none() || find(&sent, &address).is_some())
+            address(line).is_none_or(|address| shown.find(&address).is_none() || sent.find(&address).is_some())
         }
         Entry::Line(_) | Entry::Component(_) => true,
     });
-    for guest in &sent {
-        let before = find(&shown, &guest.address).map(|at| &shown[at]);
-        let line = event.entries.iter_mut().find_map(|entry| match entry {
-            Entry::Line(line) if line.name == "ATTENDEE" => {
-                address(line).is_some_and(|known| known.eq_ignore_ascii_case(&guest.address)).then_some(line)
-            }
-            Entry::Line(_) | Entry::Component(_) => None,
+    let mut there = HashMap::new();
+    for (at, entry) in event.entries.iter().enumerate() {
+        if let Entry::Line(line) = entry
+            && line.name == "ATTENDEE"
+            && let Some(address) = address(line)
+        {
+            there.entry(address.to_ascii_lowercase()).or_insert(at);
+        }
+    }
+    let mut new = Vec::new();
+    for guest in &sent.list {
+        let before = shown.find(&guest.address);
+        let line = there.get(&guest.address.to_ascii_lowercase()).and_then(|at| match &mut event.entries[*at] {
+            Entry::Line(line) => Some(line),
+            Entry::Component(_) => None,
         });
         match line {
             Some(line) => update(line, guest, before),
@@ -268,10 +292,11 @@ pub(super) fn merge(
                 if guest.status.is_none() && view.version >= Version::V16_0 {
                     line.set_param("PARTSTAT", Some("NEEDS-ACTION"));
                 }
-                event.push(line);
+                new.push(line);
             }
         }
     }
+    new.into_iter().for_each(|line| event.push(line));
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! A stored event as a device sees it.
 
+use std::collections::BTreeMap;
+
 use easel_protocol::{Version, compact};
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c, contacts};
 use easel_wbxml::{Element, Tag};
@@ -316,14 +318,11 @@ fn exceptions(
     master: &[Element],
     view: &View<'_>,
 ) -> Result<Option<Element>, ItemError> {
-    let mut all: Vec<(DateTime, Option<&Component>)> = series.gone.iter().map(|at| (*at, None)).collect();
-    for event in stored.overrides() {
-        if let Some(original) = series.original(stored, event) {
-            all.retain(|(at, _)| *at != original);
-            all.push((original, Some(event)));
-        }
-    }
-    all.sort_by_key(|(at, _)| *at);
+    let gone = series.gone.iter().map(|at| (*at, None));
+    let changed = stored.overrides().filter_map(|event| Some((series.original(stored, event)?, Some(event))));
+    // What is said last of an occurrence holds, and an override goes before an EXDATE.
+    let all: BTreeMap<DateTime, Option<&Component>> = gone.chain(changed).collect();
+    let mut all: Vec<(DateTime, Option<&Component>)> = all.into_iter().collect();
     if let Some(Told::Cover(cover)) = told {
         return covered(stored, series, cover, &all, master, view);
     }

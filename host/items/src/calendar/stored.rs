@@ -1,5 +1,8 @@
 //! One stored event: a VCALENDAR with a VEVENT, its overrides and its time zones. RFC 5545 3.6.1 "Event Component".
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use easel_protocol::compact;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -12,8 +15,12 @@ use crate::time_zone::{self, NamedZone};
 
 /// Bytes of one object.
 const OBJECT_MAX: usize = 32 << 20;
+/// Events of one object: a series and its overrides. Whatever names occurrences looks through them.
+const EVENTS_MAX: usize = 10_000;
 /// Members of RDATE and EXDATE looked at.
 const DATES_MAX: usize = 10_000;
+/// Zones that one object names; further names mean none.
+const ZONES_MAX: usize = 100;
 /// Rules of one event.
 const RULES_MAX: usize = 10;
 
@@ -21,7 +28,25 @@ const RULES_MAX: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
     pub(super) root: Component,
+    zones: Zones,
 }
+
+/// What the TZIDs of an object were found to mean: a VTIMEZONE is read once, however many dates name it.
+#[derive(Clone, Debug, Default)]
+struct Zones {
+    known: RefCell<HashMap<String, Option<NamedZone>>>,
+    #[cfg(test)]
+    read: std::cell::Cell<usize>,
+}
+
+/// Two objects are the same whatever is known of their zones.
+impl PartialEq for Zones {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Zones {}
 
 /// A date or a time in an object, with the form it is written in.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,14 +150,23 @@ fn bad(reason: impl Into<String>) -> ItemError {
 }
 
 impl Stored {
+    /// A calendar with an event in it.
+    pub(super) fn new(root: Component) -> Self {
+        Self { root, zones: Zones::default() }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, ItemError> {
         if text.len() > OBJECT_MAX {
             return Err(bad(format!("larger than {} MiB", OBJECT_MAX >> 20)));
         }
         let mut calendars = parse(text, "iCalendar")?;
         calendars.retain(|component| component.name == "VCALENDAR" && component.components().any(is_event));
+        if calendars.iter().flat_map(Component::components).filter(|component| is_event(component)).count() > EVENTS_MAX
+        {
+            return Err(bad(format!("more than {EVENTS_MAX} events of one UID")));
+        }
         match calendars.len() {
-            1 => Ok(Self { root: calendars.remove(0) }),
+            1 => Ok(Self::new(calendars.remove(0))),
             0 => Err(bad("no VCALENDAR with a VEVENT")),
             count => Err(bad(format!("{count} VCALENDARs with a VEVENT"))),
         }
@@ -181,7 +215,17 @@ impl Stored {
 
     /// What a TZID of this object means.
     pub(super) fn zone(&self, tzid: &str) -> Option<NamedZone> {
-        time_zone::resolve(tzid, self.vtimezone(tzid))
+        let known = self.zones.known.borrow().get(tzid).cloned();
+        known.unwrap_or_else(|| {
+            if self.zones.known.borrow().len() >= ZONES_MAX {
+                return None;
+            }
+            #[cfg(test)]
+            self.zones.read.update(|read| read + 1);
+            let found = time_zone::resolve(tzid, self.vtimezone(tzid));
+            self.zones.known.borrow_mut().insert(tzid.to_owned(), found.clone());
+            found
+        })
     }
 
     fn vtimezone(&self, tzid: &str) -> Option<&Component> {
@@ -193,9 +237,15 @@ impl Stored {
     pub(super) fn add_zone(&mut self, when: &When, at: Timestamp) {
         let Form::Zoned(named) = &when.form else { return };
         if self.vtimezone(&named.id).is_none() {
-            let place = self.event_indices().next().unwrap_or(self.root.entries.len());
-            self.root.entries.insert(place, Entry::Component(time_zone::vtimezone(named, at)));
+            self.take_zones(vec![time_zone::vtimezone(named, at)]);
         }
+    }
+
+    /// Takes VTIMEZONEs in, before the first event.
+    pub(super) fn take_zones(&mut self, zones: Vec<Component>) {
+        let place = self.event_indices().next().unwrap_or(self.root.entries.len());
+        self.root.entries.splice(place..place, zones.into_iter().map(Entry::Component));
+        self.zones = Zones::default();
     }
 
     /// The date or time of a line.
@@ -297,4 +347,47 @@ pub(super) fn date_of(at: Timestamp, zone: &TimeZone) -> Date {
     }
     let local = zone.to_datetime(at);
     local.checked_add(12.hours()).unwrap_or(local).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_of_an_object_is_read_once_however_many_dates_name_it() {
+        let date = "EXDATE;TZID=Odd:20260310T090000,20260311T090000\r\n";
+        let zone = "BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETTO:+0123\r\nEND:STANDARD\r\n";
+        let text = format!(
+            "BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:Odd\r\n{zone}END:VTIMEZONE\r\nBEGIN:VEVENT\r\n{}END:VEVENT\r\n\
+             END:VCALENDAR\r\n",
+            date.repeat(500)
+        );
+        let stored = Stored::parse(&text).unwrap();
+        let dates = stored.dates(stored.main(), "EXDATE");
+        assert_eq!(dates.len(), 1_000);
+        let is_odd = |when: &When| matches!(&when.form, Form::Zoned(zone) if zone.id == "Odd");
+        assert!(dates.iter().all(is_odd));
+        assert_eq!(stored.zones.read.get(), 1);
+    }
+
+    #[test]
+    fn an_object_of_too_many_events_is_refused() {
+        let of = |events: usize| {
+            let events = "BEGIN:VEVENT\r\nEND:VEVENT\r\n".repeat(events);
+            Stored::parse(&format!("BEGIN:VCALENDAR\r\n{events}END:VCALENDAR\r\n"))
+        };
+        assert!(of(EVENTS_MAX).is_ok());
+        assert!(of(EVENTS_MAX + 1).unwrap_err().to_string().contains("more than 10000 events"));
+    }
+
+    #[test]
+    fn an_object_has_a_bound_of_zones_and_names_beyond_it_mean_none() {
+        let date = |n: usize| format!("RDATE;TZID=/odd/{n}/Europe/Berlin:20260310T090000\r\n");
+        let dates: String = (0..2 * ZONES_MAX).map(date).collect();
+        let text = format!("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n{dates}END:VEVENT\r\nEND:VCALENDAR\r\n");
+        let stored = Stored::parse(&text).unwrap();
+        let all = stored.dates(stored.main(), "RDATE");
+        let zoned = all.iter().filter(|when| matches!(when.form, Form::Zoned(_))).count();
+        assert_eq!((all.len(), zoned, stored.zones.read.get()), (2 * ZONES_MAX, ZONES_MAX, ZONES_MAX));
+    }
 }

@@ -1,6 +1,6 @@
 //! A vCard as a tree: reading one, the places a value can stand in, the parts of a line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ItemError;
 use crate::lines::{Component, Entry, Line, escape, parse, split_unescaped, unescape};
@@ -142,17 +142,30 @@ pub(crate) fn set_text(card: &mut Component, places: &[Place], new: Place, text:
 /// Removes every line that stands in one of `places`.
 pub(crate) fn remove_all(card: &mut Component, places: &[Place]) {
     let labels = labels(card);
-    let stands = |entry: &Entry| match entry {
-        Entry::Line(line) => places.iter().any(|place| stands_in(line, &labels, *place)),
-        Entry::Component(_) => false,
-    };
-    if labels.is_empty() {
-        card.entries.retain(|entry| !stands(entry));
+    remove_where(card, |line| places.iter().any(|place| stands_in(line, &labels, *place)));
+}
+
+/// Removes lines, and the label of each group that has nothing else in it then. Each line is looked at once.
+pub(crate) fn remove_where(card: &mut Component, mut goes: impl FnMut(&Line) -> bool) {
+    let group = |line: &Line| line.group.as_ref().map(|group| group.to_ascii_lowercase());
+    let mut left = HashSet::new();
+    card.entries.retain(|entry| match entry {
+        Entry::Line(line) if goes(line) => {
+            left.extend(group(line));
+            false
+        }
+        Entry::Line(_) | Entry::Component(_) => true,
+    });
+    if left.is_empty() {
         return;
     }
-    while let Some(at) = card.entries.iter().position(stands) {
-        remove_at(card, at);
+    for group in card.lines().filter(|line| line.name != "X-ABLABEL").filter_map(group) {
+        left.remove(&group);
     }
+    card.entries.retain(|entry| match entry {
+        Entry::Line(line) => group(line).is_none_or(|group| !left.contains(&group)),
+        Entry::Component(_) => true,
+    });
 }
 
 /// A new line for a place.
@@ -177,5 +190,25 @@ pub(crate) fn set_part(line: &mut Line, at: usize, least: usize, text: &str) {
     if unescape(&parts[at]) != text {
         parts[at] = escape(text);
         line.set_value(parts.join(";"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_goes_with_the_last_line_of_its_group_and_every_line_is_looked_at_once() {
+        let groups: String =
+            (0..2_000).map(|n| format!("g{n}.X-ABDATE:2001-02-03\nG{n}.X-ABLABEL:Anniversary\n")).collect();
+        let card = format!("BEGIN:VCARD\n{groups}g7.TEL:1\nEND:VCARD\n");
+        let mut card = parse(&card, "vCard").unwrap().remove(0);
+        let mut looked = 0;
+        remove_where(&mut card, |line| {
+            looked += 1;
+            line.name == "X-ABDATE"
+        });
+        assert_eq!(looked, 4_001);
+        assert_eq!(card.to_string(), "BEGIN:VCARD\r\nG7.X-ABLABEL:Anniversary\ng7.TEL:1\nEND:VCARD\r\n");
     }
 }

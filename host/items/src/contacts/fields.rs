@@ -1,6 +1,6 @@
 //! Every property of a contact but body and photo: the tables that say where it stands in a card, read and written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 use easel_wbxml::{Element, Tag};
@@ -293,18 +293,12 @@ fn set_children(card: &mut Component, form: card::Form, names: Vec<String>) {
     let before = children(card, &card::labels(card));
     let after = with_unseen(names, before.clone());
     let labels = card::labels(card);
-    let gone = |card: &Component| {
-        card.entries.iter().position(|entry| match entry {
-            Entry::Line(line) => {
-                CHILD.iter().any(|place| card::stands_in(line, &labels, *place)) && !after.contains(&line.plain())
-            }
-            Entry::Component(_) => false,
-        })
-    };
-    while let Some(at) = gone(card) {
-        card::remove_at(card, at);
-    }
-    for name in after.iter().filter(|name| !before.contains(name)) {
+    let stay: HashSet<&String> = after.iter().collect();
+    card::remove_where(card, |line| {
+        CHILD.iter().any(|place| card::stands_in(line, &labels, *place)) && !stay.contains(&line.plain())
+    });
+    let before: HashSet<String> = before.into_iter().collect();
+    for name in after.iter().filter(|name| !before.contains(*name)) {
         card.push(match form {
             card::Form::V3 => Line::text("X-MS-CHILD", name),
             card::Form::V4 => card::new_line(Place::Typed("RELATED", "child"), name),

@@ -126,19 +126,39 @@ impl Family {
         }
     }
 
+    /// The names of its lines.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Email => &["EMAIL"],
+            Self::Messenger => &[
+                "IMPP",
+                "X-MS-IMADDRESS",
+                "X-JABBER",
+                "X-SKYPE",
+                "X-SKYPE-USERNAME",
+                "X-AIM",
+                "X-ICQ",
+                "X-MSN",
+                "X-YAHOO",
+                "X-GADUGADU",
+                "X-GOOGLE-TALK",
+            ],
+            Self::Phone => &["TEL", "X-MS-TEL", "X-ASSISTANT-PHONE", "X-MS-ASSISTANT-PHONE"],
+        }
+    }
+
+    fn has(self, line: &Line) -> bool {
+        self.names().contains(&line.name.as_str())
+    }
+
+    /// What one of its lines is.
     fn kind(self, line: &Line, labels: &HashMap<String, String>) -> Option<Kind> {
-        let kind = match (self, line.name.as_str()) {
-            (Self::Email, "EMAIL") if card::types(line).any(|kind| kind == "x400") => return None,
-            (Self::Email, "EMAIL") => Kind::Email,
-            (Self::Messenger, "IMPP" | "X-MS-IMADDRESS" | "X-JABBER" | "X-SKYPE" | "X-SKYPE-USERNAME" | "X-AIM") => {
-                Kind::Messenger
-            }
-            (Self::Messenger, "X-ICQ" | "X-MSN" | "X-YAHOO" | "X-GADUGADU" | "X-GOOGLE-TALK") => Kind::Messenger,
-            (Self::Phone, "TEL" | "X-MS-TEL") => phone_kind(line, labels),
-            (Self::Phone, "X-ASSISTANT-PHONE" | "X-MS-ASSISTANT-PHONE") => Kind::Assistant,
-            (Self::Email | Self::Messenger | Self::Phone, _) => return None,
-        };
-        Some(kind)
+        match self {
+            Self::Email => card::types(line).all(|kind| kind != "x400").then_some(Kind::Email),
+            Self::Messenger => Some(Kind::Messenger),
+            Self::Phone if line.name.ends_with("ASSISTANT-PHONE") => Some(Kind::Assistant),
+            Self::Phone => Some(phone_kind(line, labels)),
+        }
     }
 
     const fn scheme(self) -> &'static str {
@@ -224,10 +244,17 @@ fn rank(line: &Line) -> u8 {
 /// Which entry fills each slot.
 fn assign(card: &Component, family: Family, labels: &HashMap<String, String>) -> Vec<(Tag, usize)> {
     let mut lines: Vec<(usize, &Line, Kind)> = Vec::new();
+    let mut looked = 0;
     for (at, entry) in card.entries.iter().enumerate() {
         let Entry::Line(line) = entry else { continue };
-        let Some(kind) = family.kind(line, labels) else { continue };
-        if lines.len() < LINES_MAX && !line.value.is_empty() && !family.text(line).is_empty() {
+        if line.value.is_empty() || !family.has(line) {
+            continue;
+        }
+        looked += 1;
+        if looked > LINES_MAX {
+            break;
+        }
+        if let Some(kind) = family.kind(line, labels).filter(|_| !family.text(line).is_empty()) {
             lines.push((at, line, kind));
         }
     }
@@ -289,7 +316,8 @@ pub(crate) fn see(card: &mut Component, tag: Tag) {
 /// Sets or empties one slot; no other value changes its slot by it. `unseen`: the device may not know what is in it, so
 /// that this stays in the card.
 pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&str>, unseen: bool) {
-    let mut wanted = assign(card, family, &card::labels(card));
+    let mut labels = card::labels(card);
+    let mut wanted = assign(card, family, &labels);
     let mut at = wanted.iter().find(|(other, _)| *other == tag).map(|(_, at)| *at);
     if let (true, Some(place)) = (unseen, at) {
         if text.is_none() {
@@ -314,11 +342,12 @@ pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&
             remove_at(card, at);
             // A label may have gone with the line, so places are found anew.
             wanted = relocate(card, &wanted, &lines, at);
+            labels = card::labels(card);
         }
         (None, None) => {}
     }
-    hold(card, family, &wanted);
-    let moved_up = assign(card, family, &card::labels(card)).into_iter().find(|(other, _)| *other == tag);
+    hold(card, family, &wanted, &labels);
+    let moved_up = assign(card, family, &labels).into_iter().find(|(other, _)| *other == tag);
     if let (None, Some((_, at))) = (text, moved_up) {
         let line = line_at_mut(card, at);
         line.set_param(SLOT, tag.name());
@@ -357,9 +386,9 @@ fn relocate(card: &Component, before: &[(Tag, usize)], lines: &[Line], removed: 
 }
 
 /// Marks lines until every one of `wanted` is found in its slot.
-fn hold(card: &mut Component, family: Family, wanted: &[(Tag, usize)]) {
+fn hold(card: &mut Component, family: Family, wanted: &[(Tag, usize)], labels: &HashMap<String, String>) {
     for _ in 0..=wanted.len() {
-        let now = assign(card, family, &card::labels(card));
+        let now = assign(card, family, labels);
         let Some((tag, at)) = wanted.iter().find(|pair| !now.contains(pair)) else { return };
         line_at_mut(card, *at).set_param(SLOT, tag.name());
     }

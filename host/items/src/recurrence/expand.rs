@@ -11,9 +11,11 @@ use jiff::tz::TimeZone;
 
 use super::{Day, Freq, Rule};
 
-/// Work allowed for one iteration: a day or moment looked at costs 1, a year 50. It reaches 130 years of days and 1,000
-/// years of years.
-const STEPS_MAX: u32 = 50_000;
+/// Work allowed for one iteration: a day or moment looked at costs 1, a year 50, an occurrence 1, also one that BYSETPOS
+/// does not choose. It reaches 130 years of days and 1,000 years of years.
+pub(crate) const STEPS_MAX: u32 = 50_000;
+/// Members of BYSETPOS that cost a step.
+const POSITIONS_A_STEP: usize = 8;
 /// Times in one day that a rule may name.
 const TIMES_MAX: usize = 1_440;
 
@@ -27,6 +29,7 @@ pub struct Occurrences<'a> {
     until: Option<DateTime>,
     left: Option<u32>,
     steps: u32,
+    steps_max: u32,
     /// Periods passed.
     period: i64,
     ready: VecDeque<DateTime>,
@@ -45,17 +48,71 @@ enum Ended {
     GaveUp,
 }
 
-/// Which days of a period are meant: the rule's parts with what they leave to the start.
+/// Which days of a period are meant: the rule's parts with what they leave to the start. However long the lists are, a
+/// day is looked at in a few steps.
 #[derive(Clone, Debug)]
 struct DaySet {
-    months: Vec<i16>,
-    month_days: Vec<i16>,
-    days: Vec<Day>,
+    months: Numbers,
+    month_days: Numbers,
+    year_days: Numbers,
+    weeks: Numbers,
+    /// Of each weekday, from Monday, which ones of its kind: 0 is every one.
+    days: Option<Box<[Numbers; 7]>>,
+}
+
+/// The numbers of a list, from -[`Numbers::MOST`] to it.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    /// Whether nothing was said, so that everything is meant.
+    is_empty: bool,
+    bits: [u64; 12],
+}
+
+impl Numbers {
+    /// BYYEARDAY has the largest.
+    const MOST: i16 = 366;
+
+    fn of(list: &[i16]) -> Self {
+        let mut numbers = Self { is_empty: list.is_empty(), bits: [0; 12] };
+        list.iter().for_each(|number| numbers.insert(*number));
+        numbers
+    }
+
+    fn place(number: i16) -> Option<(usize, u64)> {
+        let bit = usize::try_from(number.checked_add(Self::MOST)?).ok().filter(|_| number <= Self::MOST)?;
+        Some((bit / 64, 1 << (bit % 64)))
+    }
+
+    fn insert(&mut self, number: i16) {
+        self.is_empty = false;
+        if let Some((word, bit)) = Self::place(number) {
+            self.bits[word] |= bit;
+        }
+    }
+
+    fn contains(&self, number: i16) -> bool {
+        Self::place(number).is_some_and(|(word, bit)| self.bits[word] & bit != 0)
+    }
+
+    /// Whether the `number`th of `most` is meant, counted from either end.
+    fn from_either_end(&self, number: i16, most: i16) -> bool {
+        self.is_empty || self.contains(number) || self.contains(number - most - 1)
+    }
 }
 
 impl Rule {
     /// The occurrences of a series that starts at `start` on the clock of `zone`.
     pub fn occurrences(&self, start: DateTime, zone: &TimeZone) -> Occurrences<'_> {
+        self.occurrences_within(start, zone, STEPS_MAX)
+    }
+
+    /// Whether a series that starts at `start` has it as an occurrence. Nothing behind it is looked at.
+    pub(super) fn has_start(&self, start: DateTime, zone: &TimeZone) -> bool {
+        self.occurrences_within(start, zone, 1).next() == Some(start)
+    }
+
+    /// The same with another bound.
+    pub(super) fn occurrences_within(&self, start: DateTime, zone: &TimeZone, steps_max: u32) -> Occurrences<'_> {
         let times = times(self, start.time());
         let impossible = !self.is_gregorian() || times.len() > TIMES_MAX;
         Occurrences {
@@ -65,6 +122,7 @@ impl Rule {
             until: self.until.map(|until| until.on_clock(zone)),
             left: self.count,
             steps: 0,
+            steps_max,
             period: 0,
             ready: VecDeque::new(),
             ended: if impossible { Ended::GaveUp } else { Ended::No },
@@ -78,6 +136,11 @@ impl Occurrences<'_> {
     /// After the end: whether the rule has no more occurrences, rather than the bound having been reached.
     pub fn is_complete(&self) -> bool {
         self.ended == Ended::Complete
+    }
+
+    /// What it took so far.
+    pub(super) const fn steps(&self) -> u32 {
+        self.steps
     }
 
     /// Passes over occurrences before `at` without looking at them, as far as that is possible: COUNT must count them.
@@ -114,44 +177,49 @@ impl Occurrences<'_> {
                 self.steps += 49;
                 let year =
                     i16::try_from(i64::from(first.year()).checked_add(step)?).ok().filter(|year| *year < 9_999)?;
-                self.days(Date::new(year, 1, 1).ok()?, Date::new(year + 1, 1, 1).ok()?)
+                self.days(Date::new(year, 1, 1).ok()?, Date::new(year + 1, 1, 1).ok()?)?
             }
             Freq::Monthly => {
                 self.steps += 1;
                 let months = (i64::from(first.year()) * 12 + i64::from(first.month()) - 1).checked_add(step)?;
                 let year = i16::try_from(months.div_euclid(12)).ok().filter(|year| *year < 9_999)?;
                 let month = Date::new(year, i8::try_from(months.rem_euclid(12) + 1).ok()?, 1).ok()?;
-                self.days(month, month.checked_add(1.month()).ok()?)
+                self.days(month, month.checked_add(1.month()).ok()?)?
             }
             Freq::Weekly => {
                 let back = first.weekday().since(self.rule.week_start());
                 let week = later(first, step.checked_mul(7)?.checked_sub(i64::from(back))?)?;
-                self.days(week, later(week, 7)?)
+                self.days(week, later(week, 7)?)?
             }
             Freq::Daily => {
                 let day = later(first, step)?;
-                self.days(day, later(day, 1)?)
+                self.days(day, later(day, 1)?)?
             }
             Freq::Hourly | Freq::Minutely | Freq::Secondly => self.moments(step)?,
         };
+        self.steps = self.steps.saturating_add(u32::try_from(found.len()).unwrap_or(STEPS_MAX));
         if !self.rule.by_set_pos.is_empty() {
+            self.steps += u32::try_from(self.rule.by_set_pos.len() / POSITIONS_A_STEP).unwrap_or(STEPS_MAX);
             found = at_positions(&found, &self.rule.by_set_pos);
         }
         Some(found)
     }
 
-    /// Every occurrence on the days from `from` to before `to`.
-    fn days(&self, from: Date, to: Date) -> Vec<DateTime> {
+    /// Every occurrence on the days from `from` to before `to`; `None` where they alone are more than the bound.
+    fn days(&self, from: Date, to: Date) -> Option<Vec<DateTime>> {
         let mut found = Vec::new();
         let mut day = from;
         while day < to {
             if self.set.has(self.rule, day) {
+                if found.len() > STEPS_MAX as usize {
+                    return None;
+                }
                 found.extend(self.times.iter().map(|time| day.to_datetime(*time)));
             }
             let Ok(next) = day.tomorrow() else { break };
             day = next;
         }
-        found
+        Some(found)
     }
 
     /// The occurrences of one hour, minute or second.
@@ -184,7 +252,7 @@ impl Occurrences<'_> {
                 self.ended = Ended::Complete;
                 return;
             }
-            if self.steps >= STEPS_MAX {
+            if self.steps >= self.steps_max {
                 self.ended = Ended::GaveUp;
                 return;
             }
@@ -193,7 +261,6 @@ impl Occurrences<'_> {
                 self.ended = Ended::GaveUp;
                 return;
             };
-            self.steps += u32::try_from(found.len()).unwrap_or(STEPS_MAX);
             let from = self.from;
             self.ready.extend(found.into_iter().filter(|at| *at >= from));
         }
@@ -242,8 +309,8 @@ impl Occurrences<'_> {
 impl DaySet {
     /// RFC 5545 3.3.10: what is not given comes from the start.
     fn of(rule: &Rule, start: DateTime) -> Self {
-        let mut set =
-            Self { months: rule.by_month.clone(), month_days: rule.by_month_day.clone(), days: rule.by_day.clone() };
+        let (mut months, mut month_days) = (Numbers::of(&rule.by_month), Numbers::of(&rule.by_month_day));
+        let mut days = rule.by_day.clone();
         let open = rule.by_month_day.is_empty()
             && rule.by_day.is_empty()
             && rule.by_year_day.is_empty()
@@ -251,13 +318,13 @@ impl DaySet {
         if open {
             match rule.freq {
                 Freq::Yearly => {
-                    set.month_days.push(i16::from(start.day()));
-                    if set.months.is_empty() {
-                        set.months.push(i16::from(start.month()));
+                    month_days.insert(i16::from(start.day()));
+                    if months.is_empty {
+                        months.insert(i16::from(start.month()));
                     }
                 }
-                Freq::Monthly => set.month_days.push(i16::from(start.day())),
-                Freq::Weekly => set.days.push(Day { nth: 0, weekday: start.weekday() }),
+                Freq::Monthly => month_days.insert(i16::from(start.day())),
+                Freq::Weekly => days.push(Day { nth: 0, weekday: start.weekday() }),
                 Freq::Daily | Freq::Hourly | Freq::Minutely | Freq::Secondly => {}
             }
         } else if rule.freq == Freq::Yearly
@@ -266,58 +333,71 @@ impl DaySet {
             && rule.by_month_day.is_empty()
             && rule.by_year_day.is_empty()
         {
-            set.days.push(Day { nth: 0, weekday: start.weekday() });
+            days.push(Day { nth: 0, weekday: start.weekday() });
         }
-        set
+        let by_weekday = |days: &[Day]| {
+            let mut numbers = Box::new([Numbers::of(&[]); 7]);
+            days.iter().for_each(|day| numbers[place(day.weekday)].insert(day.nth));
+            numbers
+        };
+        Self {
+            months,
+            month_days,
+            year_days: Numbers::of(&rule.by_year_day),
+            weeks: Numbers::of(&rule.by_week_no),
+            days: (!days.is_empty()).then(|| by_weekday(&days)),
+        }
     }
 
     fn has(&self, rule: &Rule, day: Date) -> bool {
-        let from_either_end = |list: &[i16], number: i16, of: i16| {
-            list.is_empty() || list.contains(&number) || list.contains(&(number - of - 1))
-        };
-        (self.months.is_empty() || self.months.contains(&i16::from(day.month())))
-            && from_either_end(&self.month_days, i16::from(day.day()), i16::from(day.days_in_month()))
-            && from_either_end(&rule.by_year_day, day.day_of_year(), day.days_in_year())
-            && (self.days.is_empty() || self.days.iter().any(|wanted| self.is_that_day(rule, *wanted, day)))
-            && (rule.by_week_no.is_empty() || in_week(rule, day))
+        (self.months.is_empty || self.months.contains(i16::from(day.month())))
+            && self.month_days.from_either_end(i16::from(day.day()), i16::from(day.days_in_month()))
+            && (self.year_days.is_empty || self.year_days.from_either_end(day.day_of_year(), day.days_in_year()))
+            && self.days.as_ref().is_none_or(|days| self.is_that_day(rule, &days[place(day.weekday())], day))
+            && (self.weeks.is_empty || self.in_week(rule, day))
     }
 
-    fn is_that_day(&self, rule: &Rule, wanted: Day, day: Date) -> bool {
-        if wanted.weekday != day.weekday() {
+    /// Whether a day is one of those wanted of its weekday.
+    fn is_that_day(&self, rule: &Rule, wanted: &Numbers, day: Date) -> bool {
+        if wanted.is_empty {
             return false;
         }
-        if wanted.nth == 0 || rule.freq < Freq::Monthly {
+        if wanted.contains(0) || rule.freq < Freq::Monthly {
             return true;
         }
-        let (number, length) = if rule.freq == Freq::Monthly || !self.months.is_empty() {
+        let (number, length) = if rule.freq == Freq::Monthly || !self.months.is_empty {
             (i16::from(day.day()), i16::from(day.days_in_month()))
         } else {
             (day.day_of_year(), day.days_in_year())
         };
         let from_start = (number + 6) / 7;
         let from_end = -((length - number) / 7 + 1);
-        wanted.nth == from_start || wanted.nth == from_end
+        wanted.contains(from_start) || wanted.contains(from_end)
+    }
+
+    /// Whether a day lies in one of the weeks of BYWEEKNO; week 1 is the first with four days in the year.
+    fn in_week(&self, rule: &Rule, day: Date) -> bool {
+        let first = first_week(day.year(), rule.week_start());
+        let next = first_week(day.year().saturating_add(1).min(9_998), rule.week_start());
+        let before = first_week((day.year() - 1).max(-9_998), rule.week_start());
+        let (start, end) = if day < first {
+            (before, first)
+        } else if day >= next {
+            (next, later(next, 364).unwrap_or(next))
+        } else {
+            (first, next)
+        };
+        let days = |from: Date, to: Date| i16::try_from(to.duration_since(from).as_hours() / 24).unwrap_or(0);
+        let number = days(start, day) / 7 + 1;
+        let weeks = days(start, end) / 7;
+        // Only days of the year itself belong to its set.
+        start.saturating_add(3.days()).year() == day.year() && self.weeks.from_either_end(number, weeks)
     }
 }
 
-/// Whether a day lies in one of the weeks of BYWEEKNO; week 1 is the first with four days in the year.
-fn in_week(rule: &Rule, day: Date) -> bool {
-    let first = first_week(day.year(), rule.week_start());
-    let next = first_week(day.year().saturating_add(1).min(9_998), rule.week_start());
-    let before = first_week((day.year() - 1).max(-9_998), rule.week_start());
-    let (start, end) = if day < first {
-        (before, first)
-    } else if day >= next {
-        (next, later(next, 364).unwrap_or(next))
-    } else {
-        (first, next)
-    };
-    let days = |from: Date, to: Date| i16::try_from(to.duration_since(from).as_hours() / 24).unwrap_or(0);
-    let number = days(start, day) / 7 + 1;
-    let weeks = days(start, end) / 7;
-    // Only days of the year itself belong to its set.
-    start.saturating_add(3.days()).year() == day.year()
-        && (rule.by_week_no.contains(&number) || rule.by_week_no.contains(&(number - weeks - 1)))
+/// Where a weekday stands in a list of them.
+fn place(weekday: Weekday) -> usize {
+    usize::try_from(weekday.to_monday_zero_offset()).unwrap_or(0)
 }
 
 fn first_week(year: i16, week_start: Weekday) -> Date {

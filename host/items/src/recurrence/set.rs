@@ -4,6 +4,7 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
+use super::expand::STEPS_MAX;
 use super::{Occurrences, Rule};
 
 /// What RRULE, RDATE and EXRULE say together; EXDATE is not in it.
@@ -29,7 +30,7 @@ impl Set {
     ) -> Self {
         let has_start = |rule: &Rule| {
             // What is not known is taken to be in order.
-            !rule.is_known() || rule.occurrences(start, zone).next() == Some(start)
+            !rule.is_known() || rule.has_start(start, zone)
         };
         dates.retain(|date| *date != start);
         if !rules.iter().any(has_start) {
@@ -87,7 +88,13 @@ impl Set {
 
     /// Every occurrence, oldest first.
     pub fn occurrences<'a>(&'a self, zone: &TimeZone) -> SetOccurrences<'a> {
-        let source = |rule: &'a Rule| Source::new(rule.occurrences(self.start, zone));
+        self.occurrences_within(zone, STEPS_MAX)
+    }
+
+    /// The same with another bound for the work: the rules share it.
+    pub(crate) fn occurrences_within<'a>(&'a self, zone: &TimeZone, steps_max: u32) -> SetOccurrences<'a> {
+        let rules = u32::try_from(self.rules.len() + self.excluded.len()).unwrap_or(u32::MAX).max(1);
+        let source = |rule: &'a Rule| Source::new(rule.occurrences_within(self.start, zone, steps_max / rules));
         SetOccurrences {
             rules: self.rules.iter().map(source).collect(),
             excluded: self.excluded.iter().map(source).collect(),
@@ -98,7 +105,7 @@ impl Set {
 
     /// The first occurrence of each day from `from` on.
     pub fn days<'a>(&'a self, from: Date, zone: &TimeZone) -> Days<'a> {
-        Days { all: self.occurrences(zone), next: Some(from) }
+        self.occurrences(zone).days(from)
     }
 
     /// The last occurrence that is not in `passed` (sorted); `Some(None)` when none is left, `None` for a series
@@ -155,10 +162,20 @@ pub struct SetOccurrences<'a> {
     gave_up: bool,
 }
 
-impl SetOccurrences<'_> {
+impl<'a> SetOccurrences<'a> {
     /// After the end: whether there are no more, rather than the bound having been reached.
     pub const fn is_complete(&self) -> bool {
         !self.gave_up
+    }
+
+    /// What it took so far.
+    pub(crate) fn steps(&self) -> u32 {
+        self.rules.iter().chain(&self.excluded).fold(0, |steps, source| steps.saturating_add(source.all.steps()))
+    }
+
+    /// The first of each day from `from` on.
+    pub(crate) const fn days(self, from: Date) -> Days<'a> {
+        Days { all: self, next: Some(from) }
     }
 
     /// Passes over everything before `at`.
@@ -199,6 +216,11 @@ pub struct Days<'a> {
 }
 
 impl Days<'_> {
+    /// What it took so far.
+    pub(crate) fn steps(&self) -> u32 {
+        self.all.steps()
+    }
+
     /// As [`SetOccurrences::is_complete`].
     pub const fn is_complete(&self) -> bool {
         self.all.is_complete()

@@ -82,6 +82,34 @@ fn hostile_rules_end_within_a_bound() {
 }
 
 #[test]
+fn the_rules_of_a_set_share_one_bound_and_a_start_is_looked_for_where_it_is() {
+    let never = ["FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=SECONDLY;BYMONTH=4;BYMONTHDAY=31"];
+    let rules: Vec<Rule> = never.iter().cycle().take(10).map(|rule| Rule::parse(rule).unwrap()).collect();
+    assert!(!rules[0].has_start(START, &TimeZone::UTC));
+    assert!(Rule::parse("FREQ=WEEKLY;BYDAY=SU,MO").unwrap().has_start(START, &TimeZone::UTC));
+    let set = Set::new(START, rules.clone(), rules, Vec::new(), &TimeZone::UTC);
+    let mut all = set.occurrences(&TimeZone::UTC);
+    assert_eq!(all.by_ref().count(), 0);
+    assert!(!all.is_complete());
+    assert!((STEPS_MAX / 2..=STEPS_MAX + 100).contains(&all.steps()), "{}", all.steps());
+}
+
+#[test]
+fn what_bysetpos_does_not_choose_costs_as_much_as_what_it_does() {
+    let all = |most: i16| (0..most).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let minutes = format!("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={};BYMINUTE={};BYSETPOS=1", all(24), all(60));
+    let rule = Rule::parse(&minutes).unwrap();
+    let mut occurrences = rule.occurrences(START, &TimeZone::UTC);
+    assert_eq!(occurrences.by_ref().count(), 1);
+    assert!(!occurrences.is_complete());
+    // More in one period than the bound: not even made.
+    let yearly = Rule::parse(&minutes.replace("MONTHLY", "YEARLY")).unwrap();
+    let mut occurrences = yearly.occurrences(START, &TimeZone::UTC);
+    assert_eq!(occurrences.by_ref().count(), 0);
+    assert!(!occurrences.is_complete() && occurrences.steps() < STEPS_MAX);
+}
+
+#[test]
 fn a_rule_without_a_match_ends_at_its_until() {
     let rule = Rule::parse("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30;UNTIL=20300101T000000Z").unwrap();
     let mut occurrences = rule.occurrences(START, &TimeZone::UTC);

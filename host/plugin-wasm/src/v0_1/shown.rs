@@ -11,6 +11,9 @@ use easel_protocol::{Class, DeviceFacts, Origin};
 use super::bindings::easel::plugin::types;
 use super::bindings::exports::easel::plugin as exports;
 
+/// Settings that are left out with a sentence; what more there are is left out without.
+const LEFT_OUT_MAX: usize = 64;
+
 /// What the operator wrote for a pack, by name.
 pub(crate) type Options = Vec<(String, Value)>;
 
@@ -159,7 +162,7 @@ pub(super) fn options(options: &Options) -> Vec<types::Setting> {
     options.iter().map(|(name, of)| types::Setting { name: name.clone(), value: value(of) }).collect()
 }
 
-/// Settings as the host knows them, and a sentence for each that it leaves out.
+/// Settings as the host knows them, and a sentence for each that it leaves out, up to a bound.
 pub(super) fn settings(said: Vec<types::Setting>) -> (Profile, Vec<String>) {
     let mut profile = Profile::default();
     let mut left_out = Vec::new();
@@ -170,9 +173,24 @@ pub(super) fn settings(said: Vec<types::Setting>) -> (Profile, Vec<String>) {
             types::SettingValue::Text(text) => Value::Text(text),
             types::SettingValue::Texts(texts) => Value::Texts(texts),
         };
-        if let Err(error) = profile.set(&name, value) {
+        if let Err(error) = profile.set(&name, value)
+            && left_out.len() < LEFT_OUT_MAX
+        {
             left_out.push(crate::log::clean(&error.to_string()));
         }
     }
     (profile, left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_settings_that_are_not_known_a_bounded_number_is_told_of() {
+        let setting = |n: usize| types::Setting { name: format!("odd.{n}"), value: types::SettingValue::Flag(true) };
+        let (_, left_out) = settings((0..1_000).map(setting).collect());
+        assert_eq!(left_out.len(), LEFT_OUT_MAX);
+        assert!(left_out[0].contains("odd.0"), "{}", left_out[0]);
+    }
 }
