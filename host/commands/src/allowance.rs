@@ -1,8 +1,9 @@
 //! What a user may send and keep: messages within an hour, recipients of a message, bytes of the mailbox.
 
 use easel_protocol::CommonStatus;
-use easel_store::{Snapshot, StoreError, Write};
+use easel_store::{Snapshot, StoreError, User, Write};
 
+use crate::Settings;
 use crate::context::{Context, pack, unpack};
 
 /// The name under which a mailbox keeps how much was sent lately.
@@ -16,7 +17,12 @@ type SentLately = Vec<(i64, u32)>;
 
 /// The bytes that the user's mailbox may hold, if they are bounded: the user's own quota goes before everybody's.
 pub(crate) fn bytes_max(context: &Context<'_>) -> Option<u64> {
-    context.user.quota.or(context.service.settings().quota).filter(|bytes| *bytes > 0)
+    bytes_max_of(context.user, &context.service.settings())
+}
+
+/// The same, of a user whom no request comes from.
+pub(crate) fn bytes_max_of(user: &User, settings: &Settings) -> Option<u64> {
+    user.quota.or(settings.quota).filter(|bytes| *bytes > 0)
 }
 
 /// The write that counts a message about to be sent, or the number that tells why it may not be.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::{Context, unpack};
 use crate::manner::DeviceManner;
 use crate::sync::client::guests_told;
-use crate::{Service, submit};
+use crate::{Service, allowance, submit};
 
 /// How often something is put back again that somebody else changed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -86,6 +86,9 @@ pub enum RestoreError {
     /// It breaks a rule of its class.
     #[error("the item cannot be taken in")]
     Item(#[from] ItemError),
+    /// It is a message for more recipients than one may have, or the user has sent as many as may be sent in an hour.
+    #[error("the user may not send it: it has too many recipients, or too much was sent within an hour")]
+    MaySendNoMore,
     /// It changes a mail that is not there any more.
     #[error("the mail that it changes is not there any more")]
     MailGone,
@@ -109,6 +112,8 @@ impl Service {
     }
 
     /// Takes in, or sends, what a pack withheld; it leaves the quarantine. When this fails nothing has changed.
+    ///
+    /// What a user may keep and send holds for this as well: [`StoreError::OverQuota`] is a mailbox without room for it.
     pub fn restore(&self, user: &User, id: QuarantineId) -> Result<(), RestoreError> {
         let mut tries = 0;
         loop {
@@ -155,11 +160,15 @@ impl Service {
                 let context = self.without_pack(&line, user, device, Version::V16_1);
                 let message_id = submit::message_id(&context);
                 let outgoing = compose::outgoing(&bytes, &submit::sending(&context, &message_id))?;
-                submit::queued_and_kept(&context, &*snapshot, &outgoing)?
+                let counted = allowance::of_message(&context, &*snapshot, outgoing.recipients.len())?;
+                let counted = counted.map_err(|_| RestoreError::MaySendNoMore)?;
+                submit::queued_and_kept(&context, &*snapshot, &outgoing)?.into_iter().chain(counted).collect()
             }
         };
         drop(snapshot);
         set.writes.push(Write::TakeFromQuarantine { id });
+        let bytes_max = allowance::bytes_max_of(user, &self.settings());
+        set.writes.extend(bytes_max.map(|bytes_max| Write::Within { bytes_max }));
         self.store().commit(set)?;
         Ok(())
     }

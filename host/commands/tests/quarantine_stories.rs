@@ -11,7 +11,7 @@ use easel_plugin::Direction;
 use easel_plugin::hooks::MailVerdict;
 use easel_plugin::scripted::ScriptedPlugin;
 use easel_protocol::{Class, CollectionId, Command, FolderType, ServerId};
-use easel_store::{Content, QuarantinedKind, Store as _, Write};
+use easel_store::{Content, QuarantinedKind, Store as _, StoreError, User, Write};
 use easel_test_support::{Identity, Phone, Sent, Transport as _, item_text};
 use easel_wbxml::pages::{airsync, calendar, contacts, email};
 use easel_wbxml::{Element, Tag};
@@ -22,13 +22,17 @@ const CONTACTS: u64 = 7;
 
 /// A desk whose pack withholds contacts of the navy, mails marked as read, and every message.
 fn desk() -> Desk {
+    desk_with(Settings::default())
+}
+
+fn desk_with(settings: Settings) -> Desk {
     let plugin = ScriptedPlugin::new()
         .named("old-phones", "1.2.0")
         .withhold(Direction::Incoming, Class::Contacts, contacts::COMPANY_NAME, |name| name == "Navy")
         .withhold(Direction::Incoming, Class::Email, email::READ, |_| true)
         .withhold(Direction::Incoming, Class::Calendar, calendar::SUBJECT, |subject| subject.starts_with("Dinner"))
         .on_mail(|_, _| MailVerdict::Withhold("again".into()));
-    Desk::with(Arc::new(plugin), Settings::default())
+    Desk::with(Arc::new(plugin), settings)
 }
 
 /// A phone that has synced a folder; Supported is empty, so what it does not send stays.
@@ -229,4 +233,58 @@ fn a_withheld_message_is_sent_to_everybody_it_was_for_and_kept_in_sent_items() {
     let raw = String::from_utf8(desk.store.read_blob(sent[0].blob).unwrap()).unwrap();
     assert!(raw.ends_with("Short.\r\n") && !raw.contains("carol"), "{raw}");
     assert_eq!((desk.count(4), withheld(&desk).len()), (1, 0));
+}
+
+/// Has a phone send a message that is withheld.
+fn send_withheld(desk: &Desk, subject: &str) {
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    let message = format!(
+        "To: bob@example.org, carol@example.org\r\nSubject: {subject}\r\nContent-Type: text/plain\r\n\r\nShort.\r\n"
+    );
+    let request = phone.request(Command::SendMail, message.as_bytes(), "message/rfc822");
+    assert_eq!(phone.transport.exchange(&request).unwrap().code, 200);
+}
+
+#[test]
+fn what_a_full_mailbox_has_no_room_for_stays_in_quarantine_until_it_has() {
+    let desk = desk_with(Settings { quota: Some(600), ..Settings::default() });
+    let mut phone = phone(&desk, "f7");
+    send_withheld(&desk, "Mail");
+    phone.sync(&[Sent::commands("f7", vec![card(airsync::ADD, "1", "Navy")])]).unwrap();
+    let ids: Vec<_> = withheld(&desk).iter().map(|one| one.quarantined.id).collect();
+    assert_eq!(ids.len(), 2);
+    let filling = desk.add(CONTACTS, &vcard(&format!("NOTE:{}\r\n", "x".repeat(480))));
+    for id in &ids {
+        let outcome = desk.service.restore(&desk.user, *id);
+        assert!(
+            matches!(outcome, Err(RestoreError::Store(StoreError::OverQuota { bytes_max: 600, .. }))),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!((withheld(&desk).len(), desk.count(CONTACTS), desk.count(4)), (2, 1, 0));
+    assert!(desk.store.due_outgoing(i64::MAX, 9).unwrap().is_empty());
+    // The own quota of a user goes before everybody's.
+    let user = desk.store.update_user(&User { quota: Some(1 << 20), ..desk.user.clone() }).unwrap();
+    desk.service.restore(&user, ids[0]).unwrap();
+    desk.commit(vec![Write::RemoveItem { id: filling }]);
+    let user = desk.store.update_user(&User { quota: None, ..user }).unwrap();
+    desk.service.restore(&user, ids[1]).unwrap();
+    assert_eq!((withheld(&desk).len(), desk.count(CONTACTS), desk.count(4)), (0, 1, 1));
+}
+
+#[test]
+fn a_withheld_message_counts_among_those_of_an_hour_and_has_no_more_recipients_than_others() {
+    let desk = desk_with(Settings { messages_per_hour_max: Some(1), ..Settings::default() });
+    send_withheld(&desk, "One");
+    send_withheld(&desk, "Two");
+    let ids: Vec<_> = withheld(&desk).iter().map(|one| one.quarantined.id).collect();
+    desk.service.restore(&desk.user, ids[0]).unwrap();
+    let outcome = desk.service.restore(&desk.user, ids[1]);
+    assert!(matches!(outcome, Err(RestoreError::MaySendNoMore)), "{outcome:?}");
+    assert_eq!((withheld(&desk).len(), desk.store.due_outgoing(i64::MAX, 9).unwrap().len()), (1, 1));
+
+    let desk = desk_with(Settings { recipients_max: 1, ..Settings::default() });
+    send_withheld(&desk, "To two");
+    assert!(matches!(restore(&desk), Err(RestoreError::MaySendNoMore)));
+    assert_eq!((withheld(&desk).len(), desk.count(4)), (1, 0));
 }

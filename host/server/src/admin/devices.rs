@@ -1,6 +1,6 @@
 //! Devices, and what an administrator does with them.
 
-use easel_commands::Withheld;
+use easel_commands::{RestoreError, Withheld};
 use easel_protocol::{Origin, Version};
 use easel_store::{Device, Event, Provisioning, QuarantineId, QuarantinedKind, StoreError, User, Wipe};
 use jiff::Timestamp;
@@ -72,6 +72,13 @@ pub(super) fn restore(office: &Office, login: &LoginName, name: &str, number: u6
     }
     match office.service.restore(&user, id) {
         Ok(()) => Ok(Reply::Done),
+        Err(RestoreError::Store(error @ StoreError::OverQuota { .. })) => Err(Refusal(format!(
+            "{error}; it stays withheld: have things removed, or let the mailbox hold more with `easel user set {login} \
+             --quota`"
+        ))),
+        Err(error @ RestoreError::MaySendNoMore) => Err(Refusal(format!(
+            "{error}; it stays withheld: limits.recipients_max and limits.messages_per_hour_max say how much may be sent"
+        ))),
         Err(error) => Err(Refusal(chain(&error))),
     }
 }

@@ -85,7 +85,13 @@ impl Office {
         let now = Arc::clone(&clock);
         let now = Arc::new(move || now.now());
         // What an administrator restores is not shown to packs.
-        let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), Settings::default(), now);
+        let settings = Settings {
+            quota: config.limits.quota_bytes,
+            recipients_max: config.limits.recipients_max,
+            messages_per_hour_max: config.limits.messages_per_hour_max,
+            ..Settings::default()
+        };
+        let service = Service::new(Arc::clone(&store), Arc::new(NoPlugin), settings, now);
         let message_bytes_max = config.limits.message_bytes_max;
         let quota_bytes = config.limits.quota_bytes;
         let config = config.clone();

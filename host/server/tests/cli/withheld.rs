@@ -124,6 +124,24 @@ fn a_server_that_runs_lists_it_and_puts_it_back() {
 }
 
 #[test]
+fn what_a_full_mailbox_has_no_room_for_stays_withheld_and_the_refusal_says_what_to_do() {
+    let house = House::with_anna();
+    let id = withhold(&house);
+    let filling = house.write("large.eml", format!("Subject: large\n\n{}", "text\n".repeat(220_000)));
+    house.import(&[&filling]);
+    house.run(&["user", "set", "anna", "--quota", "1"]).ok();
+    let serving = house.serve();
+    for number in ["1", "2"] {
+        let said = house.run(&["device", "restore", "anna", &id, number]).refused();
+        assert!(said.contains("mailbox is full") && said.contains("easel user set anna"), "{said}");
+        assert!(said.contains("stays withheld"), "{said}");
+    }
+    house.run(&["user", "set", "anna", "--quota", "default"]).ok();
+    listed_and_put_back(&house, &id);
+    drop(serving);
+}
+
+#[test]
 fn what_is_withheld_from_one_device_is_not_put_back_by_another_name() {
     let house = House::with_anna();
     let id = withhold(&house);
