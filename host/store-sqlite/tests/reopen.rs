@@ -120,7 +120,7 @@ fn numbers_asked_for_ahead_cost_the_next_call_no_commit() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path());
     let user = add_user(&store, "anna");
-    let commits = || store.vitals().commits[0].1.changes.sum;
+    let commits = || store.vitals().unwrap().commits[0].1.changes.sum;
     store.reserve_items(user, 0).unwrap();
     let before = commits();
     let first = store.reserve_items(user, 1).unwrap().number();
