@@ -224,6 +224,8 @@ mod tests {
             blob: BlobId(1),
             queued: 1_770_000_000_000,
             attempts: 1,
+            tried: None,
+            waited: 0,
             next_attempt: 0,
             last_error: None,
         }
