@@ -92,8 +92,11 @@ fn a_folder_of_packs_that_comes_back_open_to_others_is_not_taken() {
     std::fs::remove_dir_all(&folder).unwrap();
     serving.tell("HUP");
     serving.until_logged(LOST, 1);
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    // Open from the moment it is there, whoever looks then.
+    let open = house.path("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::rename(&open, &folder).unwrap();
     for time in 2..4 {
         serving.tell("HUP");
         serving.until_logged("looked at again", time);
