@@ -13,14 +13,10 @@ use std::thread;
 use easel_protocol::FolderType;
 use easel_store::{ChangeSet, LocalBus, NewOutgoing, Store as _, Write};
 use easel_store_sqlite::SqliteStore;
-use easel_test_support::{Identity, Phone, Sent, Socket, item_text};
+use easel_test_support::{Identity, Lmtp, Phone, Sent, Socket, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{airsync, contacts, email};
-use lmtp::Lmtp;
 use support::{House, Serving, files};
-
-#[path = "mixed/lmtp.rs"]
-mod lmtp;
 
 #[path = "cli/support.rs"]
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]

@@ -8,11 +8,14 @@
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]
 mod support;
 
+#[path = "../owner/mod.rs"]
+mod owner;
+
 mod certificate;
 mod clock;
 mod disk;
-mod lmtp;
-mod owner;
 mod packs;
 mod power;
+mod put_off;
+mod steps;
 mod verbs;
