@@ -17,5 +17,6 @@ mod disk;
 mod packs;
 mod power;
 mod put_off;
+mod sectors;
 mod steps;
 mod verbs;
