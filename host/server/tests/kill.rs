@@ -172,7 +172,8 @@ fn exported_plans(house: &House, class: Class) -> Vec<String> {
     let begin = match class {
         Class::Calendar => "BEGIN:VEVENT",
         Class::Tasks => "BEGIN:VTODO",
-        _ => "BEGIN:VJOURNAL",
+        Class::Notes => "BEGIN:VJOURNAL",
+        Class::Contacts | Class::Email | Class::Sms => panic!("{class:?} is exported otherwise"),
     };
     let exported = house.export(&format!("out-{class:?}"), &[]);
     let texts = exported.iter().filter(|(name, _)| name.ends_with(".ics"));

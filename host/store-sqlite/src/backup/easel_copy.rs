@@ -100,15 +100,13 @@ fn copy(files: &Files, path: &Path) -> Result<Connection, StoreError> {
         copy.pragma_update(None, name, value).map_err(failed)?;
     }
     let copying = Backup::new(&source, &mut copy).map_err(failed)?;
-    loop {
-        match copying.step(STEP).map_err(failed)? {
-            StepResult::Done => break,
-            StepResult::More => {}
-            _ => {
-                let busy = rusqlite::ffi::Error { code: ErrorCode::DatabaseBusy, extended_code: 0 };
-                return Err(unread(rusqlite::Error::SqliteFailure(busy, None)));
-            }
-        }
+    let mut step = StepResult::More;
+    while step == StepResult::More {
+        step = copying.step(STEP).map_err(failed)?;
+    }
+    if step != StepResult::Done {
+        let busy = rusqlite::ffi::Error { code: ErrorCode::DatabaseBusy, extended_code: 0 };
+        return Err(unread(rusqlite::Error::SqliteFailure(busy, None)));
     }
     drop(copying);
     drop(copy);
