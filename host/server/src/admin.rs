@@ -114,6 +114,8 @@ pub(crate) enum Request {
     BackupBegin,
     /// The next piece of it, in the body; an empty one is the end.
     BackupRead,
+    /// Ends it; to be asked after its last piece.
+    BackupEnd,
     /// Puts an entry into the address list of a tenant; the body is the photo.
     AddressListPut { tenant: String, entry: Box<GalEntry> },
     /// The folder of a mailbox by path, made when it is missing.
@@ -148,8 +150,9 @@ pub(crate) enum Reply {
     Hello { protocol: u32, version: String },
     /// To [`Request::Status`]; `None` when no server runs.
     Status { server: Option<ServerShown> },
-    /// To [`Request::BackupBegin`]: the first mails that are lost already, a sentence each, and how many are.
-    BackupBegun { lost: Vec<String>, count: u64 },
+    /// To [`Request::BackupEnd`]: the first mails that are not in it, a sentence each, and how many are lost and how many
+    /// cannot be read.
+    BackupMade { left_out: Vec<String>, lost: u64, unreadable: u64 },
     /// To [`Request::ProbeOpen`]: what to ask with.
     Probe { token: String },
     /// To [`Request::TenantList`].

@@ -10,17 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use easel_protocol::FolderType;
+use easel_protocol::{Command, FolderType};
 use easel_store::{ChangeSet, LocalBus, NewOutgoing, Store as _, Write};
 use easel_store_sqlite::SqliteStore;
-use easel_test_support::{Identity, Phone, Sent, Socket, item_text};
+use easel_test_support::{Identity, Lmtp, Phone, Sent, Socket, item_text};
 use easel_wbxml::Element;
-use easel_wbxml::pages::{airsync, contacts, email};
-use lmtp::Lmtp;
+use easel_wbxml::pages::{airsync, contacts, email, item_operations as io, moves};
 use support::{House, Serving, files};
-
-#[path = "mixed/lmtp.rs"]
-mod lmtp;
 
 #[path = "cli/support.rs"]
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]
@@ -65,13 +61,16 @@ impl Owner {
             self.phone.hierarchy_key = "0".into();
             self.phone.folder_sync().unwrap();
         }
-        [self.inbox.clone(), self.book.clone()].map(|folder| {
-            let Err(error) = self.phone.sync_folder(&folder, 50) else { return false };
-            assert!(error.to_string().contains("status 3"), "{error:#}");
-            self.phone.collections.remove(&folder);
-            self.phone.sync_folder(&folder, 50).unwrap();
-            true
-        })
+        [self.inbox.clone(), self.book.clone()].map(|folder| self.sync_or_start_over(&folder))
+    }
+
+    /// Syncs a folder, from the start where its key is refused; whether it was.
+    fn sync_or_start_over(&mut self, folder: &str) -> bool {
+        let Err(error) = self.phone.sync_folder(folder, 50) else { return false };
+        assert!(error.to_string().contains("status 3"), "{error:#}");
+        self.phone.collections.remove(folder);
+        self.phone.sync_folder(folder, 50).unwrap();
+        true
     }
 
     fn add_card(&mut self, name: &str) {
@@ -215,6 +214,123 @@ fn after_a_restore_phones_resync_what_changed_since_and_hold_what_the_store_hold
     }
 }
 
+/// The phone moves a mail, by its subject, from one folder to another: what it is called here and there.
+fn move_mail(owner: &mut Owner, subject: &str, from: &str, to: &str) -> (String, String) {
+    let items = owner.phone.items(from);
+    let (id, _) = items.iter().find(|(_, item)| item_text(item, email::SUBJECT) == subject).unwrap();
+    let text = |tag, text: &str| Element::text(tag, text);
+    let one = [text(moves::SRC_MSG_ID, id), text(moves::SRC_FLD_ID, from), text(moves::DST_FLD_ID, to)];
+    let body = Element::of(moves::MOVE_ITEMS, [Element::of(moves::MOVE, one)]);
+    let answer = owner.phone.ask(Command::MoveItems, Some(&body)).unwrap().unwrap();
+    let moved = answer.child(moves::RESPONSE).unwrap();
+    assert_eq!(moved.text_of(moves::STATUS).unwrap(), "3");
+    (id.clone(), moved.text_of(moves::DST_MSG_ID).unwrap().into_owned())
+}
+
+/// The phone empties a folder, and shows it empty.
+fn empty(owner: &mut Owner, folder: &str) {
+    let emptied = [Element::text(airsync::COLLECTION_ID, folder)];
+    let body = Element::of(io::ITEM_OPERATIONS, [Element::of(io::EMPTY_FOLDER_CONTENTS, emptied)]);
+    let answer = owner.phone.ask(Command::ItemOperations, Some(&body)).unwrap().unwrap();
+    let emptied = answer.at(&[io::RESPONSE, io::EMPTY_FOLDER_CONTENTS, io::STATUS]);
+    assert_eq!(emptied.map(Element::value).as_deref(), Some("1"), "{answer:?}");
+    owner.phone.collections.get_mut(folder).unwrap().items.clear();
+}
+
+/// Mail for two phones, some of it in Deleted Items, and a backup; then one phone moves and empties and is cut off.
+fn moved_and_emptied_since(house: &House) -> (Owner, Owner, String, Serving) {
+    let serving = house.serve();
+    let mut postman = Postman::new(house);
+    (0..6).for_each(|number| postman.deliver(number));
+    let mut mover = Owner::new(serving.address, Identity::android());
+    let mut idle = Owner::new(serving.address, Identity::iphone_today());
+    let (inbox, trash) = (mover.inbox.clone(), mover.phone.folder(FolderType::DeletedItems).unwrap());
+    mover.phone.sync_folder(&trash, 50).unwrap();
+    for number in 0..2 {
+        move_mail(&mut mover, &format!("mail {number}"), &inbox, &trash);
+    }
+    for owner in [&mut mover, &mut idle] {
+        owner.look();
+        owner.phone.sync_folder(&trash, 50).unwrap();
+        owner.add_card("Before");
+        owner.look();
+        assert_eq!((owner.mails().len(), owner.phone.items(&trash).len()), (4, 2));
+    }
+    mover.look();
+    let backup = house.text("yesterday");
+    house.run(&["backup", &backup]).ok();
+    empty(&mut mover, &trash);
+    // It shows what it moved at once.
+    let (id, new) = move_mail(&mut mover, "mail 3", &inbox, &trash);
+    let moved = mover.phone.collections.get_mut(&inbox).unwrap().items.remove(&id).unwrap();
+    mover.phone.collections.get_mut(&trash).unwrap().items.insert(new, moved);
+    (mover, idle, trash, serving)
+}
+
+/// Both hold what the store holds, mails and contacts.
+fn hold_what_is_stored(owners: [&mut Owner; 2], serving: &Serving, trash: &str) {
+    let another = Identity { device_id: "another".into(), ..Identity::android() };
+    let mut fresh = Owner::new(serving.address, another);
+    fresh.phone.sync_folder(trash, 50).unwrap();
+    assert_eq!((fresh.mails().len(), fresh.phone.items(trash).len()), (4, 2), "as when the backup was made");
+    for owner in owners {
+        assert_eq!(owner.mails(), fresh.mails());
+        assert_eq!(owner.cards(), fresh.cards());
+        assert!(owner.phone.items(trash).into_keys().eq(fresh.phone.items(trash).into_keys()));
+    }
+}
+
+#[test]
+fn after_a_restore_a_phone_that_had_moved_and_emptied_without_a_sync_since_gets_it_back() {
+    let house = House::with_tls();
+    let (mut mover, mut idle, trash, serving) = moved_and_emptied_since(&house);
+    serving.stop("TERM");
+    let restored = house.json(&["restore", &house.text("yesterday"), "--replace"]);
+    assert_eq!(restored["anew"], 4, "two folders of two phones");
+    let serving = house.serve();
+    for owner in [&mut mover, &mut idle] {
+        owner.phone.transport = Socket::new(serving.address, "anna", "anna's word");
+        // What was not touched is not synced anew.
+        assert_eq!((owner.look(), owner.sync_or_start_over(&trash)), ([true, false], true));
+    }
+    hold_what_is_stored([&mut mover, &mut idle], &serving, &trash);
+    for owner in [&mut mover, &mut idle] {
+        assert_eq!((owner.look(), owner.sync_or_start_over(&trash)), ([false, false], false));
+    }
+}
+
+#[test]
+fn phones_sync_everything_anew_after_a_restore_where_an_administrator_says_so() {
+    let house = House::with_tls();
+    let (mut mover, mut idle, trash, serving) = moved_and_emptied_since(&house);
+    serving.stop("KILL");
+    // Of the data that is lost nothing can be seen.
+    std::fs::remove_dir_all(house.path("house/data")).unwrap();
+    let backup = house.text("yesterday");
+    let said = house.run(&["restore", &backup]).ok();
+    assert!(said.contains("moved or emptied") && said.contains("--resync"), "{said}");
+    assert_eq!(house.json(&["restore", &backup, "--replace"])["anew"], 0, "data from before shows nothing");
+    let restored = house.json(&["restore", &backup, "--replace", "--resync"]);
+    assert_eq!(restored["anew"], 6);
+    let serving = house.serve();
+    for owner in [&mut mover, &mut idle] {
+        owner.phone.transport = Socket::new(serving.address, "anna", "anna's word");
+        assert_eq!((owner.look(), owner.sync_or_start_over(&trash)), ([true, true], true));
+    }
+    hold_what_is_stored([&mut mover, &mut idle], &serving, &trash);
+}
+
+#[test]
+fn data_that_is_damaged_is_replaced_all_the_same() {
+    let house = House::with_anna();
+    let backup = house.text("backup");
+    house.run(&["backup", &backup]).ok();
+    house.write("house/data/easel.db", "rubbish ".repeat(10_000));
+    let restored = house.json(&["restore", &backup, "--replace"]);
+    assert_eq!(restored["anew"], serde_json::Value::Null);
+    house.serve().stop("TERM");
+}
+
 #[test]
 fn a_backup_that_is_not_whole_is_refused_with_a_sentence_and_nothing_changes() {
     let house = House::with_anna();
@@ -239,7 +355,7 @@ fn a_backup_that_is_not_whole_is_refused_with_a_sentence_and_nothing_changes() {
         (Vec::new(), "is no backup of Easel"),
         (b"From nobody Mon Mar  2 10:00:00 2026\nSubject: x\n\ny\n".to_vec(), "is no backup of Easel"),
         (before.iter().find(|(name, _)| name == "easel.db").unwrap().1.clone(), "is no backup of Easel"),
-        (b"Easel backup 2\n{}\n".to_vec(), "newer than this program"),
+        (b"Easel backup 3\n{}\n".to_vec(), "newer than this program"),
         (newer.into_bytes().into_iter().chain(whole[second..].iter().copied()).collect(), "newer than this program"),
         (whole.iter().copied().chain([0]).collect(), "something follows its end"),
     ];
@@ -314,7 +430,7 @@ fn a_backup_that_cannot_be_written_leaves_the_one_before() {
     assert!(said.contains("is a directory"), "{said}");
     let backup = house.write("backups/backup", "the one before");
     house.run(&["backup", &backup]).ok();
-    assert!(std::fs::read(&backup).unwrap().starts_with(b"Easel backup 1\n"));
+    assert!(std::fs::read(&backup).unwrap().starts_with(b"Easel backup 2\n"));
     assert_eq!(files(&house.path("backups")).len(), 1);
 }
 

@@ -1,54 +1,57 @@
 //! A copy of both files as one stream of bytes, made while the store goes on.
 //!
-//! First easel.db is copied as it is at one moment (`VACUUM INTO`: a reader like any other, which no writer waits
-//! for).
+//! First easel.db is copied as it is at one moment ([`easel_copy`]).
 //! Then every mail it names follows, each read by itself. A mail is committed before anything names it and never changes,
 //! and nothing is swept until the backup ends: so no item names mail that is not in the copy, and no look at mail.db
-//! lasts longer than a piece. Mail that is lost already, which no healthy store has, is named and left out.
+//! lasts longer than a piece. Mail that is lost already, which no healthy store has, is named and left out; so is mail
+//! that the disk does not give, once it is come to.
 //!
 //! ```text
-//! "Easel backup 1\n"
+//! "Easel backup 2\n"
 //! a line of JSON: Manifest
 //! easel.db                                          Manifest::easel_bytes
 //! for each mail: BlobId, size (u64, big endian), its bytes
 //! BlobId 0
+//! how many of the mails could not be read, and the BlobId of each: what stands above in their place is nothing
 //! SHA-256 of everything before                      32 bytes
 //! ```
+//!
+//! Format 1 has no list of mails that could not be read.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::ops::Range;
 use std::sync::Arc;
 
-use easel_store::{Backup, BlobId, LOST_MAX, LostMail, NamedBy, StoreError};
-use rusqlite::{Connection, OpenFlags, Row};
+use easel_store::{Backup, BlobId, LEFT_OUT_MAX, LeftOut, StoreError};
+use rusqlite::{Connection, ErrorCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::blobs::{self, Sweep};
 use crate::connection::{self, Files, Role};
-use crate::error::SqliteError;
-use crate::pool::Pool;
+use crate::error::{Failure, SqliteError};
 use crate::schema;
+use easel_copy::EaselCopy;
+
+mod easel_copy;
 
 const DOING: &str = "backing up";
 
 /// What a backup begins with, up to the number of its format.
 pub(crate) const BEGINNING: &str = "Easel backup ";
 
-/// The format that is written, and the only one that is read.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that is written; it and those before are read.
+pub(crate) const FORMAT: u32 = 2;
+
+/// The first format that lists mails that could not be read.
+pub(crate) const LISTS_UNREADABLE: u32 = 2;
 
 /// Bytes of a piece.
 const PIECE: usize = 1 << 20;
 
 /// Bytes in front of a mail.
 const MAIL_HEAD: usize = 16;
-
-/// Bytes after the last mail.
-const TAIL: usize = 8 + 32;
 
 /// What is known of a backup before it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,25 +74,34 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// A mail that is being told.
+struct Telling {
+    id: BlobId,
+    told: u64,
+    size: u64,
+}
+
 /// A backup under way.
 struct Copy {
     /// Nothing is swept as long as it is there.
     _held: Arc<()>,
     files: Files,
-    readers: Arc<Pool>,
+    /// Reads mails; without a map, in which a disk's error would end the process.
+    reader: Connection,
     /// The first lines, until they are told.
     head: Vec<u8>,
-    /// The copy of easel.db, which has no name any more.
-    easel: File,
+    easel: EaselCopy,
     easel_left: usize,
     /// Mails to come, the last one first.
     mails: Vec<i64>,
-    /// The mail that is being told: how far, and how large it is.
-    mail: Option<(BlobId, u64, u64)>,
+    mail: Option<Telling>,
+    /// Mails that could not be read.
+    unreadable: Vec<BlobId>,
+    left_out: LeftOut,
+    /// What follows the last mail, once that was told, and how much of it was.
+    tail: Option<(Vec<u8>, usize)>,
     hash: Sha256,
     ended: bool,
-    /// The first of the mails that are lost, and how many are.
-    lost: (Vec<LostMail>, u64),
 }
 
 impl fmt::Debug for Copy {
@@ -98,150 +110,128 @@ impl fmt::Debug for Copy {
     }
 }
 
-fn copy_path(files: &Files) -> PathBuf {
-    files.easel.with_extension("db.copy")
-}
-
 /// Removes what a backup left whose process died.
 pub(crate) fn tidy(files: &Files) -> Result<(), StoreError> {
-    match fs::remove_file(copy_path(files)) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(unusable(files)(cause)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn unusable(files: &Files) -> impl Fn(io::Error) -> StoreError {
-    let path = copy_path(files);
-    move |cause| StoreError::backend(DOING, SqliteError::Copy { path: path.clone(), cause })
+    easel_copy::tidy(files)
 }
 
 /// Begins a backup.
-pub(crate) fn begin(
-    files: &Files,
-    sweep: &Sweep,
-    readers: Arc<Pool>,
-    now: i64,
-) -> Result<impl Backup + use<>, StoreError> {
+pub(crate) fn begin(files: &Files, sweep: &Sweep, now: i64) -> Result<impl Backup + use<>, StoreError> {
     let held = sweep.hold().ok_or_else(|| StoreError::backend(DOING, SqliteError::BackupRuns))?;
-    tidy(files)?;
-    let path = copy_path(files);
-    // SQLite writes into a file that is there and empty: nobody else may read this one.
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(unusable(files))?;
-    let copied = copy_easel(files, &readers);
-    let opened = File::open(&path);
-    // It is kept by its handle alone, so that nothing stays behind.
-    tidy(files)?;
-    let CopiedEasel { mut mails, lost } = copied?;
-    let easel = opened.map_err(unusable(files))?;
-    let easel_bytes = easel.metadata().map_err(unusable(files))?.len();
+    let unread = |cause| StoreError::backend(DOING, SqliteError::database(&files.mail, cause));
+    let reader = connection::open(files, Role::Reader).map_err(unread)?;
+    reader.pragma_update(Some("mail"), "mmap_size", 0).map_err(unread)?;
+    let easel = EaselCopy::make(files)?;
+    let mut mails = easel.named()?;
+    let lost = blobs::lost(&reader, &mails);
+    mails.retain(|id| lost.binary_search(id).is_err());
+    let mut left_out = LeftOut { lost: lost.len() as u64, ..LeftOut::default() };
+    for id in lost.iter().take(LEFT_OUT_MAX) {
+        left_out.mails.append(&mut easel.naming(*id, false)?);
+    }
+    left_out.mails.truncate(LEFT_OUT_MAX);
     let manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         made: now,
         easel_schema: schema::newest(),
-        easel_bytes,
+        easel_bytes: easel.bytes,
         mails: mails.len() as u64,
-        lost: lost.1,
+        lost: left_out.lost,
     };
     let manifest = serde_json::to_string(&manifest).map_err(|cause| StoreError::backend(DOING, cause))?;
     mails.reverse();
     Ok(Copy {
         _held: held,
         files: files.clone(),
-        readers,
+        reader,
         head: format!("{BEGINNING}{FORMAT}\n{manifest}\n").into_bytes(),
+        easel_left: usize::try_from(easel.bytes).map_err(|cause| StoreError::backend(DOING, cause))?,
         easel,
-        easel_left: usize::try_from(easel_bytes).map_err(|cause| StoreError::backend(DOING, cause))?,
         mails,
         mail: None,
+        unreadable: Vec::new(),
+        left_out,
+        tail: None,
         hash: Sha256::new(),
         ended: false,
-        lost,
     })
-}
-
-/// What the copy of easel.db names.
-struct CopiedEasel {
-    /// The mails, in order, without those that are lost.
-    mails: Vec<i64>,
-    lost: (Vec<LostMail>, u64),
-}
-
-/// Copies easel.db.
-fn copy_easel(files: &Files, readers: &Arc<Pool>) -> Result<CopiedEasel, StoreError> {
-    let path = copy_path(files);
-    let failed = |cause| StoreError::backend(DOING, SqliteError::database(&path, cause));
-    let text = path.to_str().ok_or_else(|| failed(rusqlite::Error::InvalidPath(path.clone())))?;
-    let source = connection::open_unseen(files, Role::Reader).map_err(failed)?;
-    source.execute("VACUUM INTO ?1", [text]).map_err(failed)?;
-    drop(source);
-    let copy = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-    let mut named = copy.prepare(blobs::NAMED).map_err(failed)?;
-    let named = named.query_map([], |row| row.get(0)).and_then(Iterator::collect);
-    let mut mails: Vec<i64> = named.map_err(failed)?;
-    let unread = |cause| StoreError::backend(DOING, SqliteError::database(&files.mail, cause));
-    let mut lost = Vec::new();
-    for some in mails.chunks(LOOKED_UP) {
-        lost.append(&mut blobs::lost(&*readers.take()?, some).map_err(unread)?);
-    }
-    mails.retain(|id| lost.binary_search(id).is_err());
-    let mut named = Vec::new();
-    for id in lost.iter().take(LOST_MAX) {
-        named.append(&mut named_by(&copy, *id).map_err(failed)?);
-    }
-    named.truncate(LOST_MAX);
-    Ok(CopiedEasel { mails, lost: (named, lost.len() as u64) })
-}
-
-/// Mails looked up while one reader is taken.
-const LOOKED_UP: usize = 10_000;
-
-const NAMED_BY: &str = "SELECT user.name, tenant.name, folder.name, item.id, NULL, NULL
-    FROM content JOIN item USING (object) JOIN user ON user.id = item.user JOIN tenant ON tenant.id = user.tenant
-    JOIN folder ON folder.user = item.user AND folder.id = item.folder
-    WHERE content.blob = ?1
-    UNION ALL SELECT user.name, tenant.name, NULL, NULL, outgoing.id, NULL
-    FROM outgoing JOIN user ON user.id = outgoing.user JOIN tenant ON tenant.id = user.tenant
-    WHERE outgoing.blob = ?1
-    UNION ALL SELECT user.name, tenant.name, NULL, NULL, NULL, quarantine.id
-    FROM quarantine JOIN user ON user.id = quarantine.user JOIN tenant ON tenant.id = user.tenant
-    WHERE quarantine.blob = ?1";
-
-/// What names a mail.
-fn named_by(copy: &Connection, id: i64) -> rusqlite::Result<Vec<LostMail>> {
-    let number = |row: &Row<'_>, at: usize| -> rusqlite::Result<Option<u64>> {
-        Ok(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs))
-    };
-    let mut naming = copy.prepare_cached(NAMED_BY)?;
-    let naming = naming.query_map([id], |row| {
-        let named_by = match (row.get(2)?, number(row, 3)?, number(row, 4)?, number(row, 5)?) {
-            (Some(folder), Some(number), _, _) => NamedBy::Item { folder, number },
-            (_, _, Some(number), _) => NamedBy::Outgoing(number),
-            (_, _, _, number) => NamedBy::Quarantined(number.unwrap_or_default()),
-        };
-        Ok(LostMail { user: row.get(0)?, tenant: row.get(1)?, named_by })
-    });
-    naming?.collect()
 }
 
 impl Copy {
     /// Puts the next bytes of a mail into a piece.
-    fn tell_mail(&mut self, reader: &Connection, piece: &mut Vec<u8>) -> Result<(), StoreError> {
-        let (id, told, size) = match self.mail.take() {
-            Some(mail) => mail,
-            None => {
-                let Some(id) = self.mails.pop().map(|id| BlobId(id.unsigned_abs())) else { return Ok(()) };
-                let size = blobs::size(reader, id).map_err(|failure| failure.while_doing(DOING, &self.files.mail))?;
-                piece.extend_from_slice(&id.0.to_be_bytes());
-                piece.extend_from_slice(&size.to_be_bytes());
-                (id, 0, size)
-            }
-        };
+    fn tell_mail(&mut self, piece: &mut Vec<u8>) -> Result<(), StoreError> {
+        let Some(Telling { id, told, size }) = self.mail.take() else { return self.begin_mail(piece) };
         let end = size.min(told + (PIECE - piece.len()) as u64);
-        let bytes = blobs::read(reader, id, told..end);
-        piece.append(&mut bytes.map_err(|failure| failure.while_doing(DOING, &self.files.mail))?);
-        self.mail = (end < size).then_some((id, end, size));
+        let bytes = self.read(id, told..end)?;
+        piece.append(&mut bytes.unwrap_or_else(|| vec![0; usize::try_from(end - told).unwrap_or(PIECE)]));
+        self.mail = (end < size).then_some(Telling { id, told: end, size });
         Ok(())
     }
+
+    /// The same, of the next mail. One whose beginning cannot be read is told without bytes.
+    fn begin_mail(&mut self, piece: &mut Vec<u8>) -> Result<(), StoreError> {
+        let Some(id) = self.mails.pop().map(|id| BlobId(id.unsigned_abs())) else { return Ok(()) };
+        let size = blobs::size(&self.reader, id);
+        let size = self.unless_unreadable(id, size)?.unwrap_or(0);
+        let end = size.min((PIECE - piece.len() - MAIL_HEAD) as u64);
+        let bytes = if end > 0 { self.read(id, 0..end)? } else { Some(Vec::new()) };
+        let size = if bytes.is_some() { size } else { 0 };
+        piece.extend_from_slice(&id.0.to_be_bytes());
+        piece.extend_from_slice(&size.to_be_bytes());
+        piece.append(&mut bytes.unwrap_or_default());
+        self.mail = (end < size).then_some(Telling { id, told: end, size });
+        Ok(())
+    }
+
+    fn read(&mut self, id: BlobId, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = blobs::read(&self.reader, id, range);
+        self.unless_unreadable(id, bytes)
+    }
+
+    /// Keeps in mind that a mail cannot be read, where that is why it failed.
+    fn unless_unreadable<T>(&mut self, id: BlobId, read: Result<T, Failure>) -> Result<Option<T>, StoreError> {
+        let failure = match read {
+            Ok(read) => return Ok(Some(read)),
+            Err(failure) if is_of_the_mail(&failure) => failure.while_doing(DOING, &self.files.mail),
+            Err(failure) => return Err(failure.while_doing(DOING, &self.files.mail)),
+        };
+        if self.unreadable.last() != Some(&id) {
+            self.unreadable.push(id);
+            self.left_out.unreadable += 1;
+            if self.left_out.mails.len() < LEFT_OUT_MAX {
+                let cause = std::error::Error::source(&failure).map(ToString::to_string);
+                tracing::error!(mail = id.0, cause, "a mail cannot be read and is not in the backup");
+                self.left_out.mails.append(&mut self.easel.naming(id.0.cast_signed(), true)?);
+                self.left_out.mails.truncate(LEFT_OUT_MAX);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What follows the last mail, but for the hash.
+    fn list_of_unreadable(&self) -> Vec<u8> {
+        let numbers = [0, self.unreadable.len() as u64].into_iter().chain(self.unreadable.iter().map(|id| id.0));
+        numbers.flat_map(u64::to_be_bytes).collect()
+    }
+
+    fn told_all_mails(&self) -> bool {
+        self.easel_left == 0 && self.mail.is_none() && self.mails.is_empty()
+    }
+}
+
+/// Whether others may be read all the same: the disk does not give what is asked for, or what it gives makes no sense.
+fn is_of_the_mail(failure: &Failure) -> bool {
+    let Failure::Sql(cause) = failure else { return matches!(failure, Failure::Store(StoreError::NotFound(_))) };
+    matches!(
+        cause.sqlite_error_code(),
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+        )
+    )
 }
 
 impl Backup for Copy {
@@ -253,18 +243,20 @@ impl Backup for Copy {
         if self.easel_left > 0 {
             let start = piece.len();
             piece.resize(PIECE.min(start + self.easel_left), 0);
-            self.easel.read_exact(&mut piece[start..]).map_err(unusable(&self.files))?;
+            let read = self.easel.file.read_exact(&mut piece[start..]);
+            read.map_err(|cause| self.easel.unreadable(cause))?;
             self.easel_left -= piece.len() - start;
         } else {
-            let reader = self.readers.take()?;
-            while (self.mail.is_some() || !self.mails.is_empty()) && piece.len() + MAIL_HEAD < PIECE {
-                self.tell_mail(&reader, &mut piece)?;
+            while !self.told_all_mails() && piece.len() + MAIL_HEAD < PIECE {
+                self.tell_mail(&mut piece)?;
             }
         }
-        let last = self.easel_left == 0 && self.mail.is_none() && self.mails.is_empty();
-        self.ended = last && piece.len() + TAIL <= PIECE;
-        if self.ended {
-            piece.extend_from_slice(&0_u64.to_be_bytes());
+        if self.told_all_mails() {
+            let (tail, told) = self.tail.take().unwrap_or_else(|| (self.list_of_unreadable(), 0));
+            let end = tail.len().min(told + PIECE - piece.len());
+            piece.extend_from_slice(&tail[told..end]);
+            self.ended = end == tail.len() && piece.len() + 32 <= PIECE;
+            self.tail = Some((tail, end));
         }
         self.hash.update(&piece);
         if self.ended {
@@ -273,11 +265,7 @@ impl Backup for Copy {
         Ok(piece)
     }
 
-    fn lost(&self) -> &[LostMail] {
-        &self.lost.0
-    }
-
-    fn lost_count(&self) -> u64 {
-        self.lost.1
+    fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 }

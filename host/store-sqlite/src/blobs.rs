@@ -111,16 +111,10 @@ pub(crate) fn count_lost(opened: &Opened) -> rusqlite::Result<u64> {
     Ok(lost)
 }
 
-/// Those of `named` that are not stored, each looked up by itself.
-pub(crate) fn lost(reader: &Connection, named: &[i64]) -> rusqlite::Result<Vec<i64>> {
-    let mut stored = reader.prepare_cached("SELECT 1 FROM mail.blob WHERE id = ?1")?;
-    let mut lost = Vec::new();
-    for id in named {
-        if !stored.exists([id])? {
-            lost.push(*id);
-        }
-    }
-    Ok(lost)
+/// Those of `named` that are not stored, each looked up by itself; one that cannot be looked up may be.
+pub(crate) fn lost(reader: &Connection, named: &[i64]) -> Vec<i64> {
+    let is_lost = |id: &i64| matches!(exists(reader, BlobId(id.unsigned_abs())), Ok(false));
+    named.iter().copied().filter(is_lost).collect()
 }
 
 /// Whether all of them are stored.

@@ -6,8 +6,9 @@
 //! What happened after the backup was made is forgotten here, and remembered by phones and by whoever got mail. So
 //! numbers of items and folders go on far above those that may have been given out since: an id that a phone learned in
 //! the meantime names nothing, rather than something else. Sync keys need no such leap: a state and its key are in the
-//! copy together, and a key from later is not the one that the copy expects. And the outgoing queue is held, because
-//! its messages may have left since.
+//! copy together, and a key from later is not the one that the copy expects; what phones did without getting a key is
+//! looked for in the data that is replaced ([`unseen`]). And the outgoing queue is held, because its messages may have
+//! left since.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -18,11 +19,14 @@ use easel_store::{HELD_UNTIL, StoreError};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
-use crate::backup::{BEGINNING, FORMAT, Manifest};
+use crate::backup::{BEGINNING, FORMAT, LISTS_UNREADABLE, Manifest};
 use crate::blobs;
 use crate::connection::Files;
 use crate::error::SqliteError;
 use crate::schema;
+use unseen::Anew;
+
+mod unseen;
 
 /// The directory inside the data directory in which both files are built.
 pub(crate) const BUILT_IN: &str = "restoring";
@@ -116,6 +120,10 @@ pub enum RestoreError {
 pub struct Verified {
     path: PathBuf,
     manifest: Manifest,
+    /// Whether phones start over with everything.
+    anew: bool,
+    /// Mails that could not be read.
+    unreadable: u64,
 }
 
 /// What was restored.
@@ -123,42 +131,56 @@ pub struct Verified {
 pub struct Restored {
     /// Mails, those in the queue and in quarantine included.
     pub mails: u64,
-    /// Mails that were lost before the backup was made: what names them is there, and they are not.
+    /// Mails that were lost or could not be read when the backup was made: what names them is there, and they are not.
     pub lost: u64,
     /// Messages in the outgoing queue that are held.
     pub held: u64,
     /// When the backup was made, in milliseconds since 1970.
     pub made: i64,
+    /// With how many collections phones start over, all of them together, though their keys are those of the backup; `None`
+    /// where it cannot be seen which.
+    pub anew: Option<u64>,
     /// Where the data that was there lies now.
     pub replaced: Option<PathBuf>,
 }
 
 /// Reads a backup to its end and changes nothing.
 pub fn verify(path: &Path) -> Result<Verified, RestoreError> {
-    let manifest = walk(path, &mut |_| Ok(()))?;
-    Ok(Verified { path: path.to_owned(), manifest })
+    let mut unreadable = 0;
+    let manifest = walk(path, &mut |part| {
+        unreadable += u64::from(matches!(part, Part::Unreadable(_)));
+        Ok(())
+    })?;
+    Ok(Verified { path: path.to_owned(), manifest, anew: false, unreadable })
 }
 
 impl Verified {
+    /// The same, and phones start over with everything.
+    #[must_use]
+    pub fn with_phones_anew(self) -> Self {
+        Self { anew: true, ..self }
+    }
+
     /// Makes it the data of a directory that this process owns ([`crate::lock`]) and that is there. With `replace`,
     /// data that is in it goes into a directory of that name inside it first; without, there must be none.
     pub fn restore(&self, dir: &Path, replace: Option<&str>) -> Result<Restored, RestoreError> {
-        let present: Vec<&str> = NAMES.into_iter().filter(|name| dir.join(name).exists()).collect();
-        if !present.is_empty() && replace.is_none() {
+        let present = || NAMES.into_iter().filter(|name| dir.join(name).exists()).collect::<Vec<_>>();
+        if !present().is_empty() && replace.is_none() {
             return Err(RestoreError::Taken { dir: dir.to_owned() });
         }
         let new = dir.join(BUILT_IN);
         remove(&new)?;
         fs::DirBuilder::new().mode(0o700).create(&new).map_err(write(&new))?;
-        let built = self.build(&Files::inside(&new));
-        let held = match built {
-            Ok(held) => held,
+        let (held, anew) = match self.build(&Files::inside(&new), &Files::inside(dir)) {
+            Ok(built) => built,
             Err(error) => {
                 // The first error is the one to tell.
                 remove(&new).ok();
                 return Err(error);
             }
         };
+        // Whoever looked at the old data may have left a file beside it.
+        let present = present();
         let replaced = replace.filter(|_| !present.is_empty()).map(|name| dir.join(name));
         if let Some(old) = &replaced {
             fs::DirBuilder::new().mode(0o700).create(old).map_err(write(old))?;
@@ -174,11 +196,12 @@ impl Verified {
         sync(dir)?;
         remove(&new)?;
         let Manifest { mails, lost, made, .. } = self.manifest;
-        Ok(Restored { mails, lost, held, made, replaced })
+        Ok(Restored { mails: mails - self.unreadable, lost: lost + self.unreadable, held, made, anew, replaced })
     }
 
-    /// Makes both files; how many messages are held.
-    fn build(&self, files: &Files) -> Result<u64, RestoreError> {
+    /// Makes both files, in view of the data that is replaced; how many messages are held, and with how many collections
+    /// phones start over.
+    fn build(&self, files: &Files, replaced: &Files) -> Result<(u64, Option<u64>), RestoreError> {
         let mut easel = File::create(&files.easel).map_err(write(&files.easel))?;
         let mut mails = None;
         walk(&self.path, &mut |part| match part {
@@ -190,6 +213,7 @@ impl Verified {
                 mails.as_mut().map_or(Ok(()), |mails| mails.begin(id, size))
             }
             Part::Bytes(bytes) => mails.as_mut().map_or(Ok(()), |mails| mails.add(bytes)),
+            Part::Unreadable(id) => mails.as_mut().map_or(Ok(()), |mails| mails.remove(id)),
         })?;
         drop(easel);
         match mails {
@@ -198,13 +222,14 @@ impl Verified {
         }
         let opened = schema::open(files)?;
         let failed = |cause| StoreError::backend(DOING, SqliteError::database(&files.easel, cause));
-        if blobs::count_lost(&opened).map_err(failed)? != self.manifest.lost {
+        if blobs::count_lost(&opened).map_err(failed)? != self.manifest.lost + self.unreadable {
             return Err(RestoreError::Damaged {
                 path: self.path.clone(),
                 what: "an item names a mail that is missing, and the backup does not say so",
             });
         }
-        let held = go_on_above(&opened.easel).map_err(failed)?;
+        let anew = if self.anew { Some(Anew::Everything) } else { anew_since(&opened.easel, replaced) };
+        let done = go_on_above(&opened.easel, anew.as_ref()).map_err(failed)?;
         for connection in [opened.easel, opened.mail] {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
             connection.close().map_err(|(_, cause)| failed(cause))?;
@@ -213,22 +238,36 @@ impl Verified {
             fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(write(path))?;
             sync(path)?;
         }
-        Ok(held)
+        Ok(done)
     }
 }
 
 const DOING: &str = "restoring a backup";
 
-/// What happened since the backup is not taken for what happens from now on; how many messages are held.
-fn go_on_above(easel: &Connection) -> rusqlite::Result<u64> {
+/// With what phones start over; `None` where there is no data that tells it.
+fn anew_since(easel: &Connection, replaced: &Files) -> Option<Anew> {
+    if !replaced.easel.exists() {
+        return None;
+    }
+    Anew::since(easel, replaced).unwrap_or_else(|error| {
+        // It may be replaced because it is damaged.
+        tracing::warn!(%error, "the data that is replaced cannot be read");
+        None
+    })
+}
+
+/// What happened since the backup is not taken for what happens from now on; how many messages are held, and with how
+/// many collections phones start over.
+fn go_on_above(easel: &Connection, anew: Option<&Anew>) -> rusqlite::Result<(u64, Option<u64>)> {
     let transaction = easel.unchecked_transaction()?;
     transaction.execute(
         "UPDATE mailbox SET next_item = next_item + ?1, next_folder = next_folder + ?2",
         [ITEMS_LEAP, FOLDERS_LEAP],
     )?;
     let held = transaction.execute("UPDATE outgoing SET next_attempt = ?1, last_error = ?2", (HELD_UNTIL, HELD))?;
+    let forgotten = anew.map(|anew| anew.forget(&transaction)).transpose()?;
     transaction.commit()?;
-    Ok(held as u64)
+    Ok((held as u64, forgotten))
 }
 
 fn write(path: &Path) -> impl Fn(io::Error) -> RestoreError {
@@ -297,6 +336,12 @@ impl Mails {
         Ok(())
     }
 
+    fn remove(&mut self, id: i64) -> Result<(), RestoreError> {
+        let removed = self.connection.execute("DELETE FROM blob WHERE id = ?1", [id]);
+        removed.map_err(|cause| self.failed(cause))?;
+        Ok(())
+    }
+
     fn end(self) -> Result<(), RestoreError> {
         self.execute("COMMIT")
     }
@@ -310,6 +355,8 @@ enum Part<'a> {
     Mail(i64, usize),
     /// Some bytes of it.
     Bytes(&'a [u8]),
+    /// The mail of that number, which was told before, is none.
+    Unreadable(i64),
 }
 
 /// Reads a backup from one end to the other; an error where anything does not fit.
@@ -320,7 +367,7 @@ fn walk(path: &Path, told: &mut dyn FnMut(Part<'_>) -> Result<(), RestoreError>)
     let foreign = || RestoreError::Foreign { path: path.to_owned() };
     let format = format.strip_prefix(BEGINNING).and_then(|format| format.parse::<u32>().ok()).ok_or_else(foreign)?;
     let newer = |made_by: String| RestoreError::Newer { path: path.to_owned(), made_by };
-    if format != FORMAT {
+    if !(1..=FORMAT).contains(&format) {
         return Err(newer(format!("a version of Easel that writes format {format}")));
     }
     let manifest = input.line(MANIFEST_MAX)?;
@@ -343,6 +390,19 @@ fn walk(path: &Path, told: &mut dyn FnMut(Part<'_>) -> Result<(), RestoreError>)
         told(Part::Mail(number, usize::try_from(size).unwrap_or(usize::MAX)))?;
         input.bytes(size, &mut |bytes| told(Part::Bytes(bytes)))?;
         (mails, before) = (mails + 1, id);
+    }
+    let unreadable = if format >= LISTS_UNREADABLE { input.number()? } else { 0 };
+    if unreadable > mails {
+        return Err(input.damaged("it names more mails than it holds"));
+    }
+    let mut before = 0;
+    for _ in 0..unreadable {
+        let id = input.number()?;
+        let (Ok(number), true) = (i64::try_from(id), id > before) else {
+            return Err(input.damaged("a mail has no sensible number"));
+        };
+        told(Part::Unreadable(number))?;
+        before = id;
     }
     let made = input.hash.clone().finalize();
     let mut said = [0; 32];

@@ -434,7 +434,7 @@ impl Store for SqliteStore {
     }
 
     fn backup(&self, now: i64) -> Result<Box<dyn Backup>, StoreError> {
-        Ok(Box::new(backup::begin(&self.files, &self.sweep, Arc::clone(&self.lookups), now)?))
+        Ok(Box::new(backup::begin(&self.files, &self.sweep, now)?))
     }
 
     fn bus(&self) -> &dyn Bus {

@@ -6,20 +6,31 @@ mod common;
 use std::error::Error as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{INBOX, add_mail, add_user, all, facts, open, quick_directory, try_open};
-use easel_store::{Backup, Content, NewOutgoing, Store as _, StoreError, Write};
+use easel_protocol::ServerId;
+use easel_store::{Backup, BlobId, Content, LeftOut, Missing, NewOutgoing, Store as _, StoreError, UserId, Write};
 use easel_store_sqlite::{RestoreError, SqliteStore, verify};
+use sha2::{Digest as _, Sha256};
 
-fn write_all(mut backup: Box<dyn Backup>, path: &Path) {
+/// Writes it into a file; what is not in it.
+fn write_all(mut backup: Box<dyn Backup>, path: &Path) -> LeftOut {
     let mut file = std::fs::File::create(path).unwrap();
     loop {
         let piece = backup.piece().unwrap();
         assert!(piece.len() <= 1 << 20, "a frame of the admin socket holds it");
         if piece.is_empty() {
-            return;
+            return backup.left_out().clone();
         }
         file.write_all(&piece).unwrap();
+    }
+}
+
+fn blob_of(store: &SqliteStore, user: UserId, id: ServerId) -> BlobId {
+    match store.snapshot(user).unwrap().item(id).unwrap().map(|item| item.content) {
+        Some(Content::Mail(mail)) => mail.blob,
+        other => panic!("{other:?} is no mail"),
     }
 }
 
@@ -78,13 +89,8 @@ fn mail_that_is_lost_already_is_named_and_the_rest_is_backed_up_and_restored() {
     let queued =
         NewOutgoing { sender: "a@one.example".into(), recipients: vec!["b@x.example".into()], blob, queued: 1 };
     common::commit(&store, user, vec![Write::Queue(queued)]);
-    let blob_of =
-        |store: &SqliteStore, id| match store.snapshot(user).unwrap().item(id).unwrap().map(|item| item.content) {
-            Some(Content::Mail(mail)) => mail.blob,
-            other => panic!("{other:?} is no mail"),
-        };
-    let lost = blob_of(&store, ids[1]);
-    assert!(store.backup(1).unwrap().lost().is_empty());
+    let lost = blob_of(&store, user, ids[1]);
+    assert_eq!(*store.backup(1).unwrap().left_out(), LeftOut::default());
     drop(store);
     let mail = rusqlite::Connection::open(data.join("mail.db")).unwrap();
     for id in [lost, blob] {
@@ -93,10 +99,11 @@ fn mail_that_is_lost_already_is_named_and_the_rest_is_backed_up_and_restored() {
     drop(mail);
     let store = open(&data);
     let backup = store.backup(2).unwrap();
-    assert_eq!(backup.lost_count(), 2);
-    let said: Vec<String> = backup.lost().iter().map(ToString::to_string).collect();
-    let item = format!("anna@one: item {} in \"Inbox\"", ids[1].number());
-    assert_eq!(said, [item, "anna@one: message 1 in the outgoing queue".to_owned()]);
+    let left_out = backup.left_out();
+    assert_eq!((left_out.lost, left_out.unreadable), (2, 0));
+    let said: Vec<String> = left_out.mails.iter().map(ToString::to_string).collect();
+    let item = format!("lost: anna@one: item {} in \"Inbox\"", ids[1].number());
+    assert_eq!(said, [item, "lost: anna@one: message 1 in the outgoing queue".to_owned()]);
     let file = dir.path().join("backup");
     write_all(backup, &file);
     drop(store);
@@ -104,8 +111,123 @@ fn mail_that_is_lost_already_is_named_and_the_rest_is_backed_up_and_restored() {
     let restored = verify(&file).unwrap().restore(&other, None).unwrap();
     assert_eq!((restored.mails, restored.lost), (2, 2));
     let store = open(&other);
-    assert_eq!(store.read_blob(blob_of(&store, ids[2])).unwrap(), b"three");
-    assert!(store.read_blob(blob_of(&store, ids[1])).is_err());
+    assert_eq!(store.read_blob(blob_of(&store, user, ids[2])).unwrap(), b"three");
+    assert!(store.read_blob(blob_of(&store, user, ids[1])).is_err());
+}
+
+/// Breaks mail.db where a mail goes on behind the page that holds this text for the first time after so many bytes.
+fn break_behind(mail_db: &Path, text: &str, after: usize) {
+    const PAGE: usize = 16 << 10;
+    let mut bytes = std::fs::read(mail_db).unwrap();
+    let begins = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    let page = (begins + after) / PAGE * PAGE;
+    let beginning = &bytes[page + 4..page + 4 + 2 * text.len()];
+    assert!(beginning.windows(text.len()).any(|window| window == text.as_bytes()), "the page is one of this mail");
+    // SQLite file format 1.6 "Cell Payload Overflow Pages": the number of the next one.
+    bytes[page..page + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+    std::fs::write(mail_db, bytes).unwrap();
+}
+
+#[test]
+fn mail_that_is_there_and_cannot_be_read_is_named_and_the_rest_is_backed_up_and_restored() {
+    let dir = quick_directory();
+    let data = empty(dir.path(), "data");
+    let store = open(&data);
+    let user = add_user(&store, "anna");
+    // In one piece and in several; each with whole ones around it.
+    let mails =
+        [("before.", 5_000), ("broken.", 100_000), ("middle.", 40_000), ("large..", 3 << 20), ("behind.", 9_000)];
+    let mails = mails.map(|(text, size)| text.repeat(size / text.len()).into_bytes());
+    let ids: Vec<_> = mails.iter().map(|mail| add_mail(&store, user, mail, facts(1, "a mail"))).collect();
+    drop(store);
+    break_behind(&data.join("mail.db"), "broken.", 50_000);
+    break_behind(&data.join("mail.db"), "large..", 2 << 20);
+    let store = open(&data);
+    let broken = [ids[1], ids[3]];
+    let file = dir.path().join("backup");
+    let left_out = write_all(store.backup(1).unwrap(), &file);
+    assert_eq!((left_out.lost, left_out.unreadable), (0, 2));
+    let said: Vec<String> = left_out.mails.iter().map(ToString::to_string).collect();
+    let expected = broken.map(|id| format!("cannot be read: anna@one: item {} in \"Inbox\"", id.number()));
+    assert_eq!(said, expected);
+    drop(store);
+    let other = empty(dir.path(), "other");
+    let restored = verify(&file).unwrap().restore(&other, None).unwrap();
+    assert_eq!((restored.mails, restored.lost), (3, 2));
+    let store = open(&other);
+    for (id, mail) in ids.iter().zip(&mails) {
+        let read = store.read_blob(blob_of(&store, user, *id));
+        if broken.contains(id) {
+            assert!(matches!(read, Err(StoreError::NotFound(Missing::Blob))), "{read:?}");
+        } else {
+            assert!(read.unwrap() == *mail);
+        }
+    }
+    // What is left can be backed up again.
+    let left_out = write_all(store.backup(2).unwrap(), &file);
+    assert_eq!((left_out.lost, left_out.unreadable), (2, 0));
+    verify(&file).unwrap();
+}
+
+#[test]
+fn a_backup_of_the_format_before_is_restored() {
+    let dir = quick_directory();
+    let store = open(&empty(dir.path(), "data"));
+    let user = add_user(&store, "anna");
+    let id = add_mail(&store, user, b"a mail", facts(1, "a mail"));
+    let file = dir.path().join("backup");
+    write_all(store.backup(1).unwrap(), &file);
+    let bytes = std::fs::read(&file).unwrap();
+    // It ended with the BlobId 0 and the hash.
+    let before = bytes.strip_prefix(b"Easel backup 2\n").unwrap();
+    let before = [b"Easel backup 1\n", &before[..before.len() - 8 - 32]].concat();
+    let hash = Sha256::digest(&before);
+    std::fs::write(&file, [&before[..], &hash[..]].concat()).unwrap();
+    let other = empty(dir.path(), "other");
+    assert_eq!(verify(&file).unwrap().restore(&other, None).unwrap().mails, 1);
+    let store = open(&other);
+    assert_eq!(store.read_blob(blob_of(&store, user, id)).unwrap(), b"a mail");
+}
+
+#[test]
+fn what_is_committed_while_easel_db_is_copied_is_not_in_the_backup_and_what_was_before_is() {
+    let dir = quick_directory();
+    let store = open(&empty(dir.path(), "data"));
+    let user = add_user(&store, "anna");
+    // More pages than a few steps copy.
+    for number in 0..60 {
+        let other = add_user(&store, &format!("user{number}"));
+        let value = Some(vec![number; 100 << 10]);
+        common::commit(&store, other, vec![Write::PutValue { name: "ballast", value }]);
+        add_mail(&store, user, &[number; 100], facts(1, "a mail"));
+    }
+    let file = dir.path().join("backup");
+    let done = AtomicBool::new(false);
+    let (before, after) = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let mut after = 0;
+            // As long as that takes, unless it fails.
+            while !done.load(Ordering::SeqCst) && after < 20_000 {
+                add_mail(&store, user, b"meanwhile", facts(1, "a mail"));
+                after += 1;
+            }
+            after
+        });
+        let before = all(&*store.snapshot(user).unwrap(), INBOX).len();
+        write_all(store.backup(1).unwrap(), &file);
+        done.store(true, Ordering::SeqCst);
+        (before, writing.join().unwrap())
+    });
+    assert!(before >= 60 && after > 0);
+    let other = empty(dir.path(), "other");
+    verify(&file).unwrap().restore(&other, None).unwrap();
+    let connection = rusqlite::Connection::open(other.join("easel.db")).unwrap();
+    let sound: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(sound, "ok");
+    drop(connection);
+    let restored = open(&other);
+    let there = all(&*restored.snapshot(user).unwrap(), INBOX).len();
+    assert!((before..=60 + after).contains(&there), "{before} {there} {after}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ mod words;
 
 pub use alike::Alike;
 pub use app_password::{AppPassword, AppPasswordId, AppSecret, NewAppPassword};
-pub use backup::{Backup, LOST_MAX, LostMail, NamedBy};
+pub use backup::{Backup, LEFT_OUT_MAX, LeftOut, LeftOutMail, NamedBy};
 pub use bus::{Bus, Event, Interest, LocalBus, WatchId};
 pub use change_set::{ChangeSet, Committed, FOLLOWED_MAX, NewContent, Write};
 pub use collection::{CollectionState, Cursor, Cursors, Outcome, OutcomeToken, POSITION_START, Position};

@@ -1,7 +1,8 @@
 //! What a program's disk and clock do at present.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,6 +102,19 @@ impl Faults {
     /// Every fsync fails with EIO after so many more that work.
     pub fn syncs_fail_after(&self, count: i64) {
         self.set(Word::SyncFails, count + 1);
+    }
+
+    /// Has every read of these bytes of a file fail with EIO, as where sectors are bad. What the program has mapped into
+    /// memory it reads all the same.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub fn bad_sectors(&self, file: &Path, bytes: Range<u64>) {
+        let inode = std::fs::metadata(file).expect("the file is there").ino();
+        let number = |number: u64| number.try_into().expect("a disk is not so large");
+        self.set(Word::BadFrom, number(bytes.start));
+        self.set(Word::BadUntil, number(bytes.end));
+        self.set(Word::BadInode, number(inode));
     }
 
     /// Sets the clock of the day so many seconds ahead of the machine's, or behind it.

@@ -25,10 +25,16 @@ pub(crate) enum Word {
     Ahead = 4,
     /// How many calls were made to fail; the layer counts.
     Refused = 5,
+    /// The inode of a file of which some bytes cannot be read; 0: there is none.
+    BadInode = 6,
+    /// The first of those bytes,
+    BadFrom = 7,
+    /// and the first one behind them that can be read.
+    BadUntil = 8,
 }
 
 /// How many words there are.
-pub(crate) const WORDS_LEN: usize = 6;
+pub(crate) const WORDS_LEN: usize = 9;
 
 /// What happened on the disk. A record is this byte, a file's inode, an offset or mode (both u64), the lengths of a
 /// path and of data (both u32), all little endian, the path and the data. Paths are relative to the root.

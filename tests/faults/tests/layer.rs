@@ -68,6 +68,12 @@ fn a_disk_is_full_read_only_or_broken_as_long_as_the_test_says() {
     fails("sync a", "Input/output error");
     faults.syncs_fail(false);
     goes("sync a");
+    std::fs::write(root.join("long"), [b'x'; 3000]).unwrap();
+    faults.bad_sectors(&root.join("long"), 1024..1536);
+    goes("dd if=long bs=512 count=2");
+    fails("dd if=long bs=512", "Input/output error");
+    goes("dd if=long bs=512 skip=3");
+    goes("dd if=a");
     // What lies elsewhere is left alone.
     faults.read_only(true);
     goes("printf x > ../elsewhere");

@@ -111,6 +111,21 @@ impl<T: Transport> Phone<T> {
         }
     }
 
+    /// The same phone, which speaks through something else.
+    pub fn through<U: Transport>(&self, transport: U) -> Phone<U> {
+        Phone {
+            transport,
+            identity: self.identity.clone(),
+            user: self.user.clone(),
+            headers: self.headers.clone(),
+            version: self.version,
+            policy_key: self.policy_key,
+            hierarchy_key: self.hierarchy_key.clone(),
+            folders: self.folders.clone(),
+            collections: self.collections.clone(),
+        }
+    }
+
     /// Asks which versions there are and takes the highest it knows itself.
     pub fn options(&mut self) -> anyhow::Result<HttpResponse> {
         let request = HttpRequest { method: "OPTIONS", headers: self.headers(), ..HttpRequest::default() };

@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 
 use crate::Easel;
+use crate::until::until_or;
 
 /// A server that runs; it is killed when dropped.
 #[derive(Debug)]
@@ -74,16 +74,8 @@ impl Serving {
     /// When it has not within a minute.
     #[track_caller]
     pub fn until_logged(&self, text: &str, times: usize) {
-        #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
-        let (start, patience) = (Instant::now(), Duration::from_secs(60));
-        loop {
-            let logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if logged.matches(text).count() >= times {
-                return;
-            }
-            assert!(start.elapsed() < patience, "{text}: {logged}");
-            std::thread::yield_now();
-        }
+        let logged = || self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        until_or(|| logged().matches(text).count() >= times, || format!("{text}: {}", logged()));
     }
 
     /// Ends it with a signal: its exit code and its log.

@@ -161,17 +161,23 @@ impl Channel {
         Ok(guides)
     }
 
-    /// Begins a backup: the first mails that are lost already, a sentence each, and how many are.
-    pub(crate) fn begin_backup(&mut self) -> Result<(Vec<String>, u64), ChannelError> {
-        let reply = self.ask(Request::BackupBegin)?;
-        let Reply::BackupBegun { lost, count } = reply else { return Err(unexpected(&reply)) };
-        Ok((lost, count))
+    /// Begins a backup.
+    pub(crate) fn begin_backup(&mut self) -> Result<(), ChannelError> {
+        self.order(Request::BackupBegin, &[])
     }
 
     /// The next piece of the backup; an empty one is the end.
     pub(crate) fn backup_piece(&mut self) -> Result<Vec<u8>, ChannelError> {
         let (reply, piece) = self.ask_with(Request::BackupRead, &[])?;
         if reply == Reply::Done { Ok(piece) } else { Err(unexpected(&reply)) }
+    }
+
+    /// Ends the backup: the first mails that are not in it, a sentence each, and how many are lost and how many cannot be
+    /// read.
+    pub(crate) fn end_backup(&mut self) -> Result<(Vec<String>, u64, u64), ChannelError> {
+        let reply = self.ask(Request::BackupEnd)?;
+        let Reply::BackupMade { left_out, lost, unreadable } = reply else { return Err(unexpected(&reply)) };
+        Ok((left_out, lost, unreadable))
     }
 
     pub(crate) fn folders(&mut self, login: &LoginName) -> Result<Vec<FolderShown>, ChannelError> {

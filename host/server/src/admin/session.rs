@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use easel_store::Backup;
+use easel_store::{Backup, LeftOut};
 
 use super::office::{Office, Refusal};
 use super::recording::Recorded;
@@ -24,7 +24,7 @@ pub(crate) struct Session {
     intake: Option<Intake>,
     /// Held by a conversation that follows what packs write.
     listening: Option<PackListening>,
-    /// Held by a conversation that makes a backup, until it has the last piece.
+    /// Held by a conversation that makes a backup, until it is ended.
     backup: Option<Box<dyn Backup>>,
     /// Held by a conversation that follows a device.
     recorded: Option<Recorded>,
@@ -96,19 +96,18 @@ impl Session {
             Request::Guides => packs::guides(office)?,
             Request::BackupBegin => {
                 self.backup = None;
-                let backup = office.store.backup(office.now().as_millisecond())?;
-                let lost = backup.lost().iter().map(ToString::to_string).collect();
-                let count = backup.lost_count();
-                self.backup = Some(backup);
-                Reply::BackupBegun { lost, count }
+                self.backup = Some(office.store.backup(office.now().as_millisecond())?);
+                Reply::Done
             }
             Request::BackupRead => {
-                let Some(backup) = &mut self.backup else { return Err(Refusal("no backup was begun".to_owned())) };
-                let piece = backup.piece()?;
-                if piece.is_empty() {
-                    self.backup = None;
-                }
-                return Ok((Reply::Done, piece));
+                let backup = self.backup.as_mut().ok_or_else(no_backup)?;
+                return Ok((Reply::Done, backup.piece()?));
+            }
+            Request::BackupEnd => {
+                let backup = self.backup.take().ok_or_else(no_backup)?;
+                let LeftOut { mails, lost, unreadable } = backup.left_out();
+                let left_out = mails.iter().map(ToString::to_string).collect();
+                Reply::BackupMade { left_out, lost: *lost, unreadable: *unreadable }
             }
             Request::AddressListPut { tenant, entry } => address_list::put(office, &tenant, *entry, body)?,
             Request::FolderOpen { login, path, class } => mailbox::open(office, &login, &path, class)?,
@@ -168,6 +167,10 @@ impl Session {
     }
 }
 
+fn no_backup() -> Refusal {
+    Refusal("no backup was begun".to_owned())
+}
+
 /// What a request changes, and of whom, for the log; `None` when it changes nothing, or when there are too many of it.
 fn change(request: &Request) -> Option<(&'static str, String)> {
     match request {
@@ -203,6 +206,7 @@ fn change(request: &Request) -> Option<(&'static str, String)> {
         Request::BackupBegin => Some(("backup begun", String::new())),
         Request::Hello { .. }
         | Request::BackupRead
+        | Request::BackupEnd
         | Request::PackList
         | Request::PackLogListen
         | Request::PackLogRead { .. }

@@ -18,8 +18,8 @@ One file holds every user, device, mail, event, contact, task and note as they w
 outgoing queue and what packs withhold. A server goes on meanwhile. A file of that name is replaced when the new one is
 whole.
 
-A mail that something names and that the data has lost already is named, and everything else is backed up; the exit code
-is 3 then.
+A mail that something names and that the data has lost already, or that the disk does not give, is named, and everything
+else is backed up; the exit code is 3 then.
 
 The configuration, the certificate and the packs folder are files of yours: copy them beside it.
 
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     let mut out = OpenOptions::new();
     let out = out.write(true).create_new(true).mode(0o600).open(&part).map_err(CliError::file("write", &part))?;
     let mut written = Part { out, path: part, bytes: 0, kept: false };
-    let (lost, count) = channel.begin_backup()?;
+    channel.begin_backup()?;
     loop {
         let piece = channel.backup_piece()?;
         if piece.is_empty() {
@@ -52,17 +52,19 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
         }
         written.add(&piece)?;
     }
+    let (left_out, lost, unreadable) = channel.end_backup()?;
     let bytes = written.keep_as(path)?;
     certain::sync_names(dir).map_err(CliError::file("write", dir))?;
     let sentence = format!("backed up into {} ({})", path.display(), shown_bytes(bytes));
-    terminal.say(&sentence, &json!({ "backup": path, "bytes": bytes, "lost": count }))?;
-    if count == 0 {
+    let value = json!({ "backup": path, "bytes": bytes, "lost": lost, "unreadable": unreadable });
+    terminal.say(&sentence, &value)?;
+    if lost + unreadable == 0 {
         return Ok(());
     }
-    for mail in &lost {
-        terminal.note(&format!("lost: {mail}"));
+    for mail in &left_out {
+        terminal.note(mail);
     }
-    Err(CliError::Incomplete(count))
+    Err(CliError::Incomplete { lost, unreadable })
 }
 
 /// A file that has not got its name yet; it goes unless it gets it.

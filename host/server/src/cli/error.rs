@@ -25,11 +25,12 @@ pub(super) enum CliError {
         #[source]
         cause: io::Error,
     },
-    /// Everything that is there was backed up, and so much is not there.
+    /// Everything that is there and can be read was backed up, and so much was not.
     #[error(
-        "mails that are lost and not in the backup: {0}; look for them in the backup before, and whether the disk is sound"
+        "mails that are lost and not in the backup: {lost}, that are there and cannot be read: {unreadable}; look for \
+         them in the backup before, and whether the disk is sound"
     )]
-    Incomplete(u64),
+    Incomplete { lost: u64, unreadable: u64 },
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]

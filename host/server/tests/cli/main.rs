@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test says what broke")]
 
 mod app_passwords;
+mod follower;
 mod hostile;
 mod import;
 mod metrics;

@@ -3,27 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use easel_protocol::FolderType;
-use easel_test_support::{Identity, Phone, Socket};
+use easel_test_support::{Identity, Phone, Socket, until};
 
 use crate::support::{House, Serving, fixture};
-
-/// For what another process is to do.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Numbers by name and labels, as they are written.
 type Numbers = BTreeMap<String, f64>;
 
 /// A house with contacts of anna's and a pack, whose server listens for monitoring.
 fn house() -> House {
-    let house = House::with_tls();
-    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/plugins/guests/odd");
-    let pack = house.write("odd.wasm", easel_pack_build::build(&guest).unwrap());
-    house.run(&["pack", "install", &pack, "--allow-unsigned"]).ok();
-    house.import(&[&fixture("contacts.vcf")]);
+    let house = House::with_odd_pack();
     let config = std::fs::read_to_string(house.path("house/easel.toml")).unwrap();
     let (before, metrics) = config.split_once("[metrics]").unwrap();
     let config = format!("{before}[metrics]{}", metrics.replacen("listen = \"off\"", "listen = \"127.0.0.1:0\"", 1));
@@ -155,11 +147,9 @@ fn a_request_that_waits_is_seen_to_wait() {
     let inbox = one.folder(FolderType::Inbox).unwrap();
     one.sync_folder(&inbox, 100).unwrap();
     let waiting = std::thread::spawn(move || one.ping(&[inbox], 600).unwrap());
-    #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
+    #[expect(clippy::disallowed_methods, reason = "how long it waited is what is looked at")]
     let start = Instant::now();
-    while of(&numbers(address), "easel_parked_requests") < 1.0 {
-        assert!(start.elapsed() < PATIENCE);
-    }
+    until("it waits", || of(&numbers(address), "easel_parked_requests") >= 1.0);
     house.import(&[&fixture("archive.mbox")]);
     assert_eq!(waiting.join().unwrap().0, "2");
     let now = numbers(address);
@@ -183,18 +173,13 @@ fn the_listener_of_monitoring_knows_one_page_and_devices_do_not_meet_it() {
     let mut closed = TcpStream::connect(address).unwrap();
     assert!(matches!(closed.read(&mut [0; 1]), Ok(0) | Err(_)));
     drop(idle);
-    #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
-    let start = Instant::now();
-    loop {
+    until("a place that is free is taken again", || {
         let mut stream = TcpStream::connect(address).unwrap();
         // It may be closed while it is written to.
         drop(write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
         let mut answer = String::new();
         drop(stream.read_to_string(&mut answer));
-        if answer.ends_with("# EOF\n") {
-            break;
-        }
-        assert!(start.elapsed() < PATIENCE);
-    }
+        answer.ends_with("# EOF\n")
+    });
     serving.stop("TERM");
 }

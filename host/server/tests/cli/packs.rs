@@ -1,11 +1,9 @@
 //! Packs on the binary: built, signed, installed, listed, replaced while phones are connected, taken away.
 
+use easel_protocol::FolderType;
+use easel_test_support::{Identity, Phone, Socket, until};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-
-use easel_protocol::FolderType;
-use easel_test_support::{Identity, Phone, Socket};
 
 use crate::support::{House, Serving, easel};
 
@@ -198,12 +196,7 @@ fn a_file_that_is_dropped_into_the_folder_serves_without_a_restart() {
     std::fs::copy(house.path("nokia-mfe.wasm"), place.join("coming")).unwrap();
     std::fs::rename(place.join("coming"), place.join("nokia-mfe.wasm")).unwrap();
     let served = || house.json(&["pack", "list"])["packs"][0]["state"] == "serves";
-    #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
-    let (start, patience) = (Instant::now(), Duration::from_secs(60));
-    while !served() {
-        assert!(start.elapsed() < patience, "the folder is watched");
-        std::thread::yield_now();
-    }
+    until("the folder is watched", served);
     serving.stop("TERM");
 }
 

@@ -1,8 +1,6 @@
 //! SIGHUP: what an administrator changes is obeyed without a restart, and what makes no sense changes nothing.
 
-use std::time::{Duration, Instant};
-
-use easel_test_support::{HttpRequest, Identity, Phone, Socket, Transport as _};
+use easel_test_support::{HttpRequest, Identity, Phone, Socket, Transport as _, until};
 
 use crate::packs;
 use crate::support::{House, Serving, easel};
@@ -17,17 +15,6 @@ fn config(house: &House) -> String {
 fn change(house: &House, serving: &Serving, text: &str) {
     house.write(CONFIG, text);
     serving.tell("HUP");
-}
-
-/// Waits until something holds; the server does it on its own time.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
-    let (start, patience) = (Instant::now(), Duration::from_secs(60));
-    while !holds() {
-        assert!(start.elapsed() < patience, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 fn socket(serving: &Serving) -> Socket {

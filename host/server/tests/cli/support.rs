@@ -36,6 +36,16 @@ impl House {
         house
     }
 
+    /// With contacts of anna's, and a pack that writes a line for each that is sent to a device.
+    pub(crate) fn with_odd_pack() -> Self {
+        let house = Self::with_tls();
+        let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/plugins/guests/odd");
+        let pack = house.write("odd.wasm", easel_pack_build::build(&guest).unwrap());
+        house.run(&["pack", "install", &pack, "--allow-unsigned"]).ok();
+        house.import(&[&fixture("contacts.vcf")]);
+        house
+    }
+
     fn made(listening: &[&str]) -> Self {
         let house = Self { dir: tempfile::tempdir().unwrap() };
         easel(&[&["init", &house.text("house")], listening].concat(), "").ok();

@@ -1,18 +1,11 @@
 //! What a device and the server say to one another, as an administrator follows it.
 
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::Child;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
-
 use easel_protocol::{Command, FolderType, Version};
 use easel_test_support::{Identity, Phone, Socket, Transport as _};
 use serde_json::Value;
 
+use crate::follower::Follower;
 use crate::support::{House, Serving, fixture};
-
-/// For what another process is to do.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const SECRET: &str = "Ludwig";
 
@@ -30,50 +23,22 @@ fn house() -> House {
     house
 }
 
-/// Somebody who follows.
-struct Follower {
-    child: Child,
-    lines: Receiver<String>,
-    notes: Receiver<String>,
+/// Follows a device.
+fn follow(house: &House, arguments: &[&str]) -> Follower {
+    Follower::start(house, &[&["device", "trace"], arguments].concat())
 }
 
 impl Follower {
-    fn start(house: &House, arguments: &[&str]) -> Self {
-        let mut child = house.start(&[&["device", "trace"], arguments].concat());
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child, lines: lines(out), notes: lines(err) }
-    }
-
     fn followed(self) -> Self {
-        let note = self.notes.recv_timeout(PATIENCE).unwrap();
+        let note = self.note();
         assert!(note.starts_with("following ") && note.ends_with("; Ctrl-C ends it"), "{note}");
         self
     }
 
     /// The next line of JSON.
     fn next(&self) -> Value {
-        serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
+        serde_json::from_str(&self.line()).unwrap()
     }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// Lines as they come.
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// Has it fetch its contacts.
@@ -97,7 +62,7 @@ fn until(follower: &Follower, element: &str) -> Value {
 fn a_device_is_followed_with_its_structure_and_without_its_content() {
     let house = house();
     let serving = house.serve();
-    let follower = Follower::start(&house, &["--json", "TRACE1"]).followed();
+    let follower = follow(&house, &["--json", "TRACE1"]).followed();
     fetch_contacts(&mut phone(&serving, "OTHER1"));
     fetch_contacts(&mut phone(&serving, "TRACE1"));
     let first = follower.next();
@@ -115,15 +80,15 @@ fn a_device_is_followed_with_its_structure_and_without_its_content() {
     assert!(answer.contains("<ServerId>") && answer.contains("<CollectionId>"), "{answer}");
     let (_, log) = serving.stop("TERM");
     assert!(log.contains("device traced"), "{log}");
-    assert_eq!(follower.notes.recv_timeout(PATIENCE).unwrap(), "the server has ended");
+    assert_eq!(follower.note(), "the server has ended");
 }
 
 #[test]
 fn content_is_shown_only_when_asked_for_and_with_a_warning() {
     let house = house();
     let serving = house.serve();
-    let follower = Follower::start(&house, &["--json", "--full", "TRACE1"]);
-    let note = follower.notes.recv_timeout(PATIENCE).unwrap();
+    let follower = follow(&house, &["--json", "--full", "TRACE1"]);
+    let note = follower.note();
     assert!(note.starts_with("WARNING: content is shown"), "{note}");
     let follower = follower.followed();
     fetch_contacts(&mut phone(&serving, "TRACE1"));
@@ -141,17 +106,17 @@ fn a_ping_is_told_with_the_time_it_waited_and_people_get_lines() {
     one.folder_sync().unwrap();
     let inbox = one.folder(FolderType::Inbox).unwrap();
     one.sync_folder(&inbox, 100).unwrap();
-    let follower = Follower::start(&house, &["TRACE1"]).followed();
+    let follower = follow(&house, &["TRACE1"]).followed();
     let waiting = std::thread::spawn(move || one.ping(&[inbox], 600).unwrap());
     while house.json(&["check"])["server"]["waiting"] == 0 {
-        assert_eq!(follower.lines.try_recv().ok(), None, "nothing is told before there is an answer");
+        assert_eq!(follower.line_so_far(), None, "nothing is told before there is an answer");
     }
     house.import(&[&fixture("archive.mbox")]);
     waiting.join().unwrap();
-    let head = follower.lines.recv_timeout(PATIENCE).unwrap();
+    let head = follower.line();
     assert!(head.contains(" anna@defaultcontext Ping 14.1: 200 after ") && head.ends_with(" ms at work"), "{head}");
-    assert_eq!(follower.lines.recv_timeout(PATIENCE).unwrap(), "request:");
-    assert_eq!(follower.lines.recv_timeout(PATIENCE).unwrap(), "<Ping xmlns=\"Ping:\">");
+    assert_eq!(follower.line(), "request:");
+    assert_eq!(follower.line(), "<Ping xmlns=\"Ping:\">");
     serving.stop("TERM");
 }
 
@@ -161,7 +126,7 @@ fn four_follow_at_once_and_a_place_is_free_again_after_ctrl_c() {
     let said = house.run(&["device", "trace", "TRACE1"]).refused();
     assert!(said.contains("no server runs") && said.contains("easel serve"), "{said}");
     let serving = house.serve();
-    let mut all: Vec<Follower> = (0..4).map(|_| Follower::start(&house, &["TRACE1"]).followed()).collect();
+    let mut all: Vec<Follower> = (0..4).map(|_| follow(&house, &["TRACE1"]).followed()).collect();
     let said = house.run(&["device", "trace", "TRACE1"]).refused();
     assert!(said.contains("4 traces run already"), "{said}");
     let mut one = all.pop().unwrap();
@@ -170,8 +135,8 @@ fn four_follow_at_once_and_a_place_is_free_again_after_ctrl_c() {
     assert!(!one.child.wait().unwrap().success());
     // The server notices within a moment.
     loop {
-        let next = Follower::start(&house, &["TRACE1"]);
-        let note = next.notes.recv_timeout(PATIENCE).unwrap();
+        let next = follow(&house, &["TRACE1"]);
+        let note = next.note();
         if note.starts_with("following ") {
             break;
         }
@@ -199,7 +164,7 @@ fn requests_that_no_command_sees_are_shown_with_the_reason() {
     let house = house();
     house.add_user("zoe", "zoe@example.org", "zoe's word");
     let serving = house.serve();
-    let follower = Follower::start(&house, &["--json", "TRACE1"]).followed();
+    let follower = follow(&house, &["--json", "TRACE1"]).followed();
     let mut one = phone(&serving, "TRACE1");
     let identity = Identity { device_id: "TRACE1".into(), ..Identity::android() };
     let mut wrong = Phone::new(Socket::new(serving.address, "anna", SECRET), identity, "anna");
@@ -244,7 +209,7 @@ fn a_device_at_the_gate_of_the_policy_is_seen() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\nrequired = false", "\nrequired = true")).unwrap();
     let serving = house.serve();
-    let follower = Follower::start(&house, &["--json", "TRACE1"]).followed();
+    let follower = follow(&house, &["--json", "TRACE1"]).followed();
     for (version, code) in [(Version::V12_1, 449), (Version::V14_1, 200)] {
         let mut one = phone(&serving, "TRACE1");
         one.version = version;
@@ -266,9 +231,9 @@ fn a_device_at_the_gate_of_the_policy_is_seen() {
 fn bodies_that_are_no_wbxml_are_shown_by_their_form_and_in_full_when_asked_for() {
     let house = house();
     let serving = house.serve();
-    let follower = Follower::start(&house, &["--json", "TRACE1"]).followed();
-    let full = Follower::start(&house, &["--json", "--full", "TRACE1"]);
-    full.notes.recv_timeout(PATIENCE).unwrap();
+    let follower = follow(&house, &["--json", "TRACE1"]).followed();
+    let full = follow(&house, &["--json", "--full", "TRACE1"]);
+    full.note();
     let full = full.followed();
     let mut one = phone(&serving, "TRACE1");
     one.version = Version::V12_1;

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use easel_faults::{Disk, Faults, Loss, Tree};
-use easel_test_support::{Easel, Identity, Serving};
+use easel_test_support::{Easel, Identity, Lmtp, Serving};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use crate::lmtp::Lmtp;
 use crate::owner::{self, Owner};
+use crate::steps::pair;
 use crate::support::House;
 
 /// A house under the layer, with two owners at work.
@@ -35,8 +35,7 @@ impl Tried {
         let before = Tree::read(&house.path("house"));
         let faults = Faults::with_journal(&house.path("house"));
         let serving = house.easel().with_environment(faults.environment()).serve();
-        let owners = [(Identity::android(), "ann"), (Identity::iphone_today(), "bob")]
-            .map(|(identity, name)| Owner::new(serving.address, identity, name, seed));
+        let owners = pair(serving.address, || seed);
         let mut tried = Self { house, before, faults, serving, owners, taken: Vec::new(), begun: 0 };
         tried.work(10);
         tried
@@ -57,7 +56,7 @@ impl Tried {
     /// Hands a mail over: what is said to it.
     fn deliver(&mut self) -> String {
         let mut lmtp = Lmtp::connect(&self.house.path("house/lmtp.sock")).unwrap();
-        let said = lmtp.deliver("anna@example.org", self.begun, 50).unwrap();
+        let said = lmtp.offer("anna@example.org", self.begun, 50).unwrap();
         if said.starts_with("250") {
             self.taken.push(self.begun);
         }
@@ -90,7 +89,7 @@ impl Tried {
     }
 
     fn everything_is_there(&mut self, what: &str) {
-        owner::check(&mut self.owners, what);
+        owner::check(&mut self.owners, &owner::Imported::new(), what);
         let seen = self.owners[0].mails();
         let mut mails: Vec<u32> = seen.into_keys().filter(|number| *number < owner::SENT_FROM).collect();
         mails.sort_unstable();
@@ -177,7 +176,7 @@ fn what_an_fsync_that_failed_was_for_is_not_acknowledged_and_what_is_later_survi
     left.write(dir.path());
     let serving = Easel::new(env!("CARGO_BIN_EXE_easel"), dir.path().join("easel.toml")).serve();
     let mut owners = tried.owners.each_ref().map(|owner| owner.before(serving.address));
-    owner::check(&mut owners, "after power loss");
+    owner::check(&mut owners, &owner::Imported::new(), "after power loss");
 }
 
 #[test]
@@ -203,7 +202,7 @@ fn what_a_broken_disk_refused_does_not_come_back_when_the_server_is_killed_after
     let easel = house.easel().with_environment(faults.environment());
     let deliver = |number| {
         let mut lmtp = Lmtp::connect(&house.path("house/lmtp.sock")).unwrap();
-        lmtp.deliver("anna@example.org", number, 3).unwrap()
+        lmtp.offer("anna@example.org", number, 3).unwrap()
     };
     let mut serving = easel.serve();
     let mut taken = Vec::new();
@@ -222,7 +221,7 @@ fn what_a_broken_disk_refused_does_not_come_back_when_the_server_is_killed_after
         drop(serving);
         faults.syncs_fail(false);
         serving = easel.serve();
-        let mut owner = Owner::new(serving.address, Identity::android(), "ann", 6);
+        let [mut owner] = owner::owners(serving.address, [(Identity::android(), "ann")], || 6);
         owner.look_at_everything();
         assert_eq!(owner.mails().into_keys().collect::<Vec<_>>(), taken, "after {number} fsyncs: {said}");
     }

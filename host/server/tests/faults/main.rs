@@ -8,11 +8,15 @@
 #[expect(dead_code, reason = "the tests of the verbs need more of it")]
 mod support;
 
+#[path = "../owner/mod.rs"]
+mod owner;
+
 mod certificate;
 mod clock;
 mod disk;
-mod lmtp;
-mod owner;
 mod packs;
 mod power;
+mod put_off;
+mod sectors;
+mod steps;
 mod verbs;

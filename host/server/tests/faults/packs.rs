@@ -1,10 +1,8 @@
 //! The folder of packs goes and comes back while phones are served.
 
-use std::time::{Duration, Instant};
+use easel_test_support::{Identity, until};
 
-use easel_test_support::Identity;
-
-use crate::owner::{self, Owner};
+use crate::owner;
 use crate::power::{PACK, pack};
 use crate::support::House;
 
@@ -16,17 +14,6 @@ fn serves(house: &House) -> bool {
     list["packs"].as_array().unwrap().iter().any(|pack| pack["id"] == PACK && pack["state"] == "serves")
 }
 
-/// Waits until something holds; the server does it on its own time.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    #[expect(clippy::disallowed_methods, reason = "a bounded wait for another process")]
-    let (start, patience) = (Instant::now(), Duration::from_secs(60));
-    while !holds() {
-        assert!(start.elapsed() < patience, "{what}");
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn packs_whose_folder_goes_serve_on_and_no_phone_starts_over_and_it_is_told_once() {
     let house = House::with_tls();
@@ -34,13 +21,13 @@ fn packs_whose_folder_goes_serve_on_and_no_phone_starts_over_and_it_is_told_once
     let serving = house.serve();
     // The pack serves one of the phones.
     let small = Identity { user_agent: "SmallPhone/1.0", ..Identity::android() };
-    let mut owners = [(small, "ann"), (Identity::iphone_today(), "bob")]
-        .map(|(identity, name)| Owner::new(serving.address, identity, name, 21));
+    let phones = [(small, "ann"), (Identity::iphone_today(), "bob")];
+    let mut owners = owner::owners(serving.address, phones, || 21);
     let mut work = |at: &str| {
         for owner in &mut owners {
             owner.work(10, || 0);
         }
-        owner::check(&mut owners, at);
+        owner::check(&mut owners, &owner::Imported::new(), at);
     };
     work("before");
     let devices = || house.json(&["device", "list"]).to_string();

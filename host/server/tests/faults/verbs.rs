@@ -7,7 +7,6 @@ use easel_test_support::Easel;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use crate::lmtp;
 use crate::power::{PACK, pack};
 
 /// A directory whose disk is watched from the first verb on.
@@ -78,7 +77,7 @@ fn what_a_verb_has_done_is_certain_when_it_says_so() {
     assert!(!serves(&left), "a pack was removed");
 
     let mbox = watched.dir.path().join("in.mbox");
-    let mail = lmtp::mail("anna@example.org", 7, 3000).replace("\r\n", "\n");
+    let mail = easel_test_support::mail("anna@example.org", 7, 3000).replace("\r\n", "\n");
     std::fs::write(&mbox, format!("From sender@example.net Mon Mar  2 10:00:00 2026\n{mail}\n")).unwrap();
     easel.run(&["import", "anna", &mbox.display().to_string()]).ok();
     let (dir, left) = watched.left();

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use easel_test_support::Lmtp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::lmtp::Lmtp;
-use super::{Answers, SENT_FROM};
+use super::Answers;
+use crate::owner::SENT_FROM;
 
 /// Delivers mails, each under a number of its own and only once.
 pub(crate) struct Postman {

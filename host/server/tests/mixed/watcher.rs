@@ -5,12 +5,11 @@ use std::path::Path;
 use std::thread;
 
 use easel_protocol::{Command, FolderType};
-use easel_test_support::{Identity, Phone, Socket, item_text};
+use easel_test_support::{Identity, Lmtp, Phone, Socket, item_text};
 use easel_wbxml::Element;
 use easel_wbxml::pages::{email, ping};
 
-use super::lmtp::Lmtp;
-use super::number;
+use crate::owner::number;
 
 /// The phone, and what it holds.
 pub(crate) struct Watcher {

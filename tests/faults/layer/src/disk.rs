@@ -208,3 +208,17 @@ fn mode(path: &[u8]) -> Option<u64> {
         (libc::lstat64(whole.as_ptr(), &raw mut stat) == 0).then(|| u64::from(stat.st_mode & 0o7777))
     }
 }
+
+/// Whether what is read of a file from `at` on is in a place that cannot be read.
+pub(crate) fn is_bad(fd: c_int, at: impl FnOnce() -> off_t, len: usize) -> bool {
+    let inode = words::get(Word::BadInode);
+    if inode == 0 || i64::try_from(place::inode(fd)) != Ok(inode) {
+        return false;
+    }
+    let (at, len) = (at(), i64::try_from(len).unwrap_or(i64::MAX));
+    let is_bad = at < words::get(Word::BadUntil) && at.saturating_add(len) > words::get(Word::BadFrom);
+    if is_bad {
+        words::refused();
+    }
+    is_bad
+}

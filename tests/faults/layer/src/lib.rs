@@ -77,6 +77,24 @@ pub unsafe extern "C" fn openat(dir: c_int, path: *const c_char, flags: c_int, m
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn read(fd: c_int, data: *mut c_void, len: size_t) -> ssize_t {
+    let real = real!(read: fn(c_int, *mut c_void, size_t) -> ssize_t);
+    let at = || unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
+    if disk::is_bad(fd, at, len) { fail(libc::EIO) as ssize_t } else { unsafe { real(fd, data, len) } }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pread(fd: c_int, data: *mut c_void, len: size_t, at: off_t) -> ssize_t {
+    unsafe { pread64(fd, data, len, at) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pread64(fd: c_int, data: *mut c_void, len: size_t, at: off_t) -> ssize_t {
+    let real = real!(pread64: fn(c_int, *mut c_void, size_t, off_t) -> ssize_t);
+    if disk::is_bad(fd, || at, len) { fail(libc::EIO) as ssize_t } else { unsafe { real(fd, data, len, at) } }
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn write(fd: c_int, data: *const c_void, len: size_t) -> ssize_t {
     let real = real!(write: fn(c_int, *const c_void, size_t) -> ssize_t);
     let Some(file) = place::of_descriptor(fd) else { return unsafe { real(fd, data, len) } };

@@ -81,15 +81,22 @@ fn plain(path: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What a descriptor means; `None` outside the root, and for what is neither file nor directory.
-pub(crate) fn of_descriptor(fd: c_int) -> Option<Opened> {
-    root()?;
+fn stat(fd: c_int) -> Option<libc::stat64> {
     // SAFETY: all zeros is a value of it.
     let mut stat: libc::stat64 = unsafe { std::mem::zeroed() };
     // SAFETY: it is written to as long as this call lasts.
-    if unsafe { libc::fstat64(fd, &raw mut stat) } != 0 {
-        return None;
-    }
+    (unsafe { libc::fstat64(fd, &raw mut stat) } == 0).then_some(stat)
+}
+
+/// The inode of a descriptor; 0 where it has none.
+pub(crate) fn inode(fd: c_int) -> u64 {
+    stat(fd).map_or(0, |stat| stat.st_ino)
+}
+
+/// What a descriptor means; `None` outside the root, and for what is neither file nor directory.
+pub(crate) fn of_descriptor(fd: c_int) -> Option<Opened> {
+    root()?;
+    let stat = stat(fd)?;
     let kind = stat.st_mode & libc::S_IFMT;
     if ![libc::S_IFREG, libc::S_IFDIR].contains(&kind) {
         return None;

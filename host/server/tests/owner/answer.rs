@@ -1,53 +1,25 @@
-//! A request of a phone, and what comes of its answer.
+//! Answers to phones.
 
-use easel_protocol::{Command, FolderType};
-use easel_test_support::{Folder, HttpRequest, HttpResponse, Synced, Transport as _, change};
+use easel_protocol::FolderType;
+use easel_test_support::{Folder, HttpResponse, Synced, change};
 use easel_wbxml::pages::{airsync, compose_mail as cm, folder_hierarchy as fh, moves};
 use easel_wbxml::{Element, decode};
 
-use super::Owner;
-use super::errand::{Errand, card, read};
-use super::owner::Card;
-
-/// A request, kept until its answer was read.
-pub(crate) struct Step {
-    pub(super) errand: Errand,
-    pub(super) command: Command,
-    pub(super) request: HttpRequest,
-    pub(super) repeated: bool,
-}
+use super::request::{card, read};
+use super::{Card, Errand, Owner};
 
 impl Owner {
-    pub(super) fn next(&mut self) -> Step {
-        let errand = self.errand();
-        let (command, request) = self.request(&errand);
-        Step { errand, command, request, repeated: false }
-    }
-
-    /// Sends a request and takes in its answer. If none comes or it is not read, the request is kept.
-    pub(super) fn take(&mut self, step: Step, is_read: impl FnOnce() -> bool) -> bool {
-        match self.phone.transport.exchange(&step.request) {
-            Ok(response) if is_read() => {
-                self.take_answer(&step, &response);
-                true
-            }
-            Ok(_) | Err(_) => {
-                self.unanswered = Some(step);
-                false
-            }
-        }
-    }
-
-    fn take_answer(&mut self, step: &Step, response: &HttpResponse) {
-        assert_eq!(response.code, 200, "{} {}", self.name, step.command);
+    /// Takes the answer to an errand in; `repeated` says that the request was sent before.
+    pub(crate) fn take(&mut self, errand: &Errand, response: &HttpResponse, repeated: bool) {
+        assert_eq!(response.code, 200, "{} {errand:?}", self.name);
         let answer = (!response.body.is_empty()).then(|| decode(&response.body).unwrap());
-        match &step.errand {
+        match errand {
             Errand::SyncFolders => drop(self.phone.take_folder_sync(answer).unwrap()),
             Errand::MakeFolder { name } => self.take_folder(name, &answer.unwrap()),
             Errand::Send { number } => {
                 // A message that was accepted before says so when it comes again.
                 let status = answer.map(|answer| answer.text_of(cm::STATUS).unwrap().into_owned());
-                let is_good = status.is_none() || (step.repeated && status.as_deref() == Some("118"));
+                let is_good = status.is_none() || (repeated && status.as_deref() == Some("118"));
                 assert!(is_good, "{} sends mail {number}: {status:?}", self.name);
                 self.sent.push(*number);
             }
@@ -59,8 +31,9 @@ impl Owner {
                 assert_eq!(self.moved.insert(*number, id), None);
             }
             Errand::Look | Errand::Add { .. } | Errand::Change { .. } | Errand::Delete { .. } | Errand::Read { .. } => {
-                let synced = self.phone.take_sync(answer).unwrap();
-                self.take_outcome(&step.errand, &synced);
+                let synced = self.phone.take_sync(answer);
+                let synced = synced.unwrap_or_else(|error| panic!("{} {errand:?}: {error:#}", self.name));
+                self.take_outcome(errand, &synced);
             }
         }
     }

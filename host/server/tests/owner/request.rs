@@ -1,78 +1,39 @@
-//! What owners do with their phones.
+//! Requests of phones.
 
 use easel_protocol::{Command, FolderType, Version};
-use easel_test_support::{HttpRequest, Sent, item_text};
+use easel_test_support::{HttpRequest, Sent};
 use easel_wbxml::pages::{airsync, compose_mail as cm, contacts, email, folder_hierarchy as fh, moves};
 use easel_wbxml::{Element, Tag, encode};
 use rand::Rng as _;
 
-use super::owner::OWNERS;
-use super::{Owner, SENT_FROM, number};
+use super::{Errand, Owner};
 
-/// What an owner does with the phone.
-pub(crate) enum Errand {
-    Look,
-    Add { name: String },
-    Change { name: String, revision: u32 },
-    Delete { name: String },
-    Read { mail: String },
-    SyncFolders,
-    MakeFolder { name: String },
-    Send { number: u32 },
-    Move { mail: String, number: u32 },
+/// A request, byte for byte, and what it is for.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) errand: Errand,
+    pub(crate) request: HttpRequest,
 }
 
 impl Owner {
-    pub(super) fn errand(&mut self) -> Errand {
-        let some_card = self.random.random_range(0..self.cards.len().max(1));
-        let some_card = self.cards.iter().nth(some_card).map(|(name, card)| (name.clone(), card.revision + 1));
-        match self.random.random_range(0..13) {
-            0..3 => {
-                self.made += 1;
-                Errand::Add { name: format!("{}-{}", self.name, self.made) }
-            }
-            3 | 4 => some_card.map_or(Errand::Look, |(name, revision)| Errand::Change { name, revision }),
-            5 => some_card.map_or(Errand::Look, |(name, _)| Errand::Delete { name }),
-            6 => self.unread().map_or(Errand::Look, |mail| Errand::Read { mail }),
-            8 => {
-                self.made += 1;
-                Errand::Send { number: SENT_FROM * (self.place + 1) + self.made }
-            }
-            9 => self.some_mail(|_| true).map_or(Errand::Look, |(mail, number)| Errand::Move { mail, number }),
-            7 if self.made.is_multiple_of(2) => {
-                self.made += 1;
-                Errand::MakeFolder { name: format!("{}-{}", self.name, self.made) }
-            }
-            7 => Errand::SyncFolders,
-            _ => Errand::Look,
-        }
+    /// The request that does the next errand.
+    pub(crate) fn ask(&mut self) -> Asked {
+        let errand = self.errand();
+        let request = self.request(&errand);
+        Asked { errand, request }
     }
 
-    /// A mail that is not read.
-    fn unread(&self) -> Option<String> {
-        self.some_mail(|item| item_text(item, email::READ) == "0").map(|(mail, _)| mail)
-    }
-
-    /// A mail in the Inbox that was not moved away and that the other owners leave alone, and its number.
-    fn some_mail(&self, is_wanted: impl Fn(&Element) -> bool) -> Option<(String, u32)> {
-        let items = &self.phone.collections[&self.inbox].items;
-        let numbered = items.iter().filter(|(_, item)| is_wanted(item));
-        let mut numbered = numbered.map(|(id, item)| (id.clone(), number(&item_text(item, email::SUBJECT))));
-        numbered.find(|(_, number)| number % OWNERS == self.place && !self.moved.contains_key(number))
-    }
-
-    /// The request that does it, byte for byte.
-    pub(super) fn request(&mut self, errand: &Errand) -> (Command, HttpRequest) {
+    fn request(&mut self, errand: &Errand) -> HttpRequest {
         if let Errand::Send { number } = errand
             && self.phone.version < Version::V14_0
         {
             // MS-ASCMD 2.2.1.17 "SendMail": the message itself, until 12.1.
             let mut request = self.phone.request(Command::SendMail, mime(*number).as_bytes(), "message/rfc822");
             request.query.push_str("&SaveInSent=T");
-            return (Command::SendMail, request);
+            return request;
         }
         let (command, body) = self.body(errand);
-        (command, self.phone.request(command, &encode(&body), "application/vnd.ms-sync.wbxml"))
+        self.phone.request(command, &encode(&body), "application/vnd.ms-sync.wbxml")
     }
 
     fn body(&mut self, errand: &Errand) -> (Command, Element) {

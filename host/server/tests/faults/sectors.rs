@@ -1,0 +1,48 @@
+//! Sectors of the disk that go bad under mail that is there.
+
+use easel_faults::Faults;
+use easel_protocol::FolderType;
+use easel_test_support::{Identity, Phone, Socket, mail};
+
+use crate::support::House;
+
+#[test]
+fn mail_that_the_disk_does_not_give_is_named_by_a_backup_of_everything_else() {
+    let house = House::with_tls();
+    for number in 0..3 {
+        house.write(&format!("mails/{number}.eml"), mail("anna@example.org", number, 1000));
+    }
+    // Without a server the file holds everything afterwards, and no log beside it.
+    assert_eq!(house.import(&[&house.text("mails")]), [3, 0, 0]);
+    let file = house.path("house/data/mail.db");
+    let text = b"line after line of mail 1.\r\nThis is";
+    let bytes = std::fs::read(&file).unwrap();
+    // Where the mail ends are pages of its own; its beginning is in one with others.
+    let bad = bytes.windows(text.len()).rposition(|window| window == text).unwrap() as u64 / 512 * 512;
+    let faults = Faults::below(&house.path("house"));
+    let serving = house.easel().with_environment(faults.environment()).serve();
+    faults.bad_sectors(&file, bad..bad + 512);
+    let backup = house.text("backup");
+    let said = house.run(&["backup", &backup]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.out.contains("backed up into"), "{said:?}");
+    assert!(said.err.contains("cannot be read: anna@defaultcontext: item "), "{said:?}");
+    assert!(said.err.contains("lost and not in the backup: 0, that are there and cannot be read: 1"), "{said:?}");
+    assert!(faults.refused() > 0);
+    // The server goes on.
+    let mut phone = Phone::new(Socket::new(serving.address, "anna", "anna's word"), Identity::android(), "anna");
+    phone.options().unwrap();
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    assert_eq!(phone.sync_folder(&inbox, 10).unwrap(), 3);
+    let (code, log) = serving.stop("TERM");
+    assert_eq!(code, Some(0), "{log}");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(
+        told.len() == 1 && told[0].contains("cannot be read") && told[0].contains("the disk reports an error"),
+        "{told:#?}"
+    );
+    let restored = house.json(&["restore", &backup, "--replace"]);
+    assert_eq!((&restored["mails"], &restored["lost"]), (&2.into(), &1.into()));
+    house.run(&["check"]).ok();
+}
