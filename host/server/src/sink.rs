@@ -116,8 +116,12 @@ impl ChannelSink {
             Err(mpsc::error::TrySendError::Full(piece)) => piece,
         };
         let began = self.clock.now();
-        // Another thread works in place of this one, and what this one is at stays.
-        self.leave.hold_anyway(WORK);
+        // Another thread works in place of this one, and what this one is at stays: if there is room for it.
+        if self.leave.hold(WORK).is_err() {
+            let (user, device) = (self.trace.user.0, &self.trace.device);
+            tracing::info!(user, device, "an answer that is read slowly is cut: there is no room to keep it");
+            return Err(SinkClosed);
+        }
         let sent = self.workers.waiting(|waiter| {
             // Made within the runtime, whose clock it needs.
             let sending = async {

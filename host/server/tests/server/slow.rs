@@ -1,7 +1,7 @@
 //! Clients that are slow, either way.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use easel_commands::{Answer, Request, Sink};
@@ -72,6 +72,45 @@ async fn what_slow_readers_hold_has_a_ceiling_and_others_are_served() {
     for client in &mut slow {
         assert!(client.rest().await.len() < 8 * MIB, "the answer was not finished");
     }
+}
+
+#[tokio::test]
+async fn answers_that_are_read_slowly_are_cut_where_they_hold_more_than_their_user_may() {
+    const READERS: usize = 10;
+    let limits = Limits {
+        memory: Some(182 * MIB),
+        workers: 64,
+        body_bytes: MIB,
+        stall: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    // A user may hold a quarter of what hashes and threads leave, which is less than 25 MiB.
+    let (release, released) = mpsc::channel::<()>();
+    let (released, cut, entered) = (Mutex::new(released), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let (cuts, enters) = (Arc::clone(&cut), Arc::clone(&entered));
+    let house = limited(limits).build(move |request, sink| {
+        if request.line.command != Command::Search {
+            return Turn::Answer(Answer::empty());
+        }
+        enters.fetch_add(1, Ordering::SeqCst);
+        released.lock().unwrap().recv().unwrap();
+        while sink.write(vec![0; MIB]).is_ok() {}
+        cuts.fetch_add(1, Ordering::SeqCst);
+        Turn::Cut
+    });
+    with_bob(&house);
+    let mut slow = Vec::new();
+    for device in 0..READERS {
+        let mut client = house.client().await;
+        client.send(&of("anna", device, "Search", b"")).await;
+        slow.push(client);
+    }
+    // Nothing is held yet when the last one is let in.
+    house.until(|_| entered.load(Ordering::SeqCst) == READERS).await;
+    (0..READERS).for_each(|_| release.send(()).unwrap());
+    // Each that is kept holds four pieces under way, one that waits, and what it is at: no more than four are.
+    house.until(|_| cut.load(Ordering::SeqCst) >= READERS - 4).await;
+    assert_eq!(house.client().await.ask(&of("bob", 0, "Sync", b"")).await.code, 200);
 }
 
 #[tokio::test]

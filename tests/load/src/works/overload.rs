@@ -150,7 +150,7 @@ async fn play(
         Err(error) => (vec!["whose Ping is lost is not known".to_owned()], Some(error)),
     };
     let slowest = during.kept.quantile(0.99).max(during.fresh.quantile(0.99));
-    let disturbed = during.tally.put_off + during.tally.cut + during.tally.unanswered > 0;
+    let disturbed = during.tally.put_off + during.tally.cut + during.tally.unanswered > 0 || during.kept.count() == 0;
     let goal = format!("others: p99 <= {}, none put off or cut; no Ping lost", millis(NOTICED));
     let row = Row::new(fought.name.clone(), goal);
     let row = bench.judge(row, noticed(&before, &during, lost.len()), slowest <= NOTICED && !disturbed);
