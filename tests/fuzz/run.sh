@@ -53,7 +53,7 @@ add_to_tally() {
         NR == 1 { print; next }
         $1 == target { seconds += $2; inputs += $3; findings += $4; next }
         { print }
-        END { printf "%s\t%.0f\t%.0f\t%.0f\n", target, seconds, inputs, findings }
+        END { printf "%s\t%.1f\t%.0f\t%.0f\n", target, seconds, inputs, findings }
     ' "$tally" >"$tally.new"
     { head -n 1 "$tally.new"; tail -n +2 "$tally.new" | LC_ALL=C sort; } >"$tally.sorted"
     rm "$tally.new"
@@ -89,11 +89,12 @@ for target in "$@"; do
     echo "== $target for $seconds seconds"
     mkdir -p "corpus/$target" "artifacts/$target"
     touch "$before"
+    : >"$log"
     look_at_clock
     began=$processor
     ASAN_OPTIONS=detect_odr_violation=0 "target/$host/release/$target" "corpus/$target" \
         -artifact_prefix="artifacts/$target/" -max_total_time="$seconds" -max_len="$length" \
-        -timeout="$hang" -report_slow_units="$slow" -rss_limit_mb=1024 -print_final_stats=1 >"$log" 2>&1 &
+        -timeout="$hang" -report_slow_units="$slow" -rss_limit_mb=1024 -print_final_stats=1 >>"$log" 2>&1 &
     child=$!
     if [ "$stopped" -eq 1 ]; then
         kill -INT "$child"

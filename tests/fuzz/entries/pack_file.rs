@@ -14,21 +14,24 @@ use easel_plugin_wasm::{
     key_pair, rehearse_file,
 };
 
-#[allow(dead_code, reason = "other targets use the rest")]
-#[path = "said.rs"]
-mod said;
-
-use said::Said;
-
 const GOOD: &[u8] = include_bytes!("../parrot.wasm");
 
 pub(crate) fn run(bytes: &[u8]) {
-    let mut said = Said(bytes);
-    match said.byte() % 3 {
-        0 => drop(rehearse_file(said.0)),
-        1 => sections(&mut said),
-        _ => signature(said.0),
+    let Some((kind, rest)) = bytes.split_first() else { return };
+    match kind % 3 {
+        0 => drop(rehearse_file(rest)),
+        1 => sections(rest),
+        _ => signature(rest),
     }
+}
+
+/// The block that the rest begins with.
+fn block<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let (length, after) = rest.split_at(rest.len().min(2));
+    let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)).min(after.len());
+    let (block, after) = after.split_at(length);
+    *rest = after;
+    block
 }
 
 fn leb(mut number: usize, out: &mut Vec<u8>) {
@@ -39,17 +42,19 @@ fn leb(mut number: usize, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-fn sections(said: &mut Said<'_>) {
+fn sections(mut rest: &[u8]) {
     let mut file = GOOD.to_vec();
     let mut fixtures = 0;
-    while !said.is_over() {
-        let before = match said.byte() % 3 {
+    while let Some((kind, after)) = rest.split_first() {
+        rest = after;
+        let before = match kind % 3 {
             0 => "easel:fixture/",
             1 => "easel:guide/",
             _ => "",
         };
         fixtures += usize::from(before == "easel:fixture/");
-        let (name, content) = (format!("{before}{}", said.text()), said.block());
+        let name = format!("{before}{}", String::from_utf8_lossy(block(&mut rest)));
+        let content = block(&mut rest);
         let mut section = Vec::new();
         leb(name.len(), &mut section);
         section.extend([name.as_bytes(), content].concat());

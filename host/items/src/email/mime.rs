@@ -307,13 +307,38 @@ pub(crate) fn write_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
 /// RFC 2231 for names outside of ASCII.
 fn write_parameters(value: &[u8], out: &mut Vec<u8>, start: usize) {
     let parsed = header::parameterised(value);
-    let kind = match parsed.subtype.as_str() {
-        "" => parsed.kind,
-        subtype => format!("{}/{subtype}", parsed.kind),
-    };
+    let (kind, subtype) = (token(&parsed.kind), token(&parsed.subtype));
+    let kind = if subtype.is_empty() { kind } else { format!("{kind}/{subtype}") };
     let mut written = mail_builder::headers::content_type::ContentType::new(kind);
     for (name, value) in parsed.parameters {
-        written = written.attribute(name, crate::body::one_line(&value));
+        let name = token(&name);
+        if !name.is_empty() {
+            written = written.attribute(name, crate::body::one_line(&value));
+        }
     }
     written.write_header(out, start);
+}
+
+/// What of a word may stand where a token must. RFC 2045 5.1: only values have a way to say other letters.
+fn token(word: &str) -> String {
+    let fits = |c: char| c.is_ascii_graphic() && !"()<>@,;:\\\"/[]?=".contains(c);
+    word.chars().filter(|c| fits(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_about_content_leaves_in_seven_bits_whatever_its_words_are() {
+        for name in ["Content-Type", "Content-Disposition"] {
+            let value =
+                "multip\u{fc}art/mi\u{7f}xed; bo\u{ff}und\u{7f}ary=\"b\"; \u{fc}=1; name=\"Gr\u{fc}\u{df}e\u{1}\"";
+            let mut out = Vec::new();
+            write_field(name, value.as_bytes(), &mut out);
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t')), "{out:?}");
+            assert!(out.starts_with(&format!("{name}: multipart/mixed;")) && out.contains("boundary=\"b\""), "{out:?}");
+        }
+    }
 }

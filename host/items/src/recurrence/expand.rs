@@ -95,7 +95,7 @@ impl Numbers {
     }
 
     /// Whether the `number`th of `most` is meant, counted from either end.
-    fn from_either_end(&self, number: i16, most: i16) -> bool {
+    fn counted_either_way(&self, number: i16, most: i16) -> bool {
         self.is_empty || self.contains(number) || self.contains(number - most - 1)
     }
 }
@@ -351,8 +351,8 @@ impl DaySet {
 
     fn has(&self, rule: &Rule, day: Date) -> bool {
         (self.months.is_empty || self.months.contains(i16::from(day.month())))
-            && self.month_days.from_either_end(i16::from(day.day()), i16::from(day.days_in_month()))
-            && (self.year_days.is_empty || self.year_days.from_either_end(day.day_of_year(), day.days_in_year()))
+            && self.month_days.counted_either_way(i16::from(day.day()), i16::from(day.days_in_month()))
+            && (self.year_days.is_empty || self.year_days.counted_either_way(day.day_of_year(), day.days_in_year()))
             && self.days.as_ref().is_none_or(|days| self.is_that_day(rule, &days[place(day.weekday())], day))
             && (self.weeks.is_empty || self.in_week(rule, day))
     }
@@ -391,7 +391,7 @@ impl DaySet {
         let number = days(start, day) / 7 + 1;
         let weeks = days(start, end) / 7;
         // Only days of the year itself belong to its set.
-        start.saturating_add(3.days()).year() == day.year() && self.weeks.from_either_end(number, weeks)
+        start.saturating_add(3.days()).year() == day.year() && self.weeks.counted_either_way(number, weeks)
     }
 }
 
