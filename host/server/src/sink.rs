@@ -52,6 +52,8 @@ pub(crate) struct ChannelSink {
     waited: Duration,
     /// Holds what the client has not taken.
     leave: Arc<Leave>,
+    /// Bytes held of what was offered and not taken.
+    kept: usize,
     /// Records the pieces before their compression.
     trace: Arc<Trace>,
 }
@@ -76,6 +78,7 @@ impl ChannelSink {
             clock: Arc::clone(&shared.clock),
             waited: Duration::ZERO,
             leave: Arc::clone(leave),
+            kept: 0,
             trace: Arc::clone(trace),
         };
         (sink, begins)
@@ -117,11 +120,7 @@ impl ChannelSink {
         };
         let began = self.clock.now();
         // Another thread works in place of this one, and what this one is at stays: if there is room for it.
-        if self.leave.hold(WORK).is_err() {
-            let (user, device) = (self.trace.user.0, &self.trace.device);
-            tracing::info!(user, device, "an answer that is read slowly is cut: there is no room to keep it");
-            return Err(SinkClosed);
-        }
+        self.hold(WORK)?;
         let sent = self.workers.waiting(|waiter| {
             // Made within the runtime, whose clock it needs.
             let sending = async {
@@ -144,6 +143,28 @@ impl ChannelSink {
 }
 
 impl ChannelSink {
+    /// Holds so many bytes more for a client that reads slowly.
+    fn hold(&self, bytes: usize) -> Result<(), SinkClosed> {
+        self.leave.hold(bytes).map_err(|_| {
+            let (user, device) = (self.trace.user.0, &self.trace.device);
+            tracing::info!(user, device, "an answer that is read slowly is cut: there is no room to keep it");
+            SinkClosed
+        })
+    }
+
+    /// What was offered in vain is offered again, and grows.
+    fn keep(&mut self, piece: &Vec<u8>) -> Result<(), SinkClosed> {
+        let more = piece.capacity().saturating_sub(self.kept);
+        self.hold(more)?;
+        self.kept += more;
+        Ok(())
+    }
+
+    /// What was kept is on its way.
+    fn kept_no_longer(&mut self) {
+        self.leave.give_back(std::mem::take(&mut self.kept));
+    }
+
     fn record(&self, piece: &[u8]) {
         if let Some(recording) = &self.trace.recording {
             recording.answer(piece);
@@ -166,6 +187,7 @@ impl Sink for ChannelSink {
             return Ok(());
         }
         self.begin()?;
+        self.kept_no_longer();
         self.record(&piece);
         let bytes = match &mut self.gzip {
             Some(gzip) => gzip.push(&piece),
@@ -181,8 +203,9 @@ impl Sink for ChannelSink {
         self.begin()?;
         let pieces = self.pieces.as_ref().ok_or(SinkClosed)?;
         // The place is taken first: what was compressed cannot be given back.
-        match pieces.try_reserve() {
+        match pieces.clone().try_reserve_owned() {
             Ok(place) => {
+                self.kept_no_longer();
                 self.record(&piece);
                 let bytes = match &mut self.gzip {
                     Some(gzip) => gzip.push(&piece),
@@ -195,8 +218,11 @@ impl Sink for ChannelSink {
                 }
                 Ok(None)
             }
-            Err(mpsc::error::TrySendError::Full(())) => Ok(Some(piece)),
-            Err(mpsc::error::TrySendError::Closed(())) => Err(SinkClosed),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.keep(&piece)?;
+                Ok(Some(piece))
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(SinkClosed),
         }
     }
 }

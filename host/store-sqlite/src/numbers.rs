@@ -92,7 +92,7 @@ impl Numbers {
 
     fn take(&self, user: UserId, count: u64) -> Option<u64> {
         let mut items = self.items.lock().expect("no holder of this lock panics");
-        let spare = items.get_mut(&user).filter(|spare| spare.end - spare.start >= count.max(1))?;
+        let spare = items.get_mut(&user).filter(|spare| spare.end - spare.start >= count)?;
         let first = spare.start;
         spare.start += count;
         Some(first)

@@ -116,26 +116,6 @@ fn no_number_is_given_out_again_after_it_was_closed() {
 }
 
 #[test]
-fn numbers_asked_for_ahead_cost_the_next_call_no_commit() {
-    let dir = TempDir::new().unwrap();
-    let store = open(dir.path());
-    let user = add_user(&store, "anna");
-    let commits = || store.vitals().unwrap().commits[0].1.changes.sum;
-    store.reserve_items(user, 0).unwrap();
-    let before = commits();
-    let first = store.reserve_items(user, 1).unwrap().number();
-    for next in first + 1..first + 256 {
-        store.reserve_items(user, 0).unwrap();
-        assert_eq!(store.reserve_items(user, 1).unwrap().number(), next);
-    }
-    assert_eq!(commits(), before);
-    store.reserve_items(user, 0).unwrap();
-    assert_eq!(commits(), before + 1, "there were none left");
-    assert_eq!(store.reserve_items(user, 1).unwrap().number(), first + 256);
-    assert_eq!(commits(), before + 1);
-}
-
-#[test]
 fn mail_that_nothing_names_is_swept() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path());

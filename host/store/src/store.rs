@@ -93,8 +93,7 @@ pub trait Store: Send + Sync {
     /// Looks at a mailbox.
     fn snapshot(&self, user: UserId) -> Result<Box<dyn Snapshot + '_>, StoreError>;
 
-    /// Sets `count` item numbers aside; the first of them. Numbers that are never used are never used again. A `count`
-    /// of 0 only sees to it that the next call is quick.
+    /// Sets `count` item numbers aside; the first of them. Numbers that are never used are never used again.
     fn reserve_items(&self, user: UserId, count: u64) -> Result<ServerId, StoreError>;
 
     /// Sets a folder number aside.

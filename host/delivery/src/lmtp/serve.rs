@@ -138,13 +138,7 @@ impl Service {
         let (store, delimiter, quota) = (Arc::clone(&self.store), self.options.delimiter, self.options.quota);
         let looked = spawn_blocking(move || {
             let user = local_user(&*store, &address, delimiter)?;
-            let found = user.map(|user| Ok((user, is_full(&*store, user, quota)?))).transpose();
-            if let Ok(Some((user, false))) = found {
-                // Numbers of a mailbox that has none aside cost a commit: now, while the message is still on its way.
-                // Where it fails, the delivery does and says so.
-                let _ = store.reserve_items(user, 0);
-            }
-            found
+            user.map(|user| Ok((user, is_full(&*store, user, quota)?))).transpose()
         });
         match looked.await {
             Ok(Ok(Some((_, true)))) => Looked::Full,

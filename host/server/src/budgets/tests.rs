@@ -86,7 +86,11 @@ fn other_budgets_hold_from_the_next_request_on_and_what_was_used_stays_used() {
     budgets.set(at_once(5), at_once(5));
     let held: Vec<Leave> = (0..4).map(|_| budgets.enter(&name, at(3_010)).unwrap()).collect();
     budgets.set(at_once(5), at_once(4));
-    assert_eq!(short(&budgets, &name, at(3_010)), Some((Throttled::User, Condition::OutOfBudgets)), "those under way count");
+    assert_eq!(
+        short(&budgets, &name, at(3_010)),
+        Some((Throttled::User, Condition::OutOfBudgets)),
+        "those under way count"
+    );
     budgets.set(Allowance::UNBOUNDED, Allowance::UNBOUNDED);
     assert_eq!(ok(100, 3_010), 100);
     drop(held);

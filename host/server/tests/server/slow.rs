@@ -114,6 +114,33 @@ async fn answers_that_are_read_slowly_are_cut_where_they_hold_more_than_their_us
 }
 
 #[tokio::test]
+async fn what_a_page_keeps_for_a_slow_reader_counts_and_it_is_cut_where_its_user_may_hold_no_more() {
+    // A user may hold a quarter of what hashes and threads leave, which is less than 25 MiB.
+    let limits = Limits { memory: Some(182 * MIB), workers: 64, body_bytes: MIB, ..Limits::default() };
+    let most = Arc::<AtomicUsize>::default();
+    let kept_most = Arc::clone(&most);
+    let house = limited(limits).build(move |request, sink| {
+        let mut kept = Vec::new();
+        while request.line.command == Command::Search && kept.len() < 100 * MIB {
+            kept.extend_from_slice(&[0; MIB / 4]);
+            kept_most.fetch_max(kept.len(), Ordering::SeqCst);
+            match sink.offer(std::mem::take(&mut kept)) {
+                Ok(again) => kept = again.unwrap_or_default(),
+                Err(_) => return Turn::Cut,
+            }
+        }
+        Turn::Answer(Answer::empty())
+    });
+    let mut slow = house.client().await;
+    slow.send(&of("anna", 0, "Search", b"")).await;
+    house.until(|house| most.load(Ordering::SeqCst) > 0 && held(house) == 0).await;
+    assert!(slow.rest().await.len() < 100 * MIB, "the answer was not finished");
+    let most = most.load(Ordering::SeqCst);
+    assert!((4 * MIB..25 * MIB).contains(&most), "{most}");
+    assert_eq!(house.client().await.ask(&of("anna", 0, "Sync", b"")).await.code, 200);
+}
+
+#[tokio::test]
 async fn many_users_with_many_slow_readers_leave_threads_for_others_and_cut_nobody_who_has_one() {
     // Room for four that wait.
     let limits = Limits { workers: 2, workers_max: 6, stall: Duration::from_secs(600), ..Limits::default() };
