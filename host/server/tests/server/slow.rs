@@ -116,7 +116,13 @@ async fn answers_that_are_read_slowly_are_cut_where_they_hold_more_than_their_us
 #[tokio::test]
 async fn what_a_page_keeps_for_a_slow_reader_counts_and_it_is_cut_where_its_user_may_hold_no_more() {
     // A user may hold a quarter of what hashes and threads leave, which is less than 25 MiB.
-    let limits = Limits { memory: Some(182 * MIB), workers: 64, body_bytes: MIB, ..Limits::default() };
+    let limits = Limits {
+        memory: Some(182 * MIB),
+        workers: 64,
+        body_bytes: MIB,
+        stall: Duration::from_millis(500),
+        ..Limits::default()
+    };
     let most = Arc::<AtomicUsize>::default();
     let kept_most = Arc::clone(&most);
     let house = limited(limits).build(move |request, sink| {
