@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use easel_protocol::{CollectionId, Facts, Groups, MailRecord, ServerId, SyncKey, WindowKey};
 use easel_store::{
-    BlobId, Bus, ChangeSet, CollectionState, DeviceKey, Event, Folder, LogKind, LogRow, Missing, Modseq, NewContent,
+    Bus, ChangeSet, CollectionState, DeviceKey, Event, Folder, LogKind, LogRow, Missing, Modseq, NewContent,
     StoreError, UserId, Write,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -18,24 +18,6 @@ use crate::numbers::Numbers;
 use crate::sql::{encode, int, number};
 use crate::warm::{Change, Touched};
 use crate::{conversations, devices, directory, folders, log, outgoing, quarantine, removal, search};
-
-/// The mails that a change set names: they must be stored before it.
-pub(crate) fn blobs_named(changes: &ChangeSet) -> Vec<BlobId> {
-    let named = changes.writes.iter().filter_map(|write| {
-        if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. }
-        | Write::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = write
-        {
-            Some(*blob)
-        } else if let Write::Queue(new) = write {
-            Some(new.blob)
-        } else if let Write::Quarantine(new) = write {
-            Some(new.blob)
-        } else {
-            None
-        }
-    });
-    named.collect()
-}
 
 /// What a change set made.
 pub(crate) struct Made {

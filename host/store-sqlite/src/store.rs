@@ -8,7 +8,7 @@ use easel_protocol::{CollectionId, Facts, ServerId};
 use easel_store::{
     AppPassword, AppPasswordId, Backup, BlobId, Bus, ChangeSet, Committed, Device, DeviceKey, Event, GalEntry, Missing,
     Modseq, NewAppPassword, NewUser, Outgoing, OutgoingId, Quarantined, Snapshot, Store, StoreError, Tenant, TenantId,
-    User, UserId,
+    User, UserId, Write,
 };
 use rusqlite::Connection;
 
@@ -329,7 +329,7 @@ impl Store for SqliteStore {
 
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         const DOING: &str = "committing changes";
-        let named = commit::blobs_named(&changes);
+        let named: Vec<BlobId> = changes.writes.iter().filter_map(Write::blob).collect();
         if !named.is_empty() {
             self.look_up(DOING, |connection| blobs::check(connection, &named))?;
         }

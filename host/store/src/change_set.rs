@@ -187,6 +187,23 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// The mail that it names, which must be stored before it.
+    pub const fn blob(&self) -> Option<BlobId> {
+        if let Self::AddItem { content: NewContent::Mail { blob, .. }, .. }
+        | Self::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = self
+        {
+            Some(*blob)
+        } else if let Self::Queue(new) = self {
+            Some(new.blob)
+        } else if let Self::Quarantine(new) = self {
+            Some(new.blob)
+        } else {
+            None
+        }
+    }
+}
+
 /// What comes with a new item.
 #[expect(clippy::large_enum_variant, reason = "lives for one commit; boxing would only move the bytes")]
 #[derive(Clone, Debug)]

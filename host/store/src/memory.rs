@@ -353,7 +353,7 @@ impl Store for MemoryStore {
             if let Write::Within { bytes_max } = &write {
                 within = within.min(*bytes_max);
             }
-            if let Some(blob) = blobs::named_by(&write) {
+            if let Some(blob) = write.blob() {
                 inner.blobs.get(blob)?;
             }
             mailbox.apply(write, changes.author, &mut touched, &mut queued)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::{BlobId, Missing, NewContent, StoreError, Write};
+use crate::{BlobId, Missing, StoreError};
 
 #[derive(Default)]
 pub(super) struct Blobs {
@@ -33,20 +33,5 @@ impl Blobs {
         self.all.retain(|blob, _| !twice.contains(blob));
         self.suspects = once;
         twice.len() as u64
-    }
-}
-
-/// The mail that a write names.
-pub(super) fn named_by(write: &Write) -> Option<BlobId> {
-    if let Write::AddItem { content: NewContent::Mail { blob, .. }, .. }
-    | Write::DeliverItem { content: NewContent::Mail { blob, .. }, .. } = write
-    {
-        Some(*blob)
-    } else if let Write::Queue(new) = write {
-        Some(new.blob)
-    } else if let Write::Quarantine(new) = write {
-        Some(new.blob)
-    } else {
-        None
     }
 }
