@@ -47,8 +47,9 @@ if [ -d kept ]; then
     cp -r kept/* corpus
 fi
 
-# What a target has had in all: processor seconds, inputs, findings.
-add_to_tally() {
+# What a target has had in all: processor seconds, inputs, findings. Several runs may do so at once.
+add_to_tally() (
+    flock 9
     awk -v OFS='\t' -v target="$1" -v seconds="$2" -v inputs="$3" -v findings="$4" '
         NR == 1 { print; next }
         $1 == target { seconds += $2; inputs += $3; findings += $4; next }
@@ -58,7 +59,7 @@ add_to_tally() {
     { head -n 1 "$tally.new"; tail -n +2 "$tally.new" | LC_ALL=C sort; } >"$tally.sorted"
     rm "$tally.new"
     mv "$tally.sorted" "$tally"
-}
+) 9>corpus/.tally.lock
 
 # Sets `processor` to the processor seconds, in user mode, of the programs that have ended. Not for a subshell.
 look_at_clock() {
@@ -113,6 +114,15 @@ for target in "$@"; do
     wait "$shown" || true
     stat() { sed -n "s/^stat::$1: *//p" "$log"; }
     inputs=$(stat number_of_executed_units)
+    # The clock goes on while a busy machine does something else: what took long counts if it does so again.
+    while read -r slow_one; do
+        if ASAN_OPTIONS=detect_odr_violation=0 "target/$host/release/$target" -timeout="$hang" "$slow_one" >>"$log" 2>&1
+        then
+            echo "$slow_one was done in time when it was played again"
+            rm "$slow_one"
+            [ "$code" -ne 70 ] || code=0
+        fi
+    done < <(find "artifacts/$target" -newer "$before" -name 'timeout-*')
     new=$(find "artifacts/$target" -newer "$before" \( -name 'crash-*' -o -name 'timeout-*' -o -name 'oom-*' \
         -o -name 'leak-*' \) | wc -l)
     outcome="nothing found"
