@@ -115,7 +115,8 @@ pub(crate) fn handle(context: &Context<'_>, request: &Request) -> Result<Respons
             | StoreError::Disk { .. }
             | StoreError::OverQuota { .. }
             | StoreError::Stale
-            | StoreError::TooNew { .. }),
+            | StoreError::TooNew { .. }
+            | StoreError::Unreadable { .. }),
         ) => Err(error.into()),
     }
 }

@@ -1,5 +1,7 @@
 //! Items on their way to a device: stored object, view, plugin.
 
+use std::cell::Cell;
+use std::error::Error as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,11 +32,18 @@ pub(crate) struct StoredMail<'a> {
     snapshot: &'a dyn Snapshot,
     blob: BlobId,
     size: u64,
+    /// Bytes of it are lost, or cannot be read, and that will stay so.
+    broken: Cell<bool>,
 }
 
 impl<'a> StoredMail<'a> {
     pub(crate) fn new(snapshot: &'a dyn Snapshot, mail: &Mail) -> Self {
-        Self { snapshot, blob: mail.blob, size: mail.size }
+        Self { snapshot, blob: mail.blob, size: mail.size, broken: Cell::new(false) }
+    }
+
+    /// Whether trying again would not help with what failed.
+    fn is_broken(&self) -> bool {
+        self.broken.get()
     }
 }
 
@@ -45,9 +54,13 @@ impl Raw for StoredMail<'_> {
 
     fn read(&self, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
         let wanted = range.end.min(self.size).saturating_sub(range.start);
-        let bytes = self.snapshot.blob(self.blob, range).map_err(|error| ReadError(error.to_string()))?;
+        let bytes = self.snapshot.blob(self.blob, range).map_err(|error| {
+            self.broken.set(matches!(error, StoreError::NotFound(_) | StoreError::Unreadable { .. }));
+            ReadError(error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")))
+        })?;
         // Half a mail must not pass for a whole one.
         if (bytes.len() as u64) < wanted {
+            self.broken.set(true);
             return Err(ReadError(format!("{} bytes are left of {wanted}", bytes.len())));
         }
         Ok(bytes)
@@ -114,7 +127,8 @@ impl<'a> Context<'a> {
 
     /// The properties of an item for this device; `None` when it is not to have it.
     ///
-    /// An item that cannot be converted is left out and logged: it must not stop the ones behind it.
+    /// An item that cannot be converted, or whose bytes are lost or on a bad sector, is left out and logged: it must not
+    /// stop the ones behind it.
     pub(crate) fn properties(
         &self,
         snapshot: &dyn Snapshot,
@@ -153,10 +167,13 @@ impl<'a> Context<'a> {
         body: &BodyPreferences,
     ) -> Result<Option<Vec<Element>>, Failure> {
         let view = self.view(snapshot, item.folder, body)?;
+        let mut is_broken = false;
         let properties = match &item.content {
             Content::Mail(mail) => {
                 let raw = StoredMail::new(snapshot, mail);
-                index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view))
+                let properties = index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view));
+                is_broken = raw.is_broken();
+                properties
             }
             Content::Object(content) => easel_items::properties(class, content, &view).and_then(|mut properties| {
                 if class == Class::Calendar {
@@ -167,6 +184,11 @@ impl<'a> Context<'a> {
         };
         match properties {
             Ok(properties) => Ok(Some(properties)),
+            Err(ItemError::Read(error)) if is_broken => {
+                let (user, item) = (self.user.id.0, item.id.number());
+                tracing::error!(user, item, %error, "a mail that cannot be read is left out");
+                Ok(None)
+            }
             Err(ItemError::Read(error)) => Err(StoreError::backend("reading a mail", error.to_string()).into()),
             Err(error) => {
                 tracing::warn!(user = self.user.id.0, item = item.id.number(), %error, "an item is left out");

@@ -67,7 +67,8 @@ impl From<StoreError> for DeliveryError {
             | StoreError::Exists(_)
             | StoreError::NotFound(_)
             | StoreError::TooNew { .. }
-            | StoreError::Stale) => Self::Store(error),
+            | StoreError::Stale
+            | StoreError::Unreadable { .. }) => Self::Store(error),
         }
     }
 }

@@ -120,7 +120,6 @@ pub(crate) fn begin(files: &Files, sweep: &Sweep, now: i64) -> Result<impl Backu
     let held = sweep.hold().ok_or_else(|| StoreError::backend(DOING, SqliteError::BackupRuns))?;
     let unread = |cause| StoreError::backend(DOING, SqliteError::database(&files.mail, cause));
     let reader = connection::open(files, Role::Reader).map_err(unread)?;
-    reader.pragma_update(Some("mail"), "mmap_size", 0).map_err(unread)?;
     let easel = EaselCopy::make(files)?;
     let mut mails = easel.named()?;
     let lost = blobs::lost(&reader, &mails);

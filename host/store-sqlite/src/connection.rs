@@ -12,11 +12,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Statements kept prepared on each connection; more than the whole room has.
 const STATEMENTS: usize = 128;
 
-/// Bytes of each file mapped into memory by those who read: a range deep inside a mail is found without reading the way
-/// to it, and nothing is copied.
-const MAPPED: i64 = 1 << 30;
-
-/// KiB of pages that a reader keeps of easel.db, beside the map: those that the map does not reach, or the log holds.
+/// KiB of pages that a reader keeps of easel.db: there are as many readers as commands at once, and the system keeps the
+/// same pages for all of them.
 const READER_CACHE_KIB: i64 = 512;
 
 /// A connection's part.
@@ -69,7 +66,8 @@ pub(crate) fn open(files: &Files, role: Role) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Settings of every connection. Each was measured: without QPSG a cached statement with a join is planned
+/// Settings of every connection. Each was measured: a map of the files (`mmap_size`) gained nothing that could be told
+/// from noise, and a bad sector under it ends the process; without QPSG a cached statement with a join is planned
 /// anew at every call; the WAL is kept long because overwriting it is cheaper than making it grow.
 pub(crate) fn set_up(connection: &Connection, files: &Files, role: Role) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -82,9 +80,6 @@ pub(crate) fn set_up(connection: &Connection, files: &Files, role: Role) -> rusq
         Role::Reader => {
             let mail = files.mail.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(files.mail.clone()))?;
             connection.execute("ATTACH DATABASE ? AS mail", [mail])?;
-            connection.pragma_update(Some("mail"), "mmap_size", MAPPED)?;
-            // There are as many readers as commands at once: what each would keep of its own, all read in the one map.
-            connection.pragma_update(Some("main"), "mmap_size", MAPPED)?;
             connection.pragma_update(Some("main"), "cache_size", -READER_CACHE_KIB)?;
             connection.pragma_update(None, "query_only", true)?;
         }

@@ -133,6 +133,18 @@ pub(crate) fn disk(cause: &rusqlite::Error) -> Option<bool> {
     }
 }
 
+/// Whether what was read is damaged, or the disk does not give it. A lack of memory counts among its errors, and is none.
+pub(crate) fn is_unreadable(cause: &rusqlite::Error) -> bool {
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt) => true,
+        Some(ErrorCode::SystemIoFailure) => {
+            let extended = cause.sqlite_error().map(|error| error.extended_code);
+            extended != Some(rusqlite::ffi::SQLITE_IOERR_NOMEM)
+        }
+        _ => false,
+    }
+}
+
 /// A failure in one sentence: the file, what to do about it, and what SQLite says.
 pub(crate) fn said(path: &Path, cause: rusqlite::Error) -> String {
     let words = cause.to_string();
@@ -147,6 +159,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same, for a mail that was read from that file.
+    pub(crate) fn while_reading_mail(self, path: &Path) -> StoreError {
+        match self {
+            Self::Sql(cause) if is_unreadable(&cause) => {
+                StoreError::Unreadable { cause: SqliteError::database(path, cause).into() }
+            }
+            failure @ (Self::Sql(_) | Self::Store(_)) => failure.while_doing("reading a mail", path),
+        }
+    }
+
     /// Says what was being done, and to which file.
     pub(crate) fn while_doing(self, doing: &'static str, path: &Path) -> StoreError {
         match self {
@@ -171,5 +193,21 @@ impl From<StoreError> for Failure {
 impl From<Missing> for Failure {
     fn from(missing: Missing) -> Self {
         Self::Store(StoreError::NotFound(missing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_sector_is_no_lack_of_memory_nor_of_files() {
+        let failed = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        for code in [rusqlite::ffi::SQLITE_IOERR_READ, rusqlite::ffi::SQLITE_IOERR_SHORT_READ, 11] {
+            assert!(is_unreadable(&failed(code)), "{code}");
+        }
+        for code in [rusqlite::ffi::SQLITE_IOERR_NOMEM, 5, 14] {
+            assert!(!is_unreadable(&failed(code)), "{code}: busy, or no file to be had");
+        }
     }
 }

@@ -340,7 +340,7 @@ impl Snapshot for Look<'_> {
 
     fn blob(&self, id: BlobId, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
         let read = self.anchor.ask(|connection| blobs::read(connection, id, range));
-        read.map_err(|failure| failure.while_doing("reading a mail", &self.files.mail))
+        read.map_err(|failure| failure.while_reading_mail(&self.files.mail))
     }
 
     fn collection(&self, device: DeviceKey, collection: CollectionId) -> Result<Option<CollectionState>, StoreError> {

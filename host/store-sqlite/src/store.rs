@@ -324,7 +324,7 @@ impl Store for SqliteStore {
 
     fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, StoreError> {
         let reader = self.lookups.take()?;
-        blobs::read(&reader, id, 0..u64::MAX).map_err(|failure| failure.while_doing("reading a mail", &self.files.mail))
+        blobs::read(&reader, id, 0..u64::MAX).map_err(|failure| failure.while_reading_mail(&self.files.mail))
     }
 
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {

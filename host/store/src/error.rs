@@ -46,6 +46,13 @@ pub enum StoreError {
         /// The newest schema known.
         known: u32,
     },
+    /// Raw mail is there, and the disk does not give it, or what it gives makes no sense. Trying again does not help.
+    #[error("the mail cannot be read")]
+    Unreadable {
+        /// What failed, and what to do about it.
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// A precondition of the change set no longer holds; nothing was written. The caller looks again and repeats.
     #[error("the mailbox has changed meanwhile")]
     Stale,

@@ -60,7 +60,8 @@ pub trait Snapshot {
     /// The items that a query finds, newest first.
     fn search(&self, query: &Query) -> Result<Vec<ServerId>, StoreError>;
 
-    /// Some bytes of a mail; a range past its end is cut.
+    /// Some bytes of a mail; a range past its end is cut. [`StoreError::NotFound`] when they are lost,
+    /// [`StoreError::Unreadable`] when the disk does not give them.
     fn blob(&self, id: BlobId, range: Range<u64>) -> Result<Vec<u8>, StoreError>;
 
     /// The state of a collection for a device.

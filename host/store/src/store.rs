@@ -103,7 +103,7 @@ pub trait Store: Send + Sync {
     /// [`Store::sweep`].
     fn put_blob(&self, bytes: &[u8]) -> Result<BlobId, StoreError>;
 
-    /// Raw mail, whole: for sending and export.
+    /// Raw mail, whole: for sending and export. Errors as of [`Snapshot::blob`].
     fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, StoreError>;
 
     /// Makes changes, all or none, and wakes whoever watches.

@@ -43,7 +43,8 @@ pub(super) fn add(
         | StoreError::NotFound(_)
         | StoreError::OverQuota { .. }
         | StoreError::Stale
-        | StoreError::TooNew { .. } => error.into(),
+        | StoreError::TooNew { .. }
+        | StoreError::Unreadable { .. } => error.into(),
     })?;
     office.end_logins(user.id);
     Ok(Reply::AppPassword { password: shown(added), secret: Password(secret.text()) })

@@ -37,7 +37,8 @@ pub(super) fn open(office: &Office, login: &LoginName, path: &[String], class: C
                 error @ (StoreError::Backend { .. }
                 | StoreError::Disk { .. }
                 | StoreError::OverQuota { .. }
-                | StoreError::TooNew { .. }),
+                | StoreError::TooNew { .. }
+                | StoreError::Unreadable { .. }),
             ) => {
                 return Err(error.into());
             }

@@ -156,7 +156,8 @@ fn taken(error: StoreError) -> Refusal {
         | StoreError::NotFound(_)
         | StoreError::OverQuota { .. }
         | StoreError::Stale
-        | StoreError::TooNew { .. } => error.into(),
+        | StoreError::TooNew { .. }
+        | StoreError::Unreadable { .. } => error.into(),
     }
 }
 

@@ -294,7 +294,8 @@ fn why_not(error: &StoreError) -> String {
         | StoreError::Exists(_)
         | StoreError::NotFound(_)
         | StoreError::Stale
-        | StoreError::TooNew { .. } => chain(error),
+        | StoreError::TooNew { .. }
+        | StoreError::Unreadable { .. } => chain(error),
     }
 }
 

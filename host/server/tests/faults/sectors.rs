@@ -1,5 +1,7 @@
 //! Sectors of the disk that go bad under mail that is there.
 
+use std::net::SocketAddr;
+
 use easel_faults::Faults;
 use easel_protocol::FolderType;
 use easel_test_support::{Identity, Phone, Socket, mail};
@@ -29,20 +31,31 @@ fn mail_that_the_disk_does_not_give_is_named_by_a_backup_of_everything_else() {
     assert!(said.err.contains("cannot be read: anna@defaultcontext: item "), "{said:?}");
     assert!(said.err.contains("lost and not in the backup: 0, that are there and cannot be read: 1"), "{said:?}");
     assert!(faults.refused() > 0);
-    // The server goes on.
-    let mut phone = Phone::new(Socket::new(serving.address, "anna", "anna's word"), Identity::android(), "anna");
-    phone.options().unwrap();
-    phone.folder_sync().unwrap();
-    let inbox = phone.folder(FolderType::Inbox).unwrap();
-    assert_eq!(phone.sync_folder(&inbox, 10).unwrap(), 3);
+    // The server goes on, and a phone gets the others, whatever stands before them.
+    assert_eq!(inbox_of_a_phone(serving.address), 2);
     let (code, log) = serving.stop("TERM");
     assert_eq!(code, Some(0), "{log}");
     let told: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
     assert!(
-        told.len() == 1 && told[0].contains("cannot be read") && told[0].contains("the disk reports an error"),
-        "{told:#?}"
+        told.len() == 2 && told.iter().all(|told| told.contains("cannot be read")),
+        "the backup says so, and the phone's request: {told:#?}"
     );
+    assert!(told.iter().all(|told| told.contains("the disk reports an error")), "{told:#?}");
     let restored = house.json(&["restore", &backup, "--replace"]);
     assert_eq!((&restored["mails"], &restored["lost"]), (&2.into(), &1.into()));
     house.run(&["check"]).ok();
+    // What names the lost mail is there.
+    let serving = house.easel().serve();
+    assert_eq!(inbox_of_a_phone(serving.address), 2);
+    let (_, log) = serving.stop("TERM");
+    assert!(log.contains("a mail that cannot be read is left out") && log.contains("no such raw mail"), "{log}");
+}
+
+/// How many mails a new phone gets.
+fn inbox_of_a_phone(address: SocketAddr) -> usize {
+    let mut phone = Phone::new(Socket::new(address, "anna", "anna's word"), Identity::android(), "anna");
+    phone.options().unwrap();
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    phone.sync_folder(&inbox, 10).unwrap()
 }
