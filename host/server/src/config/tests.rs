@@ -36,6 +36,15 @@ fn the_example_says_the_defaults() {
 }
 
 #[test]
+fn the_unit_for_systemd_serves_and_leaves_time_to_stop() {
+    const UNIT: &str = include_str!("../../../../examples/easel.service");
+    let value = |key: &str| UNIT.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap();
+    assert!(value("ExecStart").ends_with("easel --config /srv/easel/easel.toml serve"));
+    let time: u32 = value("TimeoutStopSec").parse().unwrap();
+    assert!(time > Config::default().shutdown.grace_secs, "{time} s");
+}
+
+#[test]
 fn the_example_names_every_key_and_what_it_leaves_out_is_right() {
     let (config, problems) = Config::read(Path::new("easel.toml"), &everything());
     assert_eq!(problems, []);
