@@ -171,7 +171,8 @@ impl<'a> Context<'a> {
         let properties = match &item.content {
             Content::Mail(mail) => {
                 let raw = StoredMail::new(snapshot, mail);
-                let properties = index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view));
+                let properties =
+                    index(mail, &raw).and_then(|index| email::properties(item.id, &index, &mail.record, &raw, &view));
                 is_broken = raw.is_broken();
                 properties
             }
