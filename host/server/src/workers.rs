@@ -1,10 +1,12 @@
 //! The threads on which the commands run.
 //!
-//! A fixed number of threads takes jobs from a queue with an end, in which users take turns; only another look at a request
+//! A fixed number of threads takes jobs from a queue with an end, in which users take turns, those first who ask for
+//! little; only another look at a request
 //! that waits finds room there in any case, since there are no more of those than connections. A job that must wait for a
 //! slow client says so ([`Workers::waiting`]); a thread more is started for the time being, so that slow clients do not
 //! stop the others. Of those that wait so there are never so many that threads run out for those who do not.
 
+mod costs;
 mod queue;
 mod waiting_room;
 
@@ -12,10 +14,11 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::ServerError;
 pub(crate) use queue::Party;
-use queue::Queue;
+use queue::{Queue, Turn};
 pub(crate) use waiting_room::Waiter;
 use waiting_room::WaitingRoom;
 
@@ -64,8 +67,8 @@ struct Count {
 }
 
 thread_local! {
-    /// For whom this thread works.
-    static AT_WORK_FOR: Cell<Option<Party>> = const { Cell::new(None) };
+    /// What this thread is at.
+    static AT_WORK: Cell<Option<Turn>> = const { Cell::new(None) };
 }
 
 impl Workers {
@@ -99,8 +102,8 @@ impl Workers {
     /// Runs `wait`, which blocks until a client has done something, on a worker. It gives up when it has to go for
     /// another one ([`Waiter::displaced`]).
     pub(crate) fn waiting<T>(&self, wait: impl FnOnce(&Waiter<'_>) -> T) -> T {
-        let party = AT_WORK_FOR.get();
-        let waiter = self.crew.room.enter(party.flatten());
+        let turn = AT_WORK.get();
+        let waiter = self.crew.room.enter(turn.and_then(|turn| turn.party));
         let short = {
             let mut count = self.crew.count();
             count.waiting += 1;
@@ -108,16 +111,16 @@ impl Workers {
             count.threads += usize::from(short);
             short
         };
-        if let Some(party) = party {
-            self.crew.queue.rest(party);
+        if let Some(turn) = turn {
+            self.crew.queue.rest(turn);
         }
         if short && let Err(error) = self.crew.hire() {
             tracing::warn!(%error, "a thread for commands cannot be started");
         }
         let result = wait(&waiter);
         drop(waiter);
-        if let Some(party) = party {
-            self.crew.queue.begin_again(party);
+        if let Some(turn) = turn {
+            self.crew.queue.begin_again(turn);
         }
         self.crew.count().waiting -= 1;
         result
@@ -152,12 +155,13 @@ impl Crew {
     }
 
     fn work(&self) {
-        while let Some((party, job)) = self.queue.take() {
-            AT_WORK_FOR.set(Some(party));
+        while let Some((turn, job)) = self.queue.take() {
+            AT_WORK.set(Some(turn));
+            let began = processor_time();
             if catch_unwind(AssertUnwindSafe(|| job(Fate::Done))).is_err() {
                 tracing::error!("a job panicked outside of its command");
             }
-            self.queue.end(party);
+            self.queue.end(turn, processor_time().saturating_sub(began));
             let mut count = self.count();
             if count.threads - count.waiting > self.wanted {
                 count.threads -= 1;
@@ -174,6 +178,12 @@ impl Drop for Workers {
     fn drop(&mut self) {
         self.crew.queue.close();
     }
+}
+
+/// What this thread has had of a processor so far.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -276,12 +286,11 @@ mod tests {
             workers.submit(Some(UserId(1)), job);
         }
         has_begun.recv().unwrap();
-        has_begun.recv().unwrap();
         let (done, is_done) = mpsc::channel();
         workers.submit(Some(UserId(2)), move |_| done.send(()).unwrap());
         is_done.recv().unwrap();
-        assert_eq!(has_begun.try_recv(), Err(mpsc::TryRecvError::Empty), "two of eight threads are all that one has");
+        assert_eq!(has_begun.try_recv(), Err(mpsc::TryRecvError::Empty), "one of eight threads is all that one has of whom nothing is known");
         (0..50).for_each(|_| release.send(()).unwrap());
-        (0..48).for_each(|_| has_begun.recv().unwrap());
+        (0..49).for_each(|_| has_begun.recv().unwrap());
     }
 }

@@ -1,7 +1,10 @@
 //! Whose job is next: users take turns, however much each has queued, and nobody has more than a share of the threads.
 //! Nor does anybody fill the queue for others.
 //!
-//! One user's two hundred devices, or pages that take long to make, then cost another user the rest of a job at most.
+//! Who asks for little goes first ([`Costs`]): a crowd that fetches pages, each of which takes long to make, waits in a
+//! line of its own, and only a few of its jobs are at work at once, so that the processors are there for the others. It
+//! has a turn in any case when none of them is. One user's two hundred devices, or such a crowd, then cost another user the
+//! rest of a job at most.
 //!
 //! Most jobs are short, and waking a thread costs as much as doing one. So the thread that slept last is woken first,
 //! while what it touches is still near; and never a second one as long as the first is on its way: when that one has
@@ -10,28 +13,55 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use easel_store::UserId;
 
+use super::costs::Costs;
+
 /// For whom a job is done; `None` before anybody is logged in.
 pub(crate) type Party = Option<UserId>;
+
+/// A job at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) party: Party,
+    /// Whether its party's jobs are not known to be light.
+    heavy: bool,
+}
+
+/// Jobs at work at once.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Of one party that is light.
+    share: usize,
+    /// Of all that are not.
+    heavy: usize,
+    /// Of one of these.
+    heavy_share: usize,
+}
 
 /// Jobs that wait for a thread.
 #[derive(Debug)]
 pub(super) struct Queue<J> {
     state: Mutex<State<J>>,
-    /// Jobs of one party at work at once.
-    share: usize,
+    bounds: Bounds,
 }
 
 #[derive(Debug)]
 struct State<J> {
     /// What each party waits for, the oldest first, and whether it takes room; none of them is empty.
     lines: HashMap<Party, VecDeque<(J, bool)>>,
-    /// Those that have a line, in the order of their turns.
-    turns: VecDeque<Party>,
+    /// Those that have a line, in the order of their turns: who is light, and who is not. Each as it was when it joined.
+    light: VecDeque<Party>,
+    heavy: VecDeque<Party>,
+    costs: Costs,
     /// Jobs at work; none of them is 0.
     at_work: HashMap<Party, usize>,
+    /// Those among them that are not light.
+    heavy_at_work: usize,
+    /// Whether the last job taken was none of these.
+    was_light: bool,
     /// Jobs that wait and take room.
     waiting: usize,
     /// Threads that sleep, the last one to fall asleep at the end.
@@ -42,43 +72,76 @@ struct State<J> {
 }
 
 impl<J> State<J> {
-    fn begin(&mut self, party: Party) {
-        *self.at_work.entry(party).or_insert(0) += 1;
+    fn begin(&mut self, turn: Turn) {
+        *self.at_work.entry(turn.party).or_insert(0) += 1;
+        self.heavy_at_work += usize::from(turn.heavy);
     }
 
-    fn end(&mut self, party: Party) {
-        if let Some(count) = self.at_work.get_mut(&party) {
+    fn end(&mut self, turn: Turn) {
+        self.heavy_at_work -= usize::from(turn.heavy);
+        if let Some(count) = self.at_work.get_mut(&turn.party) {
             *count -= 1;
             if *count == 0 {
-                self.at_work.remove(&party);
+                self.at_work.remove(&turn.party);
             }
         }
     }
 
-    /// Where in `turns` the next party is that may have one more job at work.
-    fn turn(&self, share: usize) -> Option<usize> {
-        self.turns.iter().position(|party| self.at_work.get(party).is_none_or(|count| *count < share))
+    /// Those that have a line.
+    fn turns(&mut self, heavy: bool) -> &mut VecDeque<Party> {
+        if heavy { &mut self.heavy } else { &mut self.light }
     }
 
-    /// The party with the longest line, if that is longer than the line of `coming` with one more.
-    fn longest(&self, coming: Party) -> Option<Party> {
+    /// Joins those that have a line.
+    fn join(&mut self, party: Party) {
+        let heavy = !self.costs.is_light(party);
+        self.turns(heavy).push_back(party);
+    }
+
+    /// Where the next party is that may have one more job at work: whether among those that are not light, and its place.
+    fn turn(&self, bounds: Bounds) -> Option<(bool, usize)> {
+        let has_less = |party: &Party, share| self.at_work.get(party).is_none_or(|count| *count < share);
+        let light = || Some((false, self.light.iter().position(|party| has_less(party, bounds.share))?));
+        let heavy = || {
+            let may = self.heavy_at_work < bounds.heavy;
+            may.then(|| self.heavy.iter().position(|party| has_less(party, bounds.heavy_share))).flatten()
+        };
+        let heavy = || Some((true, heavy()?));
+        if self.heavy_at_work == 0 && self.was_light { heavy().or_else(light) } else { light().or_else(heavy) }
+    }
+
+    /// Whose job makes room for one of `coming`: of the party with the longest line, if that is longer than the line of
+    /// `coming` with one more; else, for one that is light, of the last that is not.
+    fn makes_room(&self, coming: Party) -> Option<Party> {
         let own = self.lines.get(&coming).map_or(0, VecDeque::len) + 1;
         let (party, line) = self.lines.iter().max_by_key(|(_, line)| line.len())?;
-        (line.len() > own).then_some(*party)
+        if line.len() > own {
+            return Some(*party);
+        }
+        let takes_room = |party: &&Party| self.lines.get(*party).is_some_and(|line| line.iter().any(|job| job.1));
+        if self.costs.is_light(coming) { self.heavy.iter().rev().find(takes_room).copied() } else { None }
     }
 
-    /// Takes the last job out of a line of several that takes room.
+    /// Takes the last job out of a line that takes room.
     fn drop_last(&mut self, party: Party) -> Option<J> {
         let line = self.lines.get_mut(&party)?;
         let at = line.iter().rposition(|(_, takes_room)| *takes_room)?;
         let (job, _) = line.remove(at)?;
         self.waiting -= 1;
+        if line.is_empty() {
+            self.lines.remove(&party);
+            for turns in [&mut self.light, &mut self.heavy] {
+                if let Some(at) = turns.iter().rposition(|other| *other == party) {
+                    turns.remove(at);
+                }
+            }
+        }
         Some(job)
     }
 
     /// The thread to wake, if there is a job for it.
-    fn called(&mut self, share: usize) -> Option<Thread> {
-        if self.on_the_way > 0 || self.asleep.is_empty() || self.turn(share).is_none() {
+    fn called(&mut self, bounds: Bounds) -> Option<Thread> {
+        if self.on_the_way > 0 || self.asleep.is_empty() || self.turn(bounds).is_none() {
             return None;
         }
         self.on_the_way += 1;
@@ -86,48 +149,57 @@ impl<J> State<J> {
     }
 
     /// The next job of a party that may have one more at work.
-    fn next(&mut self, share: usize) -> Option<(Party, J)> {
-        let at = self.turn(share)?;
-        let party = self.turns.remove(at)?;
+    fn next(&mut self, bounds: Bounds) -> Option<(Turn, J)> {
+        let (heavy, at) = self.turn(bounds)?;
+        let party = self.turns(heavy).remove(at)?;
         let line = self.lines.get_mut(&party)?;
         let (job, takes_room) = line.pop_front()?;
         if line.is_empty() {
             self.lines.remove(&party);
         } else {
-            self.turns.push_back(party);
+            self.join(party);
         }
         self.waiting -= usize::from(takes_room);
-        self.begin(party);
-        Some((party, job))
+        self.was_light = !heavy;
+        let turn = Turn { party, heavy };
+        self.begin(turn);
+        Some((turn, job))
     }
 }
 
 impl<J> Queue<J> {
-    /// A queue before so many threads: a party may have a quarter of them.
+    /// A queue before so many threads: a party may have a quarter of them, all that are not light together an eighth.
     pub(super) fn new(threads: usize) -> Self {
+        let heavy = (threads / 8).max(2);
+        let bounds = Bounds { share: (threads / 4).max(1), heavy, heavy_share: (heavy / 4).max(1) };
         let state = State {
             lines: HashMap::new(),
-            turns: VecDeque::new(),
+            light: VecDeque::new(),
+            heavy: VecDeque::new(),
+            costs: Costs::default(),
             at_work: HashMap::new(),
+            heavy_at_work: 0,
+            was_light: false,
             waiting: 0,
             asleep: Vec::with_capacity(threads),
             on_the_way: 0,
             closed: false,
         };
-        Self { state: Mutex::new(state), share: (threads / 4).max(1) }
+        Self { state: Mutex::new(state), bounds }
     }
 
     fn state(&self) -> MutexGuard<'_, State<J>> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
-    /// Adds a job behind those of its party. When `most` wait already that take room, the last one goes of the party that
-    /// has the most of them waiting, if that has more than this one has then; otherwise the new one. Whichever does.
+    /// Adds a job behind those of its party. When `most` wait already that take room, one of them goes for it: the last of
+    /// the party that has the most waiting, if that has more than this one has then; for a party that is light, the last
+    /// of one that is not; otherwise the new one. Whichever does.
     pub(super) fn add(&self, party: Party, job: J, most: usize) -> Result<(), J> {
         let mut state = self.state();
         let mut gone = None;
         if state.waiting >= most {
-            gone = state.longest(party).and_then(|party| state.drop_last(party));
+            gone = state.makes_room(party).and_then(|party| state.drop_last(party));
             if gone.is_none() {
                 return Err(job);
             }
@@ -143,18 +215,16 @@ impl<J> Queue<J> {
     }
 
     fn line_up(&self, mut state: MutexGuard<'_, State<J>>, party: Party, job: (J, bool)) {
-        let State { lines, turns, .. } = &mut *state;
-        let line = lines.entry(party).or_insert_with(|| {
-            turns.push_back(party);
-            VecDeque::new()
-        });
-        line.push_back(job);
+        if !state.lines.contains_key(&party) {
+            state.join(party);
+        }
+        state.lines.entry(party).or_default().push_back(job);
         self.leave(state);
     }
 
     /// Ends a look at the state that may have left a job for a thread that sleeps.
     fn leave(&self, mut state: MutexGuard<'_, State<J>>) {
-        let called = state.called(self.share);
+        let called = state.called(self.bounds);
         drop(state);
         if let Some(thread) = called {
             thread.unpark();
@@ -162,10 +232,10 @@ impl<J> Queue<J> {
     }
 
     /// Waits for a job; `None` when no more will come. Whoever takes one says when it is done, or rests.
-    pub(super) fn take(&self) -> Option<(Party, J)> {
+    pub(super) fn take(&self) -> Option<(Turn, J)> {
         let mut state = self.state();
         loop {
-            if let Some(next) = state.next(self.share) {
+            if let Some(next) = state.next(self.bounds) {
                 self.leave(state);
                 return Some(next);
             }
@@ -194,15 +264,17 @@ impl<J> Queue<J> {
         }
     }
 
-    /// A job is done; its thread looks for the next one.
-    pub(super) fn end(&self, party: Party) {
-        self.state().end(party);
+    /// A job is done, and took so much of a processor; its thread looks for the next one.
+    pub(super) fn end(&self, turn: Turn, spent: Duration) {
+        let mut state = self.state();
+        state.end(turn);
+        state.costs.note(turn.party, spent);
     }
 
     /// A job rests until its client has done something.
-    pub(super) fn rest(&self, party: Party) {
+    pub(super) fn rest(&self, turn: Turn) {
         let mut state = self.state();
-        state.end(party);
+        state.end(turn);
         self.leave(state);
     }
 
@@ -212,8 +284,8 @@ impl<J> Queue<J> {
     }
 
     /// It goes on.
-    pub(super) fn begin_again(&self, party: Party) {
-        self.state().begin(party);
+    pub(super) fn begin_again(&self, turn: Turn) {
+        self.state().begin(turn);
     }
 
     /// No more will come.
@@ -232,47 +304,122 @@ mod tests {
 
     const ONE: Party = Some(UserId(1));
     const OTHER: Party = Some(UserId(2));
+    const SHORT: Duration = Duration::from_micros(10);
+    const LONG: Duration = Duration::from_millis(10);
 
+    fn light(party: Party) -> Turn {
+        Turn { party, heavy: false }
+    }
+
+    fn heavy(party: Party) -> Turn {
+        Turn { party, heavy: true }
+    }
+
+    /// Before so many threads, where everybody is light of whom nothing else is said.
     fn queue(threads: usize, jobs: &[(Party, u32)]) -> Queue<u32> {
+        queue_with(threads, &[], jobs)
+    }
+
+    fn queue_with(threads: usize, heavy: &[Party], jobs: &[(Party, u32)]) -> Queue<u32> {
         let queue = Queue::new(threads);
+        for party in [None, ONE, OTHER] {
+            queue.state().costs.note(party, SHORT);
+        }
+        for party in heavy {
+            queue.state().costs.note(*party, LONG);
+        }
         for (party, job) in jobs {
             queue.add(*party, *job, 100).unwrap();
         }
         queue
     }
 
+    /// The jobs in the order in which one thread does them.
+    fn order(queue: &Queue<u32>, count: usize) -> Vec<u32> {
+        let take = |_| {
+            let (turn, job) = queue.take().unwrap();
+            queue.end(turn, if turn.heavy { LONG } else { SHORT });
+            job
+        };
+        (0..count).map(take).collect()
+    }
+
+    fn is_empty(queue: &Queue<u32>) -> bool {
+        let state = queue.state();
+        state.lines.is_empty()
+            && state.light.is_empty()
+            && state.heavy.is_empty()
+            && state.at_work.is_empty()
+            && (state.heavy_at_work, state.waiting) == (0, 0)
+    }
+
     #[test]
     fn users_take_turns_however_much_each_has_queued() {
         let queue = queue(8, &[(ONE, 1), (ONE, 2), (ONE, 3), (OTHER, 4), (None, 5), (OTHER, 6)]);
-        let taken: Vec<u32> = (0..6)
-            .map(|_| {
-                let (party, job) = queue.take().unwrap();
-                queue.end(party);
-                job
-            })
-            .collect();
-        assert_eq!(taken, [1, 4, 5, 2, 6, 3]);
+        assert_eq!(order(&queue, 6), [1, 4, 5, 2, 6, 3]);
         queue.close();
-        assert!(queue.take().is_none());
-        let state = queue.state();
-        assert!(state.lines.is_empty() && state.turns.is_empty() && state.at_work.is_empty() && state.waiting == 0);
+        assert!(queue.take().is_none() && is_empty(&queue));
+    }
+
+    #[test]
+    fn who_asks_for_little_goes_first_and_a_crowd_that_does_not_has_its_turns() {
+        let crowd: Vec<(Party, u32)> = (10..20).map(|number| (Some(UserId(number.into())), number)).collect();
+        let queue = queue(64, &crowd);
+        for job in 1..=3 {
+            queue.add(ONE, job, 100).unwrap();
+        }
+        assert_eq!(order(&queue, 7), [1, 10, 2, 11, 3, 12, 13], "one thread: one of each in turn");
+        // With one of the crowd at work already, the others are first.
+        let (turn, job) = queue.take().unwrap();
+        assert_eq!((turn.heavy, job), (true, 14));
+        queue.add(ONE, 4, 100).unwrap();
+        queue.add(OTHER, 5, 100).unwrap();
+        assert_eq!(order(&queue, 3), [4, 5, 15]);
+        queue.end(turn, SHORT);
+        assert_eq!(order(&queue, 4), [16, 17, 18, 19]);
+        assert!(is_empty(&queue));
+        assert!(queue.state().costs.is_light(turn.party), "as soon as it asked for little");
+    }
+
+    #[test]
+    fn a_crowd_has_an_eighth_of_the_threads_and_one_of_it_a_quarter_of_that() {
+        let queue = queue_with(64, &[ONE], &[(ONE, 1), (ONE, 2), (ONE, 3)]);
+        let take = || queue.take().unwrap();
+        let next = || queue.state().turn(queue.bounds);
+        assert_eq!([take(), take()], [(heavy(ONE), 1), (heavy(ONE), 2)]);
+        assert_eq!(next(), None, "two of eight");
+        for number in 10..17 {
+            queue.add(Some(UserId(number)), 10, 100).unwrap();
+        }
+        let turns: Vec<Turn> = (0..6).map(|_| take().0).collect();
+        assert_eq!(next(), None, "eight of sixty-four are at work");
+        queue.add(OTHER, 20, 100).unwrap();
+        assert_eq!(take(), (light(OTHER), 20), "there are threads for others");
+        queue.rest(turns[0]);
+        assert_eq!(take().1, 10, "what rests does not count");
+        queue.begin_again(turns[0]);
+        assert_eq!(queue.state().heavy_at_work, 9);
+        queue.end(heavy(ONE), LONG);
+        assert_eq!(next(), None);
+        queue.end(heavy(ONE), LONG);
+        assert_eq!(take(), (heavy(ONE), 3));
     }
 
     #[test]
     fn a_user_has_a_quarter_of_the_threads_and_what_rests_does_not_count() {
         let queue = queue(8, &[(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4), (OTHER, 5)]);
         let take = || queue.take().unwrap();
-        assert_eq!([take(), take(), take()], [(ONE, 1), (OTHER, 5), (ONE, 2)]);
-        assert!(queue.state().next(queue.share).is_none(), "two of eight threads work for the first");
-        queue.end(ONE);
-        assert_eq!(take(), (ONE, 3));
-        queue.begin_again(ONE);
-        assert!(queue.state().next(queue.share).is_none());
-        queue.end(ONE);
+        assert_eq!([take(), take(), take()], [(light(ONE), 1), (light(OTHER), 5), (light(ONE), 2)]);
+        assert!(queue.state().next(queue.bounds).is_none(), "two of eight threads work for the first");
+        queue.end(light(ONE), SHORT);
+        assert_eq!(take(), (light(ONE), 3));
+        queue.begin_again(light(ONE));
+        assert!(queue.state().next(queue.bounds).is_none());
+        queue.end(light(ONE), SHORT);
         queue.close();
         assert!(queue.take().is_none(), "who is at work for the first takes what it left");
-        queue.end(ONE);
-        assert_eq!(queue.take(), Some((ONE, 4)));
+        queue.end(light(ONE), SHORT);
+        assert_eq!(queue.take(), Some((light(ONE), 4)));
     }
 
     #[test]
@@ -283,15 +430,22 @@ mod tests {
         assert_eq!(queue.add(OTHER, 6, 3), Err(2), "three wait for the first still, and would for the other");
         assert_eq!(queue.add(OTHER, 7, 3), Err(7), "nobody has more");
         assert_eq!(queue.add(ONE, 8, 3), Err(8));
-        let taken: Vec<u32> = (0..4)
-            .map(|_| {
-                let (party, job) = queue.take().unwrap();
-                queue.end(party);
-                job
-            })
-            .collect();
-        assert_eq!(taken, [1, 5, 4, 6]);
-        assert_eq!(queue.state().waiting, 0);
+        assert_eq!(order(&queue, 4), [1, 5, 4, 6]);
+        assert!(is_empty(&queue));
+    }
+
+    #[test]
+    fn a_crowd_makes_room_for_who_asks_for_little_though_each_of_it_has_one_job() {
+        let crowd: Vec<(Party, u32)> = (10..13).map(|number| (Some(UserId(number.into())), number)).collect();
+        let queue = queue(8, &crowd);
+        queue.add_anyway(Some(UserId(13)), 13);
+        assert_eq!(queue.add(Some(UserId(14)), 14, 3), Err(14), "one more of it");
+        assert_eq!(queue.add(ONE, 1, 3), Err(12), "the last that takes room");
+        assert_eq!(queue.add(OTHER, 2, 3), Err(11));
+        assert_eq!(queue.add(None, 3, 3), Err(10));
+        assert_eq!(queue.add(ONE, 4, 3), Err(4), "nobody is left who would");
+        assert_eq!(order(&queue, 4), [1, 13, 2, 3]);
+        assert!(is_empty(&queue));
     }
 
     #[test]
