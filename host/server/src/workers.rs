@@ -289,7 +289,11 @@ mod tests {
         let (done, is_done) = mpsc::channel();
         workers.submit(Some(UserId(2)), move |_| done.send(()).unwrap());
         is_done.recv().unwrap();
-        assert_eq!(has_begun.try_recv(), Err(mpsc::TryRecvError::Empty), "one of eight threads is all that one has of whom nothing is known");
+        assert_eq!(
+            has_begun.try_recv(),
+            Err(mpsc::TryRecvError::Empty),
+            "one of eight threads is all that one has of whom nothing is known"
+        );
         (0..50).for_each(|_| release.send(()).unwrap());
         (0..49).for_each(|_| has_begun.recv().unwrap());
     }

@@ -1,13 +1,24 @@
-//! What the requests of each user cost, by those that were: who is light waits for nobody who is not.
+//! What the requests of each user cost, by those that were: who asks for less waits for nobody who asks for more.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::queue::Party;
 
-/// Processor time of a light request, in microseconds: a Sync without news takes a tenth of it, a page of a hundred mails
-/// ten times as much.
-const LIGHT_MAX: u32 = 1000;
+/// How much somebody's next request is expected to take of a processor: the binary logarithm of microseconds. A Sync
+/// without news is of weight 4, a page of a hundred mails of 13.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Weight(u8);
+
+impl Weight {
+    /// Of somebody new, of whom nobody knows: a millisecond.
+    const UNKNOWN: Self = Self(10);
+
+    /// Whether too many of them at once would keep the processors from the others: from a quarter of a millisecond.
+    pub(super) const fn is_heavy(self) -> bool {
+        self.0 >= 8
+    }
+}
 
 /// Parties remembered.
 const PARTIES_MAX: usize = 65_536;
@@ -17,9 +28,9 @@ const PARTIES_MAX: usize = 65_536;
 pub(super) struct Costs(HashMap<Party, u32>);
 
 impl Costs {
-    /// Whether its next request is likely light. Of somebody new nobody knows.
-    pub(super) fn is_light(&self, party: Party) -> bool {
-        self.0.get(&party).is_some_and(|mean| *mean <= LIGHT_MAX)
+    /// What its next request is likely to be.
+    pub(super) fn weight(&self, party: Party) -> Weight {
+        self.0.get(&party).map_or(Weight::UNKNOWN, |mean| Weight(u8::try_from(mean.max(&1).ilog2()).unwrap_or(u8::MAX)))
     }
 
     /// A request took so much.
@@ -46,18 +57,20 @@ mod tests {
     fn who_asked_for_little_of_late_is_light() {
         let mut costs = Costs::default();
         let user = Some(UserId(1));
-        assert!(!costs.is_light(user), "nobody knows");
+        assert!(costs.weight(user).is_heavy(), "nobody knows");
         costs.note(user, SHORT);
-        assert!(costs.is_light(user));
+        assert_eq!(costs.weight(user), Weight(5));
         costs.note(user, LONG);
-        assert!(!costs.is_light(user));
+        assert!(costs.weight(user).is_heavy() && costs.weight(user) > Weight::UNKNOWN);
         let requests = (1..).find(|_| {
             costs.note(user, SHORT);
-            costs.is_light(user)
+            !costs.weight(user).is_heavy()
         });
-        assert_eq!(requests, Some(3), "soon again");
+        assert_eq!(requests, Some(5), "soon again");
         costs.note(user, Duration::from_secs(7200));
-        assert!(!costs.is_light(user), "hours are no overflow");
+        assert_eq!(costs.weight(user), Weight(31), "hours are no overflow");
+        costs.note(None, Duration::ZERO);
+        assert_eq!(costs.weight(None), Weight(0));
     }
 
     #[test]
@@ -70,6 +83,6 @@ mod tests {
         assert_eq!(costs.0.len(), PARTIES_MAX);
         costs.note(None, SHORT);
         assert_eq!(costs.0.len(), 1);
-        assert!(costs.is_light(None) && !costs.is_light(Some(UserId(1))));
+        assert_eq!((costs.weight(None), costs.weight(Some(UserId(1)))), (Weight(5), Weight::UNKNOWN));
     }
 }

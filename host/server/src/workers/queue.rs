@@ -1,23 +1,23 @@
 //! Whose job is next: users take turns, however much each has queued, and nobody has more than a share of the threads.
 //! Nor does anybody fill the queue for others.
 //!
-//! Who asks for little goes first ([`Costs`]): a crowd that fetches pages, each of which takes long to make, waits in a
-//! line of its own, and only a few of its jobs are at work at once, so that the processors are there for the others. It
-//! has a turn in any case when none of them is. One user's two hundred devices, or such a crowd, then cost another user the
-//! rest of a job at most.
+//! Who asks for less goes first ([`Costs`]), but every fourth job is of whoever waits longest: a crowd that fetches
+//! pages, each of which takes long to make, is behind the others, and only a few of its jobs are at work at once, so that
+//! the processors are there for them. One user's two hundred devices, or such a crowd, then cost another user the rest of
+//! a job at most.
 //!
 //! Most jobs are short, and waking a thread costs as much as doing one. So the thread that slept last is woken first,
 //! while what it touches is still near; and never a second one as long as the first is on its way: when that one has
 //! taken its job and finds more, it wakes the next. Many threads then work only when jobs take their time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use easel_store::UserId;
 
-use super::costs::Costs;
+use super::costs::{Costs, Weight};
 
 /// For whom a job is done; `None` before anybody is logged in.
 pub(crate) type Party = Option<UserId>;
@@ -26,20 +26,23 @@ pub(crate) type Party = Option<UserId>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
     pub(super) party: Party,
-    /// Whether its party's jobs are not known to be light.
-    heavy: bool,
+    /// What was expected of it.
+    weight: Weight,
 }
 
 /// Jobs at work at once.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
-    /// Of one party that is light.
+    /// Of one party.
     share: usize,
-    /// Of all that are not.
+    /// Of all whose jobs are heavy.
     heavy: usize,
     /// Of one of these.
     heavy_share: usize,
 }
+
+/// Of so many jobs, one is of whoever waits longest.
+const LONGEST: u64 = 4;
 
 /// Jobs that wait for a thread.
 #[derive(Debug)]
@@ -52,16 +55,17 @@ pub(super) struct Queue<J> {
 struct State<J> {
     /// What each party waits for, the oldest first, and whether it takes room; none of them is empty.
     lines: HashMap<Party, VecDeque<(J, bool)>>,
-    /// Those that have a line, in the order of their turns: who is light, and who is not. Each as it was when it joined.
-    light: VecDeque<Party>,
-    heavy: VecDeque<Party>,
+    /// Those that have a line, by weight, in the order of their turns, each with the number of that turn; none is empty.
+    turns: BTreeMap<Weight, VecDeque<(u64, Party)>>,
     costs: Costs,
+    /// Turns so far,
+    joined: u64,
+    /// and jobs that were taken.
+    taken: u64,
     /// Jobs at work; none of them is 0.
     at_work: HashMap<Party, usize>,
-    /// Those among them that are not light.
+    /// The heavy ones among them.
     heavy_at_work: usize,
-    /// Whether the last job taken was none of these.
-    was_light: bool,
     /// Jobs that wait and take room.
     waiting: usize,
     /// Threads that sleep, the last one to fall asleep at the end.
@@ -74,11 +78,11 @@ struct State<J> {
 impl<J> State<J> {
     fn begin(&mut self, turn: Turn) {
         *self.at_work.entry(turn.party).or_insert(0) += 1;
-        self.heavy_at_work += usize::from(turn.heavy);
+        self.heavy_at_work += usize::from(turn.weight.is_heavy());
     }
 
     fn end(&mut self, turn: Turn) {
-        self.heavy_at_work -= usize::from(turn.heavy);
+        self.heavy_at_work -= usize::from(turn.weight.is_heavy());
         if let Some(count) = self.at_work.get_mut(&turn.party) {
             *count -= 1;
             if *count == 0 {
@@ -87,39 +91,47 @@ impl<J> State<J> {
         }
     }
 
-    /// Those that have a line.
-    fn turns(&mut self, heavy: bool) -> &mut VecDeque<Party> {
-        if heavy { &mut self.heavy } else { &mut self.light }
-    }
-
     /// Joins those that have a line.
     fn join(&mut self, party: Party) {
-        let heavy = !self.costs.is_light(party);
-        self.turns(heavy).push_back(party);
+        self.joined += 1;
+        self.turns.entry(self.costs.weight(party)).or_default().push_back((self.joined, party));
     }
 
-    /// Where the next party is that may have one more job at work: whether among those that are not light, and its place.
-    fn turn(&self, bounds: Bounds) -> Option<(bool, usize)> {
-        let has_less = |party: &Party, share| self.at_work.get(party).is_none_or(|count| *count < share);
-        let light = || Some((false, self.light.iter().position(|party| has_less(party, bounds.share))?));
-        let heavy = || {
-            let may = self.heavy_at_work < bounds.heavy;
-            may.then(|| self.heavy.iter().position(|party| has_less(party, bounds.heavy_share))).flatten()
-        };
-        let heavy = || Some((true, heavy()?));
-        if self.heavy_at_work == 0 && self.was_light { heavy().or_else(light) } else { light().or_else(heavy) }
+    /// Takes one out of them.
+    fn leave_turns(&mut self, weight: Weight, at: usize) -> Option<Party> {
+        let turns = self.turns.get_mut(&weight)?;
+        let (_, party) = turns.remove(at)?;
+        if turns.is_empty() {
+            self.turns.remove(&weight);
+        }
+        Some(party)
+    }
+
+    /// Where the next party is that may have one more job at work: its weight, and its place among those of that weight.
+    fn turn(&self, bounds: Bounds) -> Option<(Weight, usize)> {
+        let may = self.turns.iter().filter(|(weight, _)| !weight.is_heavy() || self.heavy_at_work < bounds.heavy);
+        let mut first = may.filter_map(|(weight, turns)| {
+            let share = if weight.is_heavy() { bounds.heavy_share } else { bounds.share };
+            let has_less = |(_, party): &(u64, Party)| self.at_work.get(party).is_none_or(|count| *count < share);
+            let at = turns.iter().position(has_less)?;
+            Some((turns[at].0, (*weight, at)))
+        });
+        let next = if self.taken % LONGEST == LONGEST - 1 { first.min_by_key(|(turn, _)| *turn) } else { first.next() };
+        next.map(|(_, place)| place)
     }
 
     /// Whose job makes room for one of `coming`: of the party with the longest line, if that is longer than the line of
-    /// `coming` with one more; else, for one that is light, of the last that is not.
+    /// `coming` with one more; else of the last of those whose weight is greatest, if it is greater than that of `coming`.
     fn makes_room(&self, coming: Party) -> Option<Party> {
         let own = self.lines.get(&coming).map_or(0, VecDeque::len) + 1;
         let (party, line) = self.lines.iter().max_by_key(|(_, line)| line.len())?;
         if line.len() > own {
             return Some(*party);
         }
-        let takes_room = |party: &&Party| self.lines.get(*party).is_some_and(|line| line.iter().any(|job| job.1));
-        if self.costs.is_light(coming) { self.heavy.iter().rev().find(takes_room).copied() } else { None }
+        let weight = self.costs.weight(coming);
+        let takes_room = |party: &Party| self.lines.get(party).is_some_and(|line| line.iter().any(|job| job.1));
+        let heavier = self.turns.iter().rev().take_while(|(other, _)| **other > weight);
+        heavier.flat_map(|(_, turns)| turns.iter().rev()).map(|(_, party)| *party).find(takes_room)
     }
 
     /// Takes the last job out of a line that takes room.
@@ -130,10 +142,12 @@ impl<J> State<J> {
         self.waiting -= 1;
         if line.is_empty() {
             self.lines.remove(&party);
-            for turns in [&mut self.light, &mut self.heavy] {
-                if let Some(at) = turns.iter().rposition(|other| *other == party) {
-                    turns.remove(at);
-                }
+            let place = self
+                .turns
+                .iter()
+                .find_map(|(weight, turns)| Some((*weight, turns.iter().rposition(|(_, other)| *other == party)?)));
+            if let Some((weight, at)) = place {
+                self.leave_turns(weight, at);
             }
         }
         Some(job)
@@ -150,8 +164,8 @@ impl<J> State<J> {
 
     /// The next job of a party that may have one more at work.
     fn next(&mut self, bounds: Bounds) -> Option<(Turn, J)> {
-        let (heavy, at) = self.turn(bounds)?;
-        let party = self.turns(heavy).remove(at)?;
+        let (weight, at) = self.turn(bounds)?;
+        let party = self.leave_turns(weight, at)?;
         let line = self.lines.get_mut(&party)?;
         let (job, takes_room) = line.pop_front()?;
         if line.is_empty() {
@@ -160,26 +174,26 @@ impl<J> State<J> {
             self.join(party);
         }
         self.waiting -= usize::from(takes_room);
-        self.was_light = !heavy;
-        let turn = Turn { party, heavy };
+        self.taken += 1;
+        let turn = Turn { party, weight };
         self.begin(turn);
         Some((turn, job))
     }
 }
 
 impl<J> Queue<J> {
-    /// A queue before so many threads: a party may have a quarter of them, all that are not light together an eighth.
+    /// A queue before so many threads: a party may have a quarter of them, and so may all together whose jobs are heavy.
     pub(super) fn new(threads: usize) -> Self {
-        let heavy = (threads / 8).max(2);
+        let heavy = (threads / 4).max(2);
         let bounds = Bounds { share: (threads / 4).max(1), heavy, heavy_share: (heavy / 4).max(1) };
         let state = State {
             lines: HashMap::new(),
-            light: VecDeque::new(),
-            heavy: VecDeque::new(),
+            turns: BTreeMap::new(),
             costs: Costs::default(),
+            joined: 0,
+            taken: 0,
             at_work: HashMap::new(),
             heavy_at_work: 0,
-            was_light: false,
             waiting: 0,
             asleep: Vec::with_capacity(threads),
             on_the_way: 0,
@@ -193,8 +207,8 @@ impl<J> Queue<J> {
     }
 
     /// Adds a job behind those of its party. When `most` wait already that take room, one of them goes for it: the last of
-    /// the party that has the most waiting, if that has more than this one has then; for a party that is light, the last
-    /// of one that is not; otherwise the new one. Whichever does.
+    /// the party that has the most waiting, if that has more than this one has then; else that of a party that asks for more;
+    /// otherwise the new one. Whichever does.
     pub(super) fn add(&self, party: Party, job: J, most: usize) -> Result<(), J> {
         let mut state = self.state();
         let mut gone = None;
@@ -307,14 +321,6 @@ mod tests {
     const SHORT: Duration = Duration::from_micros(10);
     const LONG: Duration = Duration::from_millis(10);
 
-    fn light(party: Party) -> Turn {
-        Turn { party, heavy: false }
-    }
-
-    fn heavy(party: Party) -> Turn {
-        Turn { party, heavy: true }
-    }
-
     /// Before so many threads, where everybody is light of whom nothing else is said.
     fn queue(threads: usize, jobs: &[(Party, u32)]) -> Queue<u32> {
         queue_with(threads, &[], jobs)
@@ -338,7 +344,7 @@ mod tests {
     fn order(queue: &Queue<u32>, count: usize) -> Vec<u32> {
         let take = |_| {
             let (turn, job) = queue.take().unwrap();
-            queue.end(turn, if turn.heavy { LONG } else { SHORT });
+            queue.end(turn, if turn.weight.is_heavy() { LONG } else { SHORT });
             job
         };
         (0..count).map(take).collect()
@@ -347,8 +353,7 @@ mod tests {
     fn is_empty(queue: &Queue<u32>) -> bool {
         let state = queue.state();
         state.lines.is_empty()
-            && state.light.is_empty()
-            && state.heavy.is_empty()
+            && state.turns.is_empty()
             && state.at_work.is_empty()
             && (state.heavy_at_work, state.waiting) == (0, 0)
     }
@@ -362,64 +367,65 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_little_goes_first_and_a_crowd_that_does_not_has_its_turns() {
+    fn who_asks_for_less_goes_first_and_every_fourth_job_is_of_whoever_waits_longest() {
         let crowd: Vec<(Party, u32)> = (10..20).map(|number| (Some(UserId(number.into())), number)).collect();
         let queue = queue(64, &crowd);
-        for job in 1..=3 {
+        queue.state().costs.note(OTHER, Duration::from_millis(1));
+        for job in 1..=5 {
             queue.add(ONE, job, 100).unwrap();
         }
-        assert_eq!(order(&queue, 7), [1, 10, 2, 11, 3, 12, 13], "one thread: one of each in turn");
-        // With one of the crowd at work already, the others are first.
+        queue.add(OTHER, 6, 100).unwrap();
+        assert_eq!(order(&queue, 8), [1, 2, 3, 10, 4, 5, 6, 11]);
         let (turn, job) = queue.take().unwrap();
-        assert_eq!((turn.heavy, job), (true, 14));
-        queue.add(ONE, 4, 100).unwrap();
-        queue.add(OTHER, 5, 100).unwrap();
-        assert_eq!(order(&queue, 3), [4, 5, 15]);
+        assert_eq!((turn.weight.is_heavy(), job), (true, 12));
         queue.end(turn, SHORT);
-        assert_eq!(order(&queue, 4), [16, 17, 18, 19]);
+        assert!(!queue.state().costs.weight(turn.party).is_heavy(), "as soon as it asked for little");
+        assert_eq!(order(&queue, 7), [13, 14, 15, 16, 17, 18, 19]);
         assert!(is_empty(&queue));
-        assert!(queue.state().costs.is_light(turn.party), "as soon as it asked for little");
     }
 
     #[test]
-    fn a_crowd_has_an_eighth_of_the_threads_and_one_of_it_a_quarter_of_that() {
-        let queue = queue_with(64, &[ONE], &[(ONE, 1), (ONE, 2), (ONE, 3)]);
+    fn heavy_jobs_have_a_quarter_of_the_threads_and_those_of_one_party_a_quarter_of_that() {
+        let queue = queue_with(32, &[ONE], &[(ONE, 1), (ONE, 2), (ONE, 3)]);
         let take = || queue.take().unwrap();
         let next = || queue.state().turn(queue.bounds);
-        assert_eq!([take(), take()], [(heavy(ONE), 1), (heavy(ONE), 2)]);
+        let own = [take(), take()];
+        assert_eq!(own.map(|(turn, job)| (turn.party, job)), [(ONE, 1), (ONE, 2)]);
         assert_eq!(next(), None, "two of eight");
         for number in 10..17 {
             queue.add(Some(UserId(number)), 10, 100).unwrap();
         }
         let turns: Vec<Turn> = (0..6).map(|_| take().0).collect();
-        assert_eq!(next(), None, "eight of sixty-four are at work");
+        assert_eq!(next(), None, "eight of thirty-two are at work");
         queue.add(OTHER, 20, 100).unwrap();
-        assert_eq!(take(), (light(OTHER), 20), "there are threads for others");
+        assert_eq!(take().1, 20, "there are threads for others");
         queue.rest(turns[0]);
         assert_eq!(take().1, 10, "what rests does not count");
         queue.begin_again(turns[0]);
         assert_eq!(queue.state().heavy_at_work, 9);
-        queue.end(heavy(ONE), LONG);
+        queue.end(own[0].0, LONG);
         assert_eq!(next(), None);
-        queue.end(heavy(ONE), LONG);
-        assert_eq!(take(), (heavy(ONE), 3));
+        queue.end(own[1].0, LONG);
+        assert_eq!(take().1, 3);
     }
 
     #[test]
     fn a_user_has_a_quarter_of_the_threads_and_what_rests_does_not_count() {
         let queue = queue(8, &[(ONE, 1), (ONE, 2), (ONE, 3), (ONE, 4), (OTHER, 5)]);
         let take = || queue.take().unwrap();
-        assert_eq!([take(), take(), take()], [(light(ONE), 1), (light(OTHER), 5), (light(ONE), 2)]);
+        let took = [take(), take(), take()];
+        assert_eq!(took.map(|(turn, job)| (turn.party, job)), [(ONE, 1), (OTHER, 5), (ONE, 2)]);
+        let one = took[0].0;
         assert!(queue.state().next(queue.bounds).is_none(), "two of eight threads work for the first");
-        queue.end(light(ONE), SHORT);
-        assert_eq!(take(), (light(ONE), 3));
-        queue.begin_again(light(ONE));
+        queue.end(one, SHORT);
+        assert_eq!(take().1, 3);
+        queue.begin_again(one);
         assert!(queue.state().next(queue.bounds).is_none());
-        queue.end(light(ONE), SHORT);
+        queue.end(one, SHORT);
         queue.close();
         assert!(queue.take().is_none(), "who is at work for the first takes what it left");
-        queue.end(light(ONE), SHORT);
-        assert_eq!(queue.take(), Some((light(ONE), 4)));
+        queue.end(one, SHORT);
+        assert_eq!(queue.take(), Some((one, 4)));
     }
 
     #[test]
@@ -435,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_makes_room_for_who_asks_for_little_though_each_of_it_has_one_job() {
+    fn a_crowd_makes_room_for_who_asks_for_less_though_each_of_it_has_one_job() {
         let crowd: Vec<(Party, u32)> = (10..13).map(|number| (Some(UserId(number.into())), number)).collect();
         let queue = queue(8, &crowd);
         queue.add_anyway(Some(UserId(13)), 13);
@@ -444,7 +450,7 @@ mod tests {
         assert_eq!(queue.add(OTHER, 2, 3), Err(11));
         assert_eq!(queue.add(None, 3, 3), Err(10));
         assert_eq!(queue.add(ONE, 4, 3), Err(4), "nobody is left who would");
-        assert_eq!(order(&queue, 4), [1, 13, 2, 3]);
+        assert_eq!(order(&queue, 4), [1, 2, 3, 13]);
         assert!(is_empty(&queue));
     }
 
