@@ -33,10 +33,18 @@ fn mailed(desk: &Desk) -> Vec<(Vec<String>, String)> {
 }
 
 fn invitation(desk: &Desk) -> String {
-    let object = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n\
-        UID:review@example.org\r\nDTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\nDTEND:20260305T150000Z\r\n\
-        SUMMARY:Review\r\nORGANIZER:mailto:bob@example.org\r\n\
-        ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let object = "UID:review@example.org\r\nDTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\n\
+        DTEND:20260305T150000Z\r\nSUMMARY:Review\r\n";
+    invitation_to(desk, object)
+}
+
+/// Bob invites Anna to an event of these lines.
+fn invitation_to(desk: &Desk, lines: &str) -> String {
+    let object = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n{lines}\
+         ORGANIZER:mailto:bob@example.org\r\nATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\n\
+         END:VEVENT\r\nEND:VCALENDAR\r\n"
+    );
     let raw = format!(
         "From: bob@example.org\r\nTo: anna@tenant1.example\r\nSubject: Review\r\nMIME-Version: 1.0\r\n\
          Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n{object}"
@@ -133,6 +141,64 @@ fn i32_tc47_a_pack_reads_the_occurrence_out_of_a_request_id() {
     assert_eq!(stored.matches("PARTSTAT=ACCEPTED").count(), 1, "{stored}");
     let (_, object) = mailed(&desk).remove(0);
     assert!(object.contains("RECURRENCE-ID:20260312T140000Z"), "{object}");
+}
+
+/// A weekly meeting of Bob's in Anna's calendar, and his mail that moves its second occurrence by a day.
+fn with_moved_occurrence(version: Version) -> (Desk, Phone<Wire>, ServerId, String) {
+    let desk = Desk::new();
+    let phone = phone(&desk, version);
+    let (head, rest) = MOVED.split_once("END:VEVENT\r\n").unwrap();
+    let series = format!("{head}END:VEVENT\r\nEND:VCALENDAR\r\n");
+    let id = desk.store.reserve_items(desk.user.id, 1).unwrap();
+    let facts = Facts { uid: Some("s@example.org".to_owned()), ..Facts::of(WindowKey::FOREVER) };
+    let content = NewContent::Object(series);
+    desk.commit(vec![Write::AddItem { id, folder: CollectionId::new(CALENDAR), content, facts }]);
+    let lines = rest.split_once("BEGIN:VEVENT\r\n").unwrap().1.split_once("ORGANIZER").unwrap().0;
+    let mail = invitation_to(&desk, lines);
+    (desk, phone, id, mail)
+}
+
+#[test]
+fn an_invitation_to_one_occurrence_is_declined_for_that_one_and_the_series_stays() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        let (desk, mut phone, id, mail) = with_moved_occurrence(version);
+        let declined = [(mr::USER_RESPONSE, "3"), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, mail.as_str())];
+        for _ in 0..2 {
+            // The second time the answer was lost.
+            let result = answer(&mut phone, &declined, true);
+            assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
+        }
+        let stored = desk.stored(id).expect("the series stays").replace("\r\n ", "");
+        assert!(stored.contains("EXDATE:20260312T140000Z\r\n") && stored.contains("RRULE"), "{version}: {stored}");
+        assert_eq!(stored.matches("BEGIN:VEVENT").count(), 1, "{version}: {stored}");
+        assert!(stored.contains("PARTSTAT=NEEDS-ACTION") && !stored.contains("DECLINED"), "{version}: {stored}");
+        assert_eq!((desk.count(INBOX), desk.count(CALENDAR)), (0, 1));
+        let mailed = mailed(&desk);
+        assert_eq!(mailed.len(), usize::from(version >= Version::V16_0));
+        for (to, object) in mailed {
+            assert_eq!(to, ["bob@example.org"]);
+            assert!(object.contains("METHOD:REPLY") && object.contains("PARTSTAT=DECLINED"), "{object}");
+            assert!(object.contains("RECURRENCE-ID:20260312T140000Z") && !object.contains("RRULE"), "{object}");
+        }
+    }
+}
+
+#[test]
+fn an_invitation_to_one_occurrence_is_accepted_for_that_one_alone() {
+    for (response, partstat) in [("1", "ACCEPTED"), ("2", "TENTATIVE")] {
+        let (desk, mut phone, id, mail) = with_moved_occurrence(Version::V16_1);
+        let fields = [(mr::USER_RESPONSE, response), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, mail.as_str())];
+        let result = answer(&mut phone, &fields, true);
+        assert_eq!(item_text(&result, mr::STATUS), "1");
+        assert_eq!(item_text(&result, mr::CALENDAR_ID), id.to_string());
+        let stored = desk.stored(id).unwrap().replace("\r\n ", "");
+        let parts: Vec<&str> = stored.split("BEGIN:VEVENT").skip(1).collect();
+        let (one, series): (Vec<&str>, Vec<&str>) = parts.iter().partition(|part| part.contains("RECURRENCE-ID"));
+        assert!(one[0].contains(&format!("PARTSTAT={partstat}")) && one[0].contains("20260313T160000Z"), "{stored}");
+        assert!(series[0].contains("PARTSTAT=NEEDS-ACTION") && !series[0].contains("REPLYTIME"), "{stored}");
+        let (_, object) = mailed(&desk).remove(0);
+        assert!(object.contains("RECURRENCE-ID:20260312T140000Z") && object.contains(partstat), "{object}");
+    }
 }
 
 /// A weekly meeting of Bob's whose second occurrence was moved by a day.

@@ -235,6 +235,12 @@ impl Series {
         if occurrences.is_complete() { found } else { wanted.to_vec() }
     }
 
+    /// Whether an occurrence is there that is not taken out.
+    pub(super) fn has_occurrence(&self) -> bool {
+        let mut occurrences = self.set.occurrences(&self.clock.zone);
+        occurrences.by_ref().any(|at| self.gone.binary_search(&at).is_err()) || !occurrences.is_complete()
+    }
+
     /// The occurrences, as far as what is left reaches.
     fn occurrences(&self) -> SetOccurrences<'_> {
         self.set.occurrences_within(&self.clock.zone, self.left.get().min(STEPS_MAX))

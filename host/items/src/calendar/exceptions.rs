@@ -121,6 +121,18 @@ pub(super) fn delete(stored: &mut Stored, series: &Series, original: DateTime) {
     }
 }
 
+/// Takes an occurrence out; `false` when none is left.
+pub(super) fn take_out(
+    stored: &mut Stored,
+    series: &Series,
+    original: DateTime,
+    view: &View<'_>,
+) -> Result<bool, ItemError> {
+    delete(stored, series, original);
+    let left = Series::of(stored, view)?.is_none_or(|series| series.has_occurrence());
+    Ok(left || stored.overrides().next().is_some())
+}
+
 /// Where the override of an occurrence stands.
 fn place_of(stored: &Stored, series: &Series, original: DateTime) -> Option<usize> {
     let is_it = |at: &usize| {

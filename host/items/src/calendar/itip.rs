@@ -52,11 +52,26 @@ impl Response {
     }
 }
 
+/// What an answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    /// The event, with every occurrence of it.
+    Event,
+    /// The occurrence of that original start.
+    Occurrence(Timestamp),
+    /// What this invitation is about: one occurrence where it names one (RECURRENCE-ID) of a series that the owner has,
+    /// else the event.
+    Invitation(&'a str),
+}
+
 /// An event with the owner's answer in it, and the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Responded {
-    /// The event to store; a declined one is usually deleted instead.
+    /// The event to store. A declined occurrence is taken out of it, and no content is left where that was the last; an
+    /// event declined as a whole is usually deleted instead.
     pub applied: Applied,
+    /// Whether one occurrence was answered, so that the others stay as they were.
+    pub alone: bool,
     /// The iCalendar object for the organizer, METHOD REPLY.
     pub reply: String,
     /// The organizer's address.
@@ -76,11 +91,11 @@ pub struct Message {
     pub content: String,
 }
 
-/// Answers a meeting of somebody else, or one occurrence of it (its original start).
+/// Answers a meeting of somebody else, or one occurrence of it.
 pub fn respond(
     content: &str,
     response: Response,
-    instance: Option<Timestamp>,
+    about: About<'_>,
     comment: Option<&str>,
     view: &View<'_>,
 ) -> Result<Responded, ItemError> {
@@ -89,8 +104,15 @@ pub fn respond(
     let Some((_, organizer)) = meeting.organizer.clone().filter(|_| !meeting.own) else {
         return Err(ItemError::Rule { element: "UserResponse", reason: "the meeting is the owner's" });
     };
+    let one = match about {
+        About::Event => None,
+        About::Occurrence(at) => Some(named(&before, at, view)?),
+        About::Invitation(message) => occurrence(&before, &Stored::parse(message)?, view)?,
+    };
     let mut stored = before.clone();
-    let answered = match instance {
+    let alone = one.is_some();
+    let mut is_left = true;
+    let answered = match one {
         None => {
             let places: Vec<usize> = stored.event_indices().collect();
             for at in places {
@@ -98,23 +120,27 @@ pub fn respond(
             }
             stored.main().clone()
         }
-        Some(at) => {
-            let (series, original) = named(&stored, at, view)?;
-            exceptions::with_occurrence(&mut stored, &series, original, view, |event| {
+        Some((series, original)) => {
+            let answered = exceptions::with_occurrence(&mut stored, &series, original, view, |event| {
                 answer(event, response, view);
                 event.clone()
-            })
+            });
+            if response == Response::Declined {
+                stored = before.clone();
+                is_left = exceptions::take_out(&mut stored, &series, original, view)?;
+            }
+            answered
         }
     };
     let reply = reply(&before, &answered, comment, view);
     let changed = stored != before;
     let applied = Applied {
         facts: facts::of(&stored, view),
-        content: Some(stored.root.to_string()),
+        content: is_left.then(|| stored.root.to_string()),
         changed,
         answer: Vec::new(),
     };
-    Ok(Responded { applied, reply, organizer })
+    Ok(Responded { applied, alone, reply, organizer })
 }
 
 fn answer(event: &mut Component, response: Response, view: &View<'_>) {

@@ -190,9 +190,7 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
     };
     let original = series.meant(at).ok_or(ItemError::NoSuchOccurrence)?;
     if edit.delete_instance {
-        exceptions::delete(stored, &series, original);
-        let left = Series::of(stored, view)?.is_none_or(|series| has_occurrence(&series));
-        return Ok(left || stored.overrides().next().is_some());
+        return exceptions::take_out(stored, &series, original, view);
     }
     if series.gone.contains(&original) {
         return Err(ItemError::NoSuchOccurrence);
@@ -206,11 +204,6 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
     let occurrence = exceptions::Occurrence { known: &known, sent: edit.data, before };
     exceptions::edit_occurrence(stored, &series, original, &occurrence, edit, view)?;
     Ok(true)
-}
-
-fn has_occurrence(series: &Series) -> bool {
-    let mut occurrences = series.set.occurrences(&series.clock.zone);
-    occurrences.by_ref().any(|at| series.gone.binary_search(&at).is_err()) || !occurrences.is_complete()
 }
 
 /// What a device wants of the recurrence.
