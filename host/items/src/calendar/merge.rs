@@ -224,6 +224,9 @@ fn repeat(data: &Element, shown: &Element, keeps: bool) -> Result<Repeat, ItemEr
         (None, None) => Repeat::Keep,
         (None, Some(_)) => Repeat::Never,
         (Some(pattern), Some(before)) if pattern.says_the_same(&before) => Repeat::Keep,
+        (Some(pattern), Some(before)) if pattern.ends_as(&before) => {
+            Repeat::By(Pattern { until: before.until, ..pattern })
+        }
         (Some(pattern), _) => Repeat::By(pattern),
     })
 }

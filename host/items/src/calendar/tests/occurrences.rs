@@ -349,3 +349,101 @@ fn more_exceptions_than_a_device_takes_lose_the_oldest() {
     assert_eq!(told[0].text_of(c::EXCEPTION_START_TIME).as_deref(), Some("20260415T070000Z"));
     assert_eq!(desk(Version::V14_1).change(&stored, vec![]), stored);
 }
+
+/// The last day of the daily series that a device ends on a day, sent as devices do that know of the end no more than
+/// the day it has in UTC.
+fn ended(version: Version, zone: &str, start: &str, end: &str, until: &str) -> String {
+    let mut data = new_event(start, end);
+    data[0] = text(c::TIMEZONE, &blob_of(zone));
+    data.push(Element::of(c::RECURRENCE, [text(c::TYPE, "0"), text(c::UNTIL, until), text(c::INTERVAL, "1")]));
+    desk(version).add(data)
+}
+
+fn last_start(stored: &str) -> Timestamp {
+    let view_of = desk(Version::V16_1);
+    let series = clock::Series::of(&stored::Stored::parse(stored).unwrap(), &view_of.view()).unwrap().unwrap();
+    let last = series.set.last(&series.clock.zone, &[]).unwrap().unwrap();
+    series.clock.say(last)
+}
+
+#[test]
+fn an_end_at_midnight_utc_is_the_day_on_which_the_last_occurrence_begins() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        for (zone, start, end, last) in [
+            ("Europe/Berlin", "20260310T090000Z", "20260310T100000Z", "2026-03-20T09:00:00Z"),
+            // On the clock of the place it is the day before, or the day after.
+            ("America/New_York", "20260310T013000Z", "20260310T020000Z", "2026-03-20T01:30:00Z"),
+            ("Asia/Tokyo", "20260310T230000Z", "20260310T233000Z", "2026-03-20T23:00:00Z"),
+            ("Etc/UTC", "20260310T000000Z", "20260310T003000Z", "2026-03-20T00:00:00Z"),
+        ] {
+            let stored = ended(version, zone, start, end, "20260320T000000Z");
+            assert_eq!(last_start(&stored), at(last), "{version} {zone}: {stored}");
+            // An end that names a time is taken at its word.
+            let stored = ended(version, zone, start, end, "20260319T235959Z");
+            assert!(last_start(&stored) < at("2026-03-20T00:00:00Z"), "{version} {zone}: {stored}");
+        }
+        // Behind the change of the clocks the same time begins on another one of UTC.
+        let stored = ended(version, "Europe/Berlin", "20260310T230000Z", "20260310T233000Z", "20260405T000000Z");
+        assert_eq!(last_start(&stored), at("2026-04-05T22:00:00Z"), "{version}: {stored}");
+    }
+}
+
+#[test]
+fn an_end_that_comes_back_as_its_day_is_the_same_end() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        let desk = desk(version);
+        for (start, rule, sent) in [
+            (
+                "DTSTART;TZID=Europe/Berlin:20260310T100000",
+                "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260320T090000Z",
+                "20260320",
+            ),
+            ("DTSTART;TZID=Europe/Berlin:20260310T100000", "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260320", "20260320"),
+            (
+                "DTSTART;TZID=Europe/Berlin:20260710T010000",
+                "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260719T230000Z",
+                "20260719",
+            ),
+            ("DTSTART:20260310T100000", "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260320T100000", "20260320"),
+        ] {
+            let stored = ics(&format!("{start}\nDURATION:PT1H\nSUMMARY:Old\n{rule}"));
+            let shown = desk.see(&stored).into_iter().find(|element| element.tag == c::RECURRENCE).unwrap();
+            let until = text(c::UNTIL, &format!("{sent}T000000Z"));
+            let said = shown.children().map(|child| if child.tag == c::UNTIL { &until } else { child }.clone());
+            let pattern = Element::of(c::RECURRENCE, said);
+            assert_ne!(pattern, shown);
+            let renamed = desk.change(&stored, vec![text(c::SUBJECT, "New"), pattern]);
+            assert!(renamed.contains("SUMMARY:New\r\n"), "{renamed}");
+            assert!(renamed.contains(&format!("{rule}\r\n")), "{version} {start}: {renamed}");
+        }
+    }
+}
+
+#[test]
+fn a_day_of_an_end_that_comes_back_with_another_pattern_is_the_same_end() {
+    for version in [Version::V12_1, Version::V14_1] {
+        let desk = desk(version);
+        // Up to 14.1 the last day begins on the evening before, in UTC.
+        let stored = ics("DTSTART;VALUE=DATE:20260310\nSUMMARY:Days\nRRULE:FREQ=DAILY;UNTIL=20260320");
+        let other = Element::of(
+            c::RECURRENCE,
+            [text(c::TYPE, "0"), text(c::UNTIL, "20260319T000000Z"), text(c::INTERVAL, "2")],
+        );
+        let changed = desk.change(&stored, vec![other]);
+        assert!(changed.contains("INTERVAL=2") && changed.contains("UNTIL=20260320"), "{version}: {changed}");
+    }
+}
+
+#[test]
+fn another_day_of_the_end_is_another_end() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        let stored =
+            ics("DTSTART;TZID=Europe/Berlin:20260310T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20260320T090000Z");
+        let other = Element::of(
+            c::RECURRENCE,
+            [text(c::TYPE, "0"), text(c::UNTIL, "20260318T000000Z"), text(c::INTERVAL, "1")],
+        );
+        let changed = desk(version).change(&stored, vec![other]);
+        assert!(changed.contains("UNTIL=20260318T090000Z"), "{version}: {changed}");
+    }
+}
