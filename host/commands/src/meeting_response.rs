@@ -220,6 +220,8 @@ struct Meeting {
     content: String,
     stored: Option<Item>,
     invitation: Option<Invitation>,
+    /// Dates of it that were events of their own, and are in it now.
+    gathered: Vec<ServerId>,
 }
 
 /// The mail that invites, and the iCalendar object in it.
@@ -264,7 +266,9 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
         (Answered::Declined, false) => None,
         _ => responded.applied.content.clone().map(|content| (content, responded.applied.facts.clone())),
     };
+    let is_kept = content.is_some();
     work.keep(context, snapshot, &meeting, content)?;
+    work.writes.extend(meeting.gathered.iter().filter(|_| is_kept).map(|id| Write::RemoveItem { id: *id }));
     let mail_of = |invitation: &Invitation| put_away(context, snapshot, &invitation.mail);
     work.writes.extend(meeting.invitation.as_ref().map(mail_of).transpose()?.flatten());
     if sends(context, request) {
@@ -329,7 +333,8 @@ fn meeting(
 ) -> Result<Option<Meeting>, Failure> {
     let mail = match &item.content {
         Content::Object(content) if class == Class::Calendar => {
-            return Ok(Some(Meeting { content: content.clone(), stored: Some(item), invitation: None }));
+            let content = content.clone();
+            return Ok(Some(Meeting { content, stored: Some(item), invitation: None, gathered: Vec::new() }));
         }
         Content::Object(_) => return Ok(None),
         Content::Mail(mail) => mail,
@@ -339,35 +344,40 @@ fn meeting(
     let Some(said) = said.ok().flatten() else { return Ok(None) };
     let body = BodyPreferences::default();
     let view = context.own_view(&body);
-    let stored = match calendar::uid(&said) {
-        Some(uid) => event_of(snapshot, &uid)?,
-        None => None,
+    let events = match calendar::uid(&said) {
+        Some(uid) => events_of(snapshot, &uid)?,
+        None => Vec::new(),
     };
-    let current = stored.as_ref().and_then(|item| match &item.content {
-        Content::Object(content) => Some(content.clone()),
-        Content::Mail(_) => None,
-    });
-    let updated = match calendar::received(current.as_deref(), &said, &view) {
-        Ok(updated) => updated.and_then(|applied| applied.content),
+    let (items, contents): (Vec<Item>, Vec<String>) = events.into_iter().unzip();
+    let invited = match calendar::invited(&contents, &said, &view) {
+        Ok(Some(invited)) => invited,
+        Ok(None) => return Ok(None),
         Err(error) => {
             tracing::info!(user = context.user.id.0, %error, "an invitation cannot be read");
             return Ok(None);
         }
     };
-    let invitation = Some(Invitation { mail: item, said });
-    Ok(updated.or(current).map(|content| Meeting { content, stored, invitation }))
+    Ok(Some(Meeting {
+        content: invited.content,
+        stored: invited.event.map(|at| items[at].clone()),
+        invitation: Some(Invitation { mail: item, said }),
+        gathered: invited.gathered.into_iter().map(|at| items[at].id).collect(),
+    }))
 }
 
-/// The event of that UID in one of the calendars.
-fn event_of(snapshot: &dyn Snapshot, uid: &str) -> Result<Option<Item>, StoreError> {
+/// The events of that UID in the calendars: one, or some dates of somebody's series.
+fn events_of(snapshot: &dyn Snapshot, uid: &str) -> Result<Vec<(Item, String)>, StoreError> {
+    let mut events = Vec::new();
     for id in snapshot.by_uid(uid)? {
         let Some(item) = snapshot.item(id)? else { continue };
+        let Content::Object(content) = &item.content else { continue };
         let kind = snapshot.folder(item.folder)?.and_then(|folder| folder.kind.class());
         if kind == Some(Class::Calendar) {
-            return Ok(Some(item));
+            let content = content.clone();
+            events.push((item, content));
         }
     }
-    Ok(None)
+    Ok(events)
 }
 
 impl Work {

@@ -474,3 +474,86 @@ fn an_invitation_is_not_accepted_into_a_full_mailbox_but_declined_without_a_copy
         assert_eq!(counts(), (0, 1, 1, 2), "{version}");
     }
 }
+
+/// Bob invites Anna to one date of his series, at that hour.
+fn invited_to_date(desk: &Desk, day: &str, hour: u8, sequence: u8) -> String {
+    let lines = format!(
+        "UID:s@example.org\r\nDTSTAMP:20260301T09000{sequence}Z\r\nSEQUENCE:{sequence}\r\n\
+         RECURRENCE-ID:{day}T140000Z\r\nDTSTART:{day}T{hour}0000Z\r\nDTEND:{day}T{hour}3000Z\r\nSUMMARY:Rounds\r\n"
+    );
+    invitation_to(desk, &lines)
+}
+
+#[test]
+fn invitations_to_two_dates_of_a_series_are_two_events_and_an_update_finds_its_own() {
+    for version in [Version::V14_1, Version::V16_1] {
+        let desk = Desk::new();
+        let mut phone = phone(&desk, version);
+        let mut accept = |mail: &str| {
+            let result = answer(&mut phone, &accepted("f1", mail), true);
+            assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
+            ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap()
+        };
+        let old = invited_to_date(&desk, "20260305", 14, 0);
+        let first = accept(&invited_to_date(&desk, "20260305", 15, 1));
+        let second = accept(&invited_to_date(&desk, "20260312", 14, 0));
+        assert_ne!(first, second);
+        assert_eq!(desk.count(CALENDAR), 2, "{version}");
+        let start = |id| {
+            let stored = desk.stored(id).unwrap();
+            assert!(stored.contains("PARTSTAT=ACCEPTED"), "{stored}");
+            stored.lines().find_map(|line| line.strip_prefix("DTSTART:")).unwrap().to_owned()
+        };
+        assert_eq!((start(first), start(second)), ("20260305T150000Z".into(), "20260312T140000Z".into()), "{version}");
+        assert_eq!(accept(&invited_to_date(&desk, "20260312", 16, 1)), second);
+        assert_eq!((start(first), start(second)), ("20260305T150000Z".into(), "20260312T160000Z".into()), "{version}");
+        // An invitation that was overtaken changes nothing.
+        assert_eq!(accept(&old), first);
+        assert_eq!(start(first), "20260305T150000Z");
+        let declined = invited_to_date(&desk, "20260305", 17, 2);
+        let fields = [(mr::USER_RESPONSE, "3"), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, declined.as_str())];
+        assert_eq!(item_text(&answer(&mut phone, &fields, true), mr::STATUS), "1");
+        assert_eq!((desk.stored(first), desk.count(CALENDAR)), (None, 1), "{version}");
+        assert!(desk.stored(second).is_some());
+    }
+}
+
+#[test]
+fn an_invitation_to_the_whole_series_gathers_its_dates() {
+    for response in ["1", "3"] {
+        let desk = Desk::new();
+        let mut phone = phone(&desk, Version::V16_1);
+        for (day, hour) in [("20260312", 15), ("20260319", 16), ("20260601", 14)] {
+            let mail = invited_to_date(&desk, day, hour, 0);
+            assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &mail), true), mr::STATUS), "1");
+        }
+        let series = "UID:s@example.org\r\nDTSTAMP:20260301T093000Z\r\nDTSTART:20260305T140000Z\r\n\
+            DTEND:20260305T150000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\nSUMMARY:Rounds\r\n";
+        let mail = invitation_to(&desk, series);
+        let fields = [(mr::USER_RESPONSE, response), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, mail.as_str())];
+        let result = answer(&mut phone, &fields, true);
+        assert_eq!(item_text(&result, mr::STATUS), "1");
+        if response == "3" {
+            assert_eq!(desk.count(CALENDAR), 3, "what was accepted stays");
+            continue;
+        }
+        let id = ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
+        let stored = desk.stored(id).unwrap();
+        assert_eq!(stored.matches("BEGIN:VEVENT").count(), 3, "{stored}");
+        for line in ["RRULE:FREQ=WEEKLY;COUNT=3", "DTSTART:20260312T150000Z", "DTSTART:20260319T160000Z"] {
+            assert!(stored.contains(&format!("{line}\r\n")), "{stored}");
+        }
+        assert_eq!(desk.count(CALENDAR), 2, "a date that the series does not have is an event of its own");
+    }
+}
+
+#[test]
+fn an_overtaken_invitation_to_one_occurrence_changes_nothing_of_it() {
+    let (desk, mut phone, id, mail) = with_moved_occurrence(Version::V16_1);
+    let newer = invited_to_date(&desk, "20260312", 18, 4);
+    for mail in [newer, mail] {
+        assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &mail), false), mr::STATUS), "1");
+        let stored = desk.stored(id).unwrap();
+        assert!(stored.contains("DTSTART:20260312T180000Z") && !stored.contains("20260313T160000Z"), "{stored}");
+    }
+}

@@ -4,8 +4,8 @@
 //! The bytes are the owner's event, empty where there is none, a zero, and what came by mail.
 
 use easel_items::calendar::{
-    About, Response, check_occurrence, forwarded, message_class, messages, method, moved_to, received, respond, split,
-    uid,
+    About, Response, check_occurrence, forwarded, invited, message_class, messages, method, moved_to, received,
+    respond, split, uid,
 };
 use easel_items::{View, facts, properties};
 use easel_protocol::{Class, Version};
@@ -30,6 +30,11 @@ pub(crate) fn run(bytes: &[u8]) {
         if let Some(after) = &after {
             check_object(after, &view);
             drop(messages(current, Some(after), &view));
+        }
+        let events: Vec<String> =
+            current.map(str::to_owned).into_iter().chain(split(&message).unwrap_or_default()).collect();
+        if let Ok(Some(invited)) = invited(&events, &message, &view) {
+            check_object(&invited.content, &view);
         }
         let Some(event) = after.as_deref().or(current) else { continue };
         let at = desk::now();

@@ -271,7 +271,54 @@ pub fn forwarded(
     Ok(Forwarded { subject, content: calendar_of("REQUEST", &stored, events) })
 }
 
-/// What an invitation, a cancellation or an answer makes of the owner's event (`current`, the one of its UID).
+/// An event of the owner's as a message about it leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// The iCalendar object.
+    pub content: String,
+    /// Which event it was; `None` for a new one.
+    pub event: Option<usize>,
+    /// Dates of a series that were events, and are in it now.
+    pub gathered: Vec<usize>,
+}
+
+/// What a message about a meeting makes of the owner's events of its UID, `events`. `None` where it is about none.
+///
+/// Whoever is invited to some dates of a series has an event for each. A message about one date is about the series, if
+/// that is there, else about the event of that date. Once the owner is invited to the series, the dates become overrides
+/// of it, unless it brings its own.
+pub fn invited(events: &[String], message: &str, view: &View<'_>) -> Result<Option<Invited>, ItemError> {
+    let parsed = Stored::parse(message)?;
+    let wanted = date_of_series(&parsed, parsed.main(), view);
+    let stored: Vec<Stored> = events.iter().map(|event| Stored::parse(event)).collect::<Result<_, _>>()?;
+    let dates: Vec<_> = stored.iter().map(|event| date_of_series(event, event.main(), view)).collect();
+    let place = |date| dates.iter().position(|other| *other == date);
+    let event = place(None).or_else(|| place(wanted));
+    let current = event.map(|at| events[at].as_str());
+    let updated = received(current, message, view)?.and_then(|applied| applied.content);
+    let Some(content) = updated.or_else(|| current.map(str::to_owned)) else { return Ok(None) };
+    let mut after = Stored::parse(&content)?;
+    let mut gathered = Vec::new();
+    for (at, date) in stored.iter().enumerate().filter(|(at, _)| Some(*at) != event) {
+        let Ok(Some((series, original))) = occurrence(&after, date, view) else { continue };
+        if counterpart(&after, date, view).is_none() {
+            exceptions::with_occurrence(&mut after, &series, original, view, |new| *new = date.main().clone());
+            add_zones(&mut after, date);
+        }
+        gathered.push(at);
+    }
+    let content = if gathered.is_empty() { content } else { after.root.to_string() };
+    Ok(Some(Invited { content, event, gathered }))
+}
+
+/// The original start by which an event is one of a series. RFC 5545 3.8.4.4 "Recurrence ID".
+fn date_of_series(stored: &Stored, event: &Component, view: &View<'_>) -> Option<Timestamp> {
+    let when = event.line("RECURRENCE-ID").and_then(|line| stored.when(line))?;
+    Some(when.instant(&view.owner.zone))
+}
+
+/// What an invitation, a cancellation or an answer makes of the owner's event (`current`, see [`invited`] for which of its
+/// UID).
 ///
 /// `None`: nothing. A message of an older sequence than the event changes nothing.
 pub fn received(current: Option<&str>, message: &str, view: &View<'_>) -> Result<Option<Applied>, ItemError> {
@@ -281,8 +328,8 @@ pub fn received(current: Option<&str>, message: &str, view: &View<'_>) -> Result
     let own = Meeting::of(message.main(), view.owner).own;
     let after = match (method.as_str(), &current, own) {
         ("REQUEST", None, false) => Some(without_method(message)),
-        ("REQUEST", Some(current), false) if !is_older(&message, current) => requested(current, message, view)?,
-        ("CANCEL", Some(current), false) if !is_older(&message, current) => cancelled(current, &message, view)?,
+        ("REQUEST", Some(current), false) if !is_older(&message, current, view) => requested(current, message, view)?,
+        ("CANCEL", Some(current), false) if !is_older(&message, current, view) => cancelled(current, &message, view)?,
         ("REPLY", Some(current), true) => replied(current, &message, view)?,
         _ => None,
     };
@@ -303,14 +350,17 @@ fn sequence(event: &Component) -> u32 {
     event.line("SEQUENCE").and_then(|line| line.value.trim().parse().ok()).unwrap_or(0)
 }
 
-fn is_older(message: &Stored, current: &Stored) -> bool {
+/// What a message of the same event or occurrence was before it came.
+fn counterpart<'a>(current: &'a Stored, message: &Stored, view: &View<'_>) -> Option<&'a Component> {
+    let wanted = date_of_series(message, message.main(), view);
+    current.events().find(|event| date_of_series(current, event, view) == wanted)
+}
+
+fn is_older(message: &Stored, current: &Stored, view: &View<'_>) -> bool {
     let stamp =
         |event: &Component| event.line("DTSTAMP").and_then(|line| easel_protocol::parse_date_time(&line.value).ok());
-    let (new, old) = (message.main(), current.main());
-    if new.line("RECURRENCE-ID").is_some() != old.line("RECURRENCE-ID").is_some() {
-        return false;
-    }
-    (sequence(new), stamp(new)) < (sequence(old), stamp(old))
+    let newness = |event: &Component| (sequence(event), stamp(event));
+    counterpart(current, message, view).is_some_and(|old| newness(message.main()) < newness(old))
 }
 
 /// A newer invitation: the whole series, or one occurrence of it. Alarms and the like stay the owner's.
