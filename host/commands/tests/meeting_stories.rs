@@ -6,6 +6,7 @@ mod desk;
 use base64::Engine as _;
 use desk::{Desk, Line as Wire};
 use easel_commands::Settings;
+use easel_items::compose::RECIPIENTS_MAX;
 use easel_plugin::Value;
 use easel_plugin::hooks::MeetingRequest;
 use easel_plugin::scripted::ScriptedPlugin;
@@ -556,4 +557,54 @@ fn an_overtaken_invitation_to_one_occurrence_changes_nothing_of_it() {
         let stored = desk.stored(id).unwrap();
         assert!(stored.contains("DTSTART:20260312T180000Z") && !stored.contains("20260313T160000Z"), "{stored}");
     }
+}
+
+#[test]
+fn a_guest_whom_no_mail_reaches_keeps_it_from_nobody_else() {
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let guests = ["bob@example.org", "Room 5", "\u{fc}ber@"];
+    let told = |count: usize| -> Vec<String> {
+        let all = mailed(&desk);
+        assert_eq!(all.len(), count);
+        assert!(all.iter().all(|(to, _)| to == &["bob@example.org"]), "{all:?}");
+        let method = |object: &str| object.lines().find_map(|line| line.strip_prefix("METHOD:")).unwrap().to_owned();
+        assert!(all.iter().all(|(_, object)| object.contains("Room 5")), "those who come know of the room");
+        all.iter().map(|(_, object)| method(object)).collect()
+    };
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &guests);
+    let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+    assert_eq!(item_text(&added, airsync::STATUS), "1");
+    assert_eq!(told(1), ["REQUEST"]);
+    let id = item_text(&added, airsync::SERVER_ID);
+    let change = meeting(airsync::CHANGE, (airsync::SERVER_ID, &id), "20260306T140000Z", &guests);
+    phone.sync(&[Sent::commands("f6", vec![change])]).unwrap();
+    assert_eq!(told(2), ["REQUEST", "REQUEST"]);
+    // Only the room goes: there is nobody to tell.
+    let stored = desk.stored(ServerId::parse(&id).unwrap()).unwrap();
+    assert!(stored.contains("Room 5"), "{stored}");
+    let delete = Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id)]);
+    phone.sync(&[Sent::commands("f6", vec![delete])]).unwrap();
+    assert_eq!(told(3), ["REQUEST", "REQUEST", "CANCEL"]);
+    // Nobody at all can be mailed to.
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "2"), "20260305T140000Z", &["Room 5"]);
+    let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap();
+    assert_eq!(item_text(added, airsync::STATUS), "1");
+    told(3);
+}
+
+#[test]
+fn more_guests_than_one_mail_takes_are_told_by_several() {
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let guests: Vec<String> = (0..=RECIPIENTS_MAX).map(|number| format!("guest{number}@example.org")).collect();
+    let guests: Vec<&str> = guests.iter().map(String::as_str).collect();
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &guests);
+    phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let told: Vec<usize> = mailed(&desk).iter().map(|(to, _)| to.len()).collect();
+    assert_eq!(told, [RECIPIENTS_MAX, 1]);
 }
