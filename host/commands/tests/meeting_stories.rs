@@ -608,3 +608,44 @@ fn more_guests_than_one_mail_takes_are_told_by_several() {
     let told: Vec<usize> = mailed(&desk).iter().map(|(to, _)| to.len()).collect();
     assert_eq!(told, [RECIPIENTS_MAX, 1]);
 }
+
+/// A number of an object, the first.
+fn value<'a>(object: &'a str, name: &str) -> &'a str {
+    object.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0")
+}
+
+#[test]
+fn guests_are_told_of_an_occurrence_that_is_taken_out_by_a_message_newer_than_their_invitation() {
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &["bob@example.org"]);
+    let pattern = [
+        Element::text(calendar::TYPE, "1"),
+        Element::text(calendar::OCCURRENCES, "4"),
+        Element::text(calendar::INTERVAL, "1"),
+        Element::text(calendar::DAY_OF_WEEK, "16"),
+    ];
+    let data = add.child(airsync::APPLICATION_DATA).unwrap().clone().with(Element::of(calendar::RECURRENCE, pattern));
+    let add = Element::of(airsync::ADD, [Element::text(airsync::CLIENT_ID, "1"), data]);
+    let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+    let id = item_text(&added, airsync::SERVER_ID);
+    desk.at("2026-03-03T10:00:00Z");
+    let delete = |at: &str| {
+        let instance = Element::text(easel_wbxml::pages::airsyncbase::INSTANCE_ID, at);
+        Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id.clone()), instance])
+    };
+    phone.sync(&[Sent::commands("f6", vec![delete("20260312T140000Z")])]).unwrap();
+    let mailed = mailed(&desk);
+    assert_eq!(mailed.len(), 2);
+    let number = |object: &str| value(object, "SEQUENCE:").trim().parse::<u32>().unwrap();
+    let newness = |object: &str| (number(object), value(object, "DTSTAMP:").trim().to_owned());
+    let (invited, told) = (&mailed[0].1, &mailed[1].1);
+    assert!(newness(told) > newness(invited) && number(told) > number(invited), "{invited}\n{told}");
+    // They are told of that date alone, so that what they answered to the others stands.
+    assert!(told.contains("METHOD:CANCEL") && told.contains("RECURRENCE-ID:20260312T140000Z"), "{told}");
+    assert!(!told.contains("RRULE") && told.contains("STATUS:CANCELLED"), "{told}");
+    let stored = desk.stored(ServerId::parse(&id).unwrap()).unwrap();
+    assert_eq!(number(&stored), number(told), "what comes next is newer again");
+}

@@ -467,7 +467,13 @@ fn replied(current: &Stored, message: &Stored, view: &View<'_>) -> Result<Option
 pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> Result<Vec<Message>, ItemError> {
     let before = before.map(Stored::parse).transpose()?;
     let after = after.map(Stored::parse).transpose()?;
-    let guests = |stored: &Option<Stored>| stored.as_ref().map(|stored| guests(stored, view)).unwrap_or_default();
+    if let (Some(before), Some(after)) = (&before, &after)
+        && let Some(told) = cancelled_alone(before, after, view)?
+    {
+        return Ok(told.into_iter().collect());
+    }
+    let guests =
+        |stored: &Option<Stored>| stored.as_ref().map(|stored| guests(stored.events(), view)).unwrap_or_default();
     let (old, new) = (guests(&before), guests(&after));
     let small = |list: &[String]| list.iter().map(|who| who.to_ascii_lowercase()).collect::<HashSet<String>>();
     let (was, is) = (small(&old), small(&new));
@@ -475,21 +481,44 @@ pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> R
     let mut messages = Vec::new();
     if let Some(before) = &before {
         let gone: Vec<String> = old.iter().filter(|who| !has(&is, who)).cloned().collect();
-        messages.extend(message("CANCEL", before, gone, view));
+        messages.extend(message("CANCEL", before, before.events(), gone, view));
     }
     if let Some(after) = &after {
         let all = before.as_ref().is_none_or(|before| matters(before) != matters(after));
         let told = new.into_iter().filter(|who| all || !has(&was, who)).collect();
-        messages.extend(message("REQUEST", after, told, view));
+        messages.extend(message("REQUEST", after, after.events(), told, view));
     }
     Ok(messages)
 }
 
+/// Where one occurrence was taken out of a series and nothing else was done to it, its guests are told of that alone, so
+/// that what they answered to the others stands. RFC 5546 3.2.5 "CANCEL". `None` where it was otherwise.
+fn cancelled_alone(before: &Stored, after: &Stored, view: &View<'_>) -> Result<Option<Option<Message>>, ItemError> {
+    let (Some(series), Some(left)) = (Series::of(before, view)?, Series::of(after, view)?) else { return Ok(None) };
+    let mut lost = left.gone.iter().filter(|at| series.gone.binary_search(at).is_err());
+    let (Some(original), None) = (lost.next(), lost.next()) else { return Ok(None) };
+    let mut same = before.clone();
+    exceptions::delete(&mut same, &series, *original);
+    if matters(&same) != matters(after) || guests(same.events(), view) != guests(after.events(), view) {
+        return Ok(None);
+    }
+    let least = sequence(after.main());
+    let mut one = before.clone();
+    let event = exceptions::with_occurrence(&mut one, &series, *original, view, |event| {
+        // The message counts it up.
+        let number = sequence(event).max(least.saturating_sub(1));
+        event.set(Line::new("SEQUENCE", number.to_string()));
+        event.clone()
+    });
+    let told = guests([&event], view);
+    Ok(Some(message("CANCEL", before, [&event], told, view)))
+}
+
 /// The people a meeting of the owner invites; nobody, once it is cancelled.
-fn guests(stored: &Stored, view: &View<'_>) -> Vec<String> {
+fn guests<'a>(events: impl IntoIterator<Item = &'a Component>, view: &View<'_>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut known = HashSet::new();
-    for event in stored.events() {
+    for event in events {
         let meeting = Meeting::of(event, view.owner);
         if !meeting.own || meeting.cancelled {
             continue;
@@ -525,7 +554,14 @@ fn matters(stored: &Stored) -> Vec<(String, String)> {
     all
 }
 
-fn message(method: &'static str, stored: &Stored, recipients: Vec<String>, view: &View<'_>) -> Option<Message> {
+/// A message about these events of an object.
+fn message<'a>(
+    method: &'static str,
+    stored: &Stored,
+    events: impl IntoIterator<Item = &'a Component>,
+    recipients: Vec<String>,
+    view: &View<'_>,
+) -> Option<Message> {
     if recipients.is_empty() {
         return None;
     }
@@ -539,8 +575,9 @@ fn message(method: &'static str, stored: &Stored, recipients: Vec<String>, view:
         }
         event
     };
-    let events = stored.events().map(mailed).collect();
-    let subject = stored.main().plain("SUMMARY").unwrap_or_default();
+    let events: Vec<Component> = events.into_iter().map(mailed).collect();
+    let main = events.iter().find(|event| event.line("RECURRENCE-ID").is_none()).or_else(|| events.first());
+    let subject = main.and_then(|event| event.plain("SUMMARY")).unwrap_or_default();
     Some(Message { method, recipients, subject, content: calendar_of(method, stored, events) })
 }
 

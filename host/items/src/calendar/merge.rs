@@ -165,6 +165,11 @@ pub(super) fn change(current: &str, edit: &Edit<'_>, view: &View<'_>) -> Result<
         check(edit.data)?;
         change_all(&mut stored, &Seen { shown: &shown, event: seen, from }, edit, view)?;
     }
+    if loses_occurrence(&before, &stored, view) {
+        let event = stored.main_mut();
+        restamp(event, edit.data, &shown, view);
+        count_up(event);
+    }
     let changed = stored != before;
     let content = if changed { stored.root.to_string() } else { current.to_owned() };
     Ok(Applied { facts: facts::of(&stored, view), content: Some(content), changed, answer: Vec::new() })
@@ -347,6 +352,21 @@ fn moved_start(series: &Series, told: &Span, sent: &Span) -> Result<DateTime, It
         return refused("another time of a series that names its times");
     }
     Ok(own.saturating_add(to.duration_since(from)))
+}
+
+/// Whether a meeting of the owner's has an occurrence less, and does not say yet that it is another: guests could take
+/// what tells of it for a repetition (RFC 5546 2.1.5 "Message Sequencing").
+fn loses_occurrence(before: &Stored, after: &Stored, view: &View<'_>) -> bool {
+    let meeting = Meeting::of(after.main(), view.owner);
+    let number = |stored: &Stored| stored.main().plain("SEQUENCE");
+    if !meeting.own || !meeting.is_meeting() || number(before) != number(after) {
+        return false;
+    }
+    let gone = |stored| Series::of(stored, view).ok().flatten().map(|series| series.gone);
+    match (gone(before), gone(after)) {
+        (Some(before), Some(after)) => after.iter().any(|at| before.binary_search(at).is_err()),
+        _ => false,
+    }
 }
 
 /// RFC 5545 3.8.7.4 "Sequence Number".

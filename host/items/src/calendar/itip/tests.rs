@@ -213,6 +213,46 @@ fn everybody_is_told_what_concerns_them() {
 }
 
 #[test]
+fn an_occurrence_that_is_taken_out_is_cancelled_for_its_own_guests_alone() {
+    let desk = desk();
+    let weekly = format!("{OWN}\nRRULE:FREQ=WEEKLY\nSEQUENCE:2");
+    let out = |day: &str| format!("EXDATE;TZID=Europe/Berlin:202603{day}T090000");
+    let other = "END:VEVENT\nBEGIN:VEVENT\nUID:u1\nDTSTAMP:20260101T000000Z\n\
+        RECURRENCE-ID;TZID=Europe/Berlin:20260324T090000\nDTSTART;TZID=Europe/Berlin:20260324T110000\nSUMMARY:Walk\n\
+        SEQUENCE:7\nORGANIZER:mailto:ada@example.org\nATTENDEE:mailto:dan@example.org";
+    let told = |before: &str, after: &str| {
+        let all = messages(Some(&ics("", before)), Some(&ics("", after)), &desk.view()).unwrap();
+        let of = |message: Message| {
+            let date = message.content.lines().find_map(|line| line.strip_prefix("RECURRENCE-ID;TZID=Europe/Berlin:"));
+            let number = message.content.lines().find_map(|line| line.strip_prefix("SEQUENCE:")).map(str::to_owned);
+            let date = date.map(str::to_owned).filter(|_| !message.content.contains("RRULE"));
+            (message.method, message.recipients.join(","), message.subject, date, number.unwrap_or_default())
+        };
+        all.into_iter().map(of).collect::<Vec<_>>()
+    };
+    let said = |method, to: &str, subject: &str, date: Option<&str>, number: &str| {
+        (method, to.to_owned(), subject.to_owned(), date.map(str::to_owned), number.to_owned())
+    };
+    let next = weekly.replace("SEQUENCE:2", "SEQUENCE:3");
+    let (bob, dan) = ("bob@example.org", "dan@example.org");
+    let (seventeenth, twenty_fourth) = (out("17"), out("24"));
+    assert_eq!(
+        told(&weekly, &format!("{next}\n{seventeenth}")),
+        [said("CANCEL", bob, "Talk", Some("20260317T090000"), "3")]
+    );
+    // The guest of that date alone hears of that date, and not of the series.
+    assert_eq!(
+        told(&format!("{weekly}\n{other}"), &format!("{next}\n{twenty_fourth}")),
+        [said("CANCEL", dan, "Walk", Some("20260324T090000"), "8")]
+    );
+    // What is more than that is told as a whole.
+    let two = format!("{next}\n{seventeenth}\n{twenty_fourth}");
+    assert_eq!(told(&weekly, &two), [said("REQUEST", bob, "Talk", None, "3")]);
+    let renamed = format!("{next}\n{seventeenth}").replace("SUMMARY:Talk", "SUMMARY:Chat");
+    assert_eq!(told(&weekly, &renamed), [said("REQUEST", bob, "Chat", None, "3")]);
+}
+
+#[test]
 fn what_is_the_owners_own_business_is_not_mailed() {
     let message = messages(None, Some(&ics("", OWN)), &desk().view()).unwrap().remove(0);
     assert!(

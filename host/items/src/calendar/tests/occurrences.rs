@@ -447,3 +447,25 @@ fn another_day_of_the_end_is_another_end() {
         assert!(changed.contains("UNTIL=20260318T090000Z"), "{version}: {changed}");
     }
 }
+
+#[test]
+fn a_meeting_that_loses_an_occurrence_counts_up() {
+    let stored = ics(&format!("{MEETING}\nRRULE:FREQ=WEEKLY;COUNT=5\nSEQUENCE:4"));
+    let desk_16 = desk(Version::V16_1);
+    let left = instance(&desk_16, &stored, at("2026-03-17T08:00:00Z"), Vec::new(), true).unwrap().content.unwrap();
+    let desk_14 = desk(Version::V14_1);
+    let gone = exception(&[(c::DELETED, "1"), (c::EXCEPTION_START_TIME, "20260317T080000Z")]);
+    let left_14 = desk_14.change(&stored, vec![Element::of(c::EXCEPTIONS, [gone])]);
+    for left in [left, left_14] {
+        assert!(left.contains("SEQUENCE:5\r\n") && left.contains("DTSTAMP:20260301T100000Z\r\n"), "{left}");
+    }
+    // A second time nothing is lost, and an event of nobody else's has nobody to tell.
+    for stored in [
+        ics(&format!("{MEETING}\nRRULE:FREQ=WEEKLY;COUNT=5\nEXDATE:20260317T080000Z\nSEQUENCE:4")),
+        ics(&format!("{PLAIN}\nRRULE:FREQ=WEEKLY;COUNT=5\nSEQUENCE:4")),
+    ] {
+        let left = instance(&desk_16, &stored, at("2026-03-17T08:00:00Z"), Vec::new(), true).unwrap();
+        let left = left.content.unwrap();
+        assert!(left.contains("SEQUENCE:4\r\n") && left.contains("DTSTAMP:20260101T000000Z\r\n"), "{left}");
+    }
+}
