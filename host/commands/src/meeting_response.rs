@@ -3,8 +3,8 @@
 //! MS-ASCMD 2.2.1.11 "MeetingResponse"; tags on code page 8.
 //!
 //! The request names the invitation in the Inbox, or (from 14.1) the event itself, or one occurrence of it. Accepted or
-//! tentative: the event is in the calendar and says so; declined: it is not. An invitation to one occurrence of a series
-//! that is there answers for that one (RFC 5546 3.2.2 "REQUEST"). The invitation goes to Deleted Items. Up to
+//! tentative: the event is in the calendar and says so; declined: it is not. An invitation to one occurrence of a
+//! series that is there is answered for that one (RFC 5546 3.2.2 "REQUEST"). The invitation goes to Deleted Items. Up to
 //! 14.1 the device mails the answer itself, from 16.0 the server does when it is asked to (K: G43); some devices forget
 //! (I31), so a profile may say who does. An answer that was lost is given again and done once.
 

@@ -82,8 +82,8 @@ impl Clock {
         if self.all_day { date_of(at, &self.wire).to_datetime(Time::midnight()) } else { self.wire.to_datetime(at) }
     }
 
-    /// Where a rule ends, as the object says it. Midnight of UTC is a day: there are devices that know of an end no more
-    /// than the day, in UTC, on which the last occurrence begins.
+    /// Where a rule ends, as the object says it. Midnight of UTC is a day: there are devices that know of an end no
+    /// more than the day, in UTC, on which the last occurrence begins.
     pub(super) fn hear_until(&self, at: Timestamp, start: &When) -> Until {
         let last = self.beginning_on(at, start.local.time());
         match &start.form {

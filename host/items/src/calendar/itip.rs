@@ -284,9 +284,9 @@ pub struct Invited {
 
 /// What a message about a meeting makes of the owner's events of its UID, `events`. `None` where it is about none.
 ///
-/// Whoever is invited to some dates of a series has an event for each. A message about one date is about the series, if
-/// that is there, else about the event of that date. Once the owner is invited to the series, the dates become overrides
-/// of it, unless it brings its own.
+/// Whoever is invited to some dates of a series has an event for each. A message about one date is about the series,
+/// if that is there, else about the event of that date. Once the owner is invited to the series, the dates become
+/// overrides of it, unless it brings its own.
 pub fn invited(events: &[String], message: &str, view: &View<'_>) -> Result<Option<Invited>, ItemError> {
     let parsed = Stored::parse(message)?;
     let wanted = date_of_series(&parsed, parsed.main(), view);
@@ -317,8 +317,8 @@ fn date_of_series(stored: &Stored, event: &Component, view: &View<'_>) -> Option
     Some(when.instant(&view.owner.zone))
 }
 
-/// What an invitation, a cancellation or an answer makes of the owner's event (`current`, see [`invited`] for which of its
-/// UID).
+/// What an invitation, a cancellation or an answer makes of the owner's event (`current`; [`invited`] tells which of its
+/// UID that is).
 ///
 /// `None`: nothing. A message of an older sequence than the event changes nothing.
 pub fn received(current: Option<&str>, message: &str, view: &View<'_>) -> Result<Option<Applied>, ItemError> {
@@ -491,8 +491,8 @@ pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> R
     Ok(messages)
 }
 
-/// Where one occurrence was taken out of a series and nothing else was done to it, its guests are told of that alone, so
-/// that what they answered to the others stands. RFC 5546 3.2.5 "CANCEL". `None` where it was otherwise.
+/// Where one occurrence was taken out of a series and nothing else was done to it, its guests are told of that alone,
+/// so that what they answered to the others stands. RFC 5546 3.2.5 "CANCEL". `None` where it was otherwise.
 fn cancelled_alone(before: &Stored, after: &Stored, view: &View<'_>) -> Result<Option<Option<Message>>, ItemError> {
     let (Some(series), Some(left)) = (Series::of(before, view)?, Series::of(after, view)?) else { return Ok(None) };
     let mut lost = left.gone.iter().filter(|at| series.gone.binary_search(at).is_err());

@@ -140,8 +140,8 @@ pub(crate) fn set_text(card: &mut Component, places: &[Place], new: Place, text:
     }
 }
 
-/// The same of an element that shows one of several lines: only that one goes, and what else says the same. `unseen`: the
-/// device may not know what is there, so that this stays.
+/// The same of an element that shows one of several lines: only that one goes, and what else says the same. `unseen`:
+/// the device may not know what is there, so that this stays.
 pub(crate) fn set_shown(card: &mut Component, places: &[Place], new: Place, text: Option<&str>, unseen: bool) {
     let names = labels(card);
     match (text, find(card, &names, places)) {

@@ -1,10 +1,10 @@
 //! Values that a device does not know of: the mark of a line that another one hid.
 //!
 //! A card may have several lines where the class has one element. When a device clears the one that it was shown, the
-//! next stands in its place; the device is not told of its own change and goes on believing that there is none. The next
-//! line therefore carries X-EASEL-UNSEEN, and what such a device says removes nothing: an element without a value keeps
-//! the line, a new value goes before it. The mark goes with the first change that brings the value along, because its
-//! sender has seen it.
+//! next stands in its place; the device is not told of its own change and goes on believing that there is none. That
+//! next line therefore carries X-EASEL-UNSEEN, and what such a device says removes nothing: an element without a value
+//! keeps the line, a new value goes before it. The mark goes with the first change that brings the value along, because
+//! its sender has seen it.
 
 use easel_wbxml::Tag;
 
