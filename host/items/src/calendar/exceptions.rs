@@ -7,9 +7,10 @@ use easel_protocol::Version;
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c};
 use easel_wbxml::{Element, Tag};
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::clock::{Clock, Series};
-use super::stored::{Form, Span, Stored, When, later};
+use super::stored::{Form, Span, Stored, When, instant, later};
 use super::{merge, times};
 use crate::lines::{Component, Entry};
 use crate::{Edit, ItemError, View};
@@ -287,24 +288,38 @@ pub(super) fn drop_all(stored: &mut Stored) {
 }
 
 /// Moves the names of the exceptions along with the time of day of the series.
-pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
-    move_dates(stored, "EXDATE", from, to);
-    move_dates(stored, "RECURRENCE-ID", from, to);
+pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span, owner: &TimeZone) {
+    move_dates(stored, "EXDATE", from, to, owner);
+    move_dates(stored, "RECURRENCE-ID", from, to, owner);
 }
 
-/// Moves the dates of that name, in every event, along with the time of day of the series.
-pub(super) fn move_dates(stored: &mut Stored, name: &str, from: &Span, to: &Span) {
+/// Moves the dates of that name, in every event, along with the time of day of the series. One that is written in
+/// another form than the start, in UTC or on another clock, stays in that form.
+pub(super) fn move_dates(stored: &mut Stored, name: &str, from: &Span, to: &Span, owner: &TimeZone) {
     let (old, new) = (from.start.local.time(), to.start.local.time());
     if from.start.is_date() || to.start.is_date() || (old == new && from.start.form == to.start.form) {
         return;
     }
     let frozen = stored.clone();
-    let moved = |when: &When| match &when.form {
-        Form::Date => when.clone(),
-        _ if when.local.time() == old && when.form == from.start.form => {
-            When { local: times::at_time(when.local, new), form: to.start.form.clone() }
+    let (old_zone, new_zone) = (from.start.zone(owner), to.start.zone(owner));
+    let moved = |when: &When| {
+        let local = match &when.form {
+            Form::Date => return when.clone(),
+            Form::Floating => when.local,
+            Form::Utc | Form::Zoned(_) => old_zone.to_datetime(when.instant(owner)),
+        };
+        if local.time() != old {
+            return when.clone();
         }
-        Form::Floating | Form::Utc | Form::Zoned(_) => when.clone(),
+        let local = times::at_time(local, new);
+        if when.form == from.start.form {
+            return When { local, form: to.start.form.clone() };
+        }
+        let local = match &when.form {
+            Form::Date | Form::Floating => local,
+            Form::Utc | Form::Zoned(_) => when.zone(owner).to_datetime(instant(&new_zone, local)),
+        };
+        When { local, form: when.form.clone() }
     };
     let places: Vec<usize> = stored.event_indices().collect();
     for at in places {

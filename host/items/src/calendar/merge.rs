@@ -314,7 +314,7 @@ fn change_all(stored: &mut Stored, seen: &Seen<'_>, edit: &Edit<'_>, view: &View
     }
     *stored.main_mut() = event;
     if change.changed {
-        exceptions::move_dates(stored, "RDATE", &old, &change.span);
+        exceptions::move_dates(stored, "RDATE", &old, &change.span, &view.owner.zone);
     }
     match &repeat {
         Repeat::Never => {
@@ -327,7 +327,9 @@ fn change_all(stored: &mut Stored, seen: &Seen<'_>, edit: &Edit<'_>, view: &View
             let shown = Element::of(airsync::APPLICATION_DATA, rest.cloned());
             return exceptions::merge(stored, &exceptions::Known { shown: &shown, sent: data }, edit, view);
         }
-        Repeat::Keep | Repeat::By(_) if change.changed => exceptions::move_along(stored, &old, &change.span),
+        Repeat::Keep | Repeat::By(_) if change.changed => {
+            exceptions::move_along(stored, &old, &change.span, &view.owner.zone)
+        }
         Repeat::Keep | Repeat::By(_) => {}
     }
     if is_cover && matches!(repeat, Repeat::By(_)) {

@@ -469,3 +469,24 @@ fn a_meeting_that_loses_an_occurrence_counts_up() {
         assert!(left.contains("SEQUENCE:4\r\n") && left.contains("DTSTAMP:20260101T000000Z\r\n"), "{left}");
     }
 }
+
+#[test]
+fn a_series_that_moves_takes_along_exceptions_that_are_written_in_another_form() {
+    let desk = desk(Version::V14_1);
+    for (line, moved) in [
+        ("EXDATE:20260316T080000Z,20260330T070000Z", "EXDATE:20260316T093000Z,20260330T083000Z"),
+        ("EXDATE;TZID=Europe/London:20260316T080000", "EXDATE;TZID=Europe/London:20260316T093000"),
+        ("EXDATE:20260316T090000", "EXDATE:20260316T103000"),
+        ("EXDATE;VALUE=DATE:20260316", "EXDATE;VALUE=DATE:20260316"),
+    ] {
+        let stored = ics(&format!("{SERIES}\n{line}"));
+        let count = exceptions(&desk, &stored).len();
+        assert!(count > 0);
+        let mut sent = desk.see(&stored);
+        sent.retain(|element| !matches!(element.tag, c::START_TIME | c::END_TIME | c::EXCEPTIONS));
+        sent.extend([text(c::START_TIME, "20260302T093000Z"), text(c::END_TIME, "20260302T103000Z")]);
+        let after = desk.send(Some(&stored), sent).unwrap().content.unwrap();
+        assert!(after.contains(&format!("{moved}\r\n")), "{after}");
+        assert_eq!(exceptions(&desk, &after).len(), count, "{after}");
+    }
+}
