@@ -21,6 +21,8 @@ const EXCEPTIONS_MAX: usize = 1_000;
 const SERIES_LINES: &[&str] = &["RRULE", "RDATE", "EXDATE", "EXRULE"];
 /// What devices leave out of an exception without meaning that it is inherited (K: G38).
 const SILENT: &[Tag] = &[c::ATTENDEES, c::MEETING_STATUS, c::DT_STAMP, c::APPOINTMENT_REPLY_TIME, b::BODY, c::BODY];
+/// What a series loses by its absence, and with it the occurrences that inherit it.
+const REMOVED: &[Tag] = &[c::SUBJECT, c::LOCATION, c::REMINDER, c::BUSY_STATUS, c::SENSITIVITY, c::CATEGORIES];
 
 /// What a device said of a series as a whole, before and with its edit.
 #[derive(Debug)]
@@ -35,6 +37,14 @@ pub(super) struct Known<'a> {
 fn overlay(under: &Element, over: &Element) -> Element {
     let rest = under.children().filter(|child| over.child(child.tag).is_none());
     Element::of(airsync::APPLICATION_DATA, rest.chain(over.children()).cloned())
+}
+
+/// What a series was shown with, but for what the device took from it: its absence removes (MS-ASCMD 2.2.3.24 "Change").
+fn left_of(known: &Known<'_>, edit: &Edit<'_>, view: &View<'_>) -> Element {
+    let is_left = |child: &&Element| {
+        !REMOVED.contains(&child.tag) || view.version >= Version::V16_0 || edit.ghosting.keeps(child.tag)
+    };
+    Element::of(airsync::APPLICATION_DATA, known.shown.children().filter(is_left).cloned())
 }
 
 /// The moment by which a device names an occurrence.
@@ -174,7 +184,7 @@ pub(super) fn edit_occurrence(
     let sent = if edit.instance.is_some() {
         overlay(&shown, occurrence.sent)
     } else {
-        let series_sent = overlay(occurrence.known.shown, occurrence.known.sent);
+        let series_sent = overlay(&left_of(occurrence.known, edit, view), occurrence.known.sent);
         let silent = before.children().filter(|child| SILENT.contains(&child.tag)).cloned();
         let silent = Element::of(c::EXCEPTION, silent);
         overlay(&overlay(&of_series(&series_sent), &silent), occurrence.sent)

@@ -490,3 +490,22 @@ fn a_series_that_moves_takes_along_exceptions_that_are_written_in_another_form()
         assert_eq!(exceptions(&desk, &after).len(), count, "{after}");
     }
 }
+
+#[test]
+fn what_a_device_takes_from_a_series_goes_from_the_occurrences_that_inherit_it() {
+    let stored = with_override(
+        SERIES,
+        "RECURRENCE-ID;TZID=Europe/Berlin:20260330T090000\nDTSTART;TZID=Europe/Berlin:20260331T110000\n\
+        DTEND;TZID=Europe/Berlin:20260331T113000\nSUMMARY:Own\nLOCATION:Room\nDESCRIPTION:Agenda\n\
+        BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT15M\nEND:VALARM",
+    );
+    let mut desk = desk(Version::V14_1);
+    let after = desk.change_without(&stored, &[c::LOCATION, c::REMINDER]);
+    assert!(!after.contains("LOCATION") && !after.contains("VALARM"), "{after}");
+    let after = desk.change_without(&stored, &[c::SUBJECT]);
+    assert!(!after.contains("SUMMARY:Weekly") && after.contains("SUMMARY:Own"), "{after}");
+    // What it leaves to the server stays everywhere.
+    desk.ghosting = Ghosting::All;
+    let after = desk.change_without(&stored, &[c::LOCATION, c::REMINDER]);
+    assert_eq!((after.matches("LOCATION:Room").count(), after.matches("BEGIN:VALARM").count()), (2, 2), "{after}");
+}
