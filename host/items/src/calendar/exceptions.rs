@@ -10,6 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::clock::{Clock, Series};
+use super::people::Meeting;
 use super::stored::{Form, Span, Stored, When, instant, later};
 use super::{merge, times};
 use crate::lines::{Component, Entry};
@@ -216,6 +217,10 @@ pub(super) fn edit_occurrence(
     )?;
     if place.and_then(|at| stored.event_at(at)) != Some(&event) {
         merge::restamp(&mut event, &sent, &shown, view);
+        let meeting = Meeting::of(&event, view.owner);
+        if edit.instance.is_some() && change.changed && meeting.own && meeting.is_meeting() {
+            merge::count_up(&mut event);
+        }
     }
     put_back(stored, place, event);
     undelete(stored, series, original);

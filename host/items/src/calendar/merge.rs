@@ -372,7 +372,7 @@ fn loses_occurrence(before: &Stored, after: &Stored, view: &View<'_>) -> bool {
 }
 
 /// RFC 5545 3.8.7.4 "Sequence Number".
-fn count_up(event: &mut Component) {
+pub(super) fn count_up(event: &mut Component) {
     let number: u32 = event.line("SEQUENCE").and_then(|line| line.value.trim().parse().ok()).unwrap_or(0);
     event.set(Line::new("SEQUENCE", number.saturating_add(1).to_string()));
 }

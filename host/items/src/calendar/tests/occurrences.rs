@@ -509,3 +509,16 @@ fn what_a_device_takes_from_a_series_goes_from_the_occurrences_that_inherit_it()
     let after = desk.change_without(&stored, &[c::LOCATION, c::REMINDER]);
     assert_eq!((after.matches("LOCATION:Room").count(), after.matches("BEGIN:VALARM").count()), (2, 2), "{after}");
 }
+
+#[test]
+fn an_occurrence_of_a_meeting_that_moves_counts_up() {
+    let stored = ics(&format!("{MEETING}\nRRULE:FREQ=WEEKLY;COUNT=5\nSEQUENCE:4"));
+    let desk = desk(Version::V16_1);
+    let edit = |data| instance(&desk, &stored, at("2026-03-17T08:00:00Z"), data, false).unwrap().content.unwrap();
+    let moved = edit(vec![text(c::START_TIME, "20260317T100000Z"), text(c::END_TIME, "20260317T110000Z")]);
+    let (series, one) = moved.split_once("RECURRENCE-ID").unwrap();
+    assert!(one.contains("SEQUENCE:5\r\n") && one.contains("DTSTAMP:20260301T100000Z\r\n"), "{moved}");
+    assert!(series.contains("SEQUENCE:4\r\n"), "{moved}");
+    let renamed = edit(vec![text(c::SUBJECT, "x")]);
+    assert!(!renamed.contains("SEQUENCE:5"), "{renamed}");
+}
