@@ -31,8 +31,8 @@ pub(crate) fn run(bytes: &[u8]) {
             check_object(after, &view);
             drop(messages(current, Some(after), &view));
         }
-        let events: Vec<String> =
-            current.map(str::to_owned).into_iter().chain(split(&message).unwrap_or_default()).collect();
+        let others = split(&message).unwrap_or_default().into_iter().take(4);
+        let events: Vec<String> = current.map(str::to_owned).into_iter().chain(others).collect();
         if let Ok(Some(invited)) = invited(&events, &message, &view) {
             check_object(&invited.content, &view);
         }
