@@ -3,19 +3,20 @@
 //! MS-ASCMD 2.2.1.11 "MeetingResponse"; tags on code page 8.
 //!
 //! The request names the invitation in the Inbox, or (from 14.1) the event itself, or one occurrence of it. Accepted or
-//! tentative: the event is in the calendar and says so; declined: it is not. The invitation goes to Deleted Items. Up to
+//! tentative: the event is in the calendar and says so; declined: it is not. An invitation to one occurrence of a
+//! series that is there is answered for that one (RFC 5546 3.2.2 "REQUEST"). The invitation goes to Deleted Items. Up to
 //! 14.1 the device mails the answer itself, from 16.0 the server does when it is asked to (K: G43); some devices forget
 //! (I31), so a profile may say who does. An answer that was lost is given again and done once.
 
-use easel_items::calendar::{self, Response as Answered};
+use easel_items::calendar::{self, About, Response as Answered};
 use easel_items::compose::{self, Outgoing};
-use easel_items::{BodyPreferences, Edit, Ghosting, email};
+use easel_items::{BodyPreferences, email};
 use easel_plugin::hooks::MeetingRequest;
 use easel_protocol::{
     Class, CollectionId, CommonStatus, Facts, FolderType, LongId, ServerId, Version, parse_date_time,
 };
 use easel_store::{ChangeSet, Content, Folder, Item, Missing, NewContent, Snapshot, StoreError, Write};
-use easel_wbxml::pages::{airsync, airsyncbase, meeting_response as mr, search};
+use easel_wbxml::pages::{airsyncbase, meeting_response as mr, search};
 use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -218,7 +219,15 @@ struct Work {
 struct Meeting {
     content: String,
     stored: Option<Item>,
-    invitation: Option<Item>,
+    invitation: Option<Invitation>,
+    /// Dates of it that were events of their own, and are in it now.
+    gathered: Vec<ServerId>,
+}
+
+/// The mail that invites, and the iCalendar object in it.
+struct Invitation {
+    mail: Item,
+    said: String,
 }
 
 fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request) -> Result<Result<Work, u8>, Failure> {
@@ -232,18 +241,20 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
         },
     };
     let Some(meeting) = meeting(context, snapshot, item, class)? else { return invalid };
-    if instance.is_some() && meeting.invitation.is_some() {
-        return invalid;
-    }
-    let instance = instance.map(|at| original_start(context, &meeting.content, at));
-    if instance.is_some() && !submit::recurs(&meeting.content) {
-        return Ok(Err(CommonStatus::NoRecurrenceInCalendar.number()));
-    }
+    let about = match (instance, &meeting.invitation) {
+        (Some(_), Some(_)) => return invalid,
+        (Some(_), None) if !submit::recurs(&meeting.content) => {
+            return Ok(Err(CommonStatus::NoRecurrenceInCalendar.number()));
+        }
+        (Some(at), None) => About::Occurrence(original_start(context, &meeting.content, at)),
+        (None, Some(invitation)) => About::Invitation(&invitation.said),
+        (None, None) => About::Event,
+    };
     let body = BodyPreferences::default();
     let view = context.own_view(&body);
     let response = Answered::from_number(request.asked.user_response).expect("read and mended numbers are 1 to 3");
     let comment = request.send.as_deref().filter(|said| !said.is_empty());
-    let responded = match calendar::respond(&meeting.content, response, instance, comment, &view) {
+    let responded = match calendar::respond(&meeting.content, response, about, comment, &view) {
         Ok(responded) => responded,
         Err(error) => {
             tracing::info!(user = context.user.id.0, %error, "an invitation cannot be answered");
@@ -251,21 +262,15 @@ fn worked_out(context: &Context<'_>, snapshot: &dyn Snapshot, request: &Request)
         }
     };
     let mut work = Work { writes: Vec::new(), event: None };
-    match (response, instance) {
-        (Answered::Declined, None) => {
-            work.writes.extend(meeting.stored.as_ref().map(|item| Write::RemoveItem { id: item.id }));
-        }
-        (Answered::Declined, Some(_)) => {
-            let Some(left) = without(&meeting.content, instance, &view) else { return invalid };
-            work.keep(context, snapshot, &meeting, left)?;
-        }
-        (Answered::Accepted | Answered::Tentative, _) => {
-            let content = responded.applied.content.clone().map(|content| (content, responded.applied.facts.clone()));
-            work.keep(context, snapshot, &meeting, content)?;
-        }
-    }
-    work.writes
-        .extend(meeting.invitation.as_ref().map(|mail| put_away(context, snapshot, mail)).transpose()?.flatten());
+    let content = match (response, responded.alone) {
+        (Answered::Declined, false) => None,
+        _ => responded.applied.content.clone().map(|content| (content, responded.applied.facts.clone())),
+    };
+    let is_kept = content.is_some();
+    work.keep(context, snapshot, &meeting, content)?;
+    work.writes.extend(meeting.gathered.iter().filter(|_| is_kept).map(|id| Write::RemoveItem { id: *id }));
+    let mail_of = |invitation: &Invitation| put_away(context, snapshot, &invitation.mail);
+    work.writes.extend(meeting.invitation.as_ref().map(mail_of).transpose()?.flatten());
     if sends(context, request) {
         let summary = responded.applied.facts.subject.clone();
         let sent = mail(context, response, &responded.organizer, &summary, comment, &responded.reply);
@@ -328,7 +333,8 @@ fn meeting(
 ) -> Result<Option<Meeting>, Failure> {
     let mail = match &item.content {
         Content::Object(content) if class == Class::Calendar => {
-            return Ok(Some(Meeting { content: content.clone(), stored: Some(item), invitation: None }));
+            let content = content.clone();
+            return Ok(Some(Meeting { content, stored: Some(item), invitation: None, gathered: Vec::new() }));
         }
         Content::Object(_) => return Ok(None),
         Content::Mail(mail) => mail,
@@ -338,46 +344,40 @@ fn meeting(
     let Some(said) = said.ok().flatten() else { return Ok(None) };
     let body = BodyPreferences::default();
     let view = context.own_view(&body);
-    let stored = match calendar::uid(&said) {
-        Some(uid) => event_of(snapshot, &uid)?,
-        None => None,
+    let events = match calendar::uid(&said) {
+        Some(uid) => events_of(snapshot, &uid)?,
+        None => Vec::new(),
     };
-    let current = stored.as_ref().and_then(|item| match &item.content {
-        Content::Object(content) => Some(content.clone()),
-        Content::Mail(_) => None,
-    });
-    let updated = match calendar::received(current.as_deref(), &said, &view) {
-        Ok(updated) => updated.and_then(|applied| applied.content),
+    let (items, contents): (Vec<Item>, Vec<String>) = events.into_iter().unzip();
+    let invited = match calendar::invited(&contents, &said, &view) {
+        Ok(Some(invited)) => invited,
+        Ok(None) => return Ok(None),
         Err(error) => {
             tracing::info!(user = context.user.id.0, %error, "an invitation cannot be read");
             return Ok(None);
         }
     };
-    Ok(updated.or(current).map(|content| Meeting { content, stored, invitation: Some(item) }))
+    Ok(Some(Meeting {
+        content: invited.content,
+        stored: invited.event.map(|at| items[at].clone()),
+        invitation: Some(Invitation { mail: item, said }),
+        gathered: invited.gathered.into_iter().map(|at| items[at].id).collect(),
+    }))
 }
 
-/// The event of that UID in one of the calendars.
-fn event_of(snapshot: &dyn Snapshot, uid: &str) -> Result<Option<Item>, StoreError> {
+/// The events of that UID in the calendars: one, or some dates of somebody's series.
+fn events_of(snapshot: &dyn Snapshot, uid: &str) -> Result<Vec<(Item, String)>, StoreError> {
+    let mut events = Vec::new();
     for id in snapshot.by_uid(uid)? {
         let Some(item) = snapshot.item(id)? else { continue };
+        let Content::Object(content) = &item.content else { continue };
         let kind = snapshot.folder(item.folder)?.and_then(|folder| folder.kind.class());
         if kind == Some(Class::Calendar) {
-            return Ok(Some(item));
+            let content = content.clone();
+            events.push((item, content));
         }
     }
-    Ok(None)
-}
-
-/// The series without one occurrence; nothing inside when no other is left.
-fn without(
-    content: &str,
-    instance: Option<Timestamp>,
-    view: &easel_items::View<'_>,
-) -> Option<Option<(String, Facts)>> {
-    let (nothing, none) = (Element::new(airsync::APPLICATION_DATA), Ghosting::None);
-    let edit = Edit { data: &nothing, ghosting: &none, base: None, shown: view.body, instance, delete_instance: true };
-    let applied = easel_items::apply(Class::Calendar, Some(content), &edit, view).ok()?;
-    Some(applied.content.map(|content| (content, applied.facts)))
+    Ok(events)
 }
 
 impl Work {

@@ -6,6 +6,7 @@ mod desk;
 use base64::Engine as _;
 use desk::{Desk, Line as Wire};
 use easel_commands::Settings;
+use easel_items::compose::RECIPIENTS_MAX;
 use easel_plugin::Value;
 use easel_plugin::hooks::MeetingRequest;
 use easel_plugin::scripted::ScriptedPlugin;
@@ -33,10 +34,18 @@ fn mailed(desk: &Desk) -> Vec<(Vec<String>, String)> {
 }
 
 fn invitation(desk: &Desk) -> String {
-    let object = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n\
-        UID:review@example.org\r\nDTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\nDTEND:20260305T150000Z\r\n\
-        SUMMARY:Review\r\nORGANIZER:mailto:bob@example.org\r\n\
-        ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let object = "UID:review@example.org\r\nDTSTAMP:20260301T090000Z\r\nDTSTART:20260305T140000Z\r\n\
+        DTEND:20260305T150000Z\r\nSUMMARY:Review\r\n";
+    invitation_to(desk, object)
+}
+
+/// Bob invites Anna to an event of these lines.
+fn invitation_to(desk: &Desk, lines: &str) -> String {
+    let object = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//EN\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n{lines}\
+         ORGANIZER:mailto:bob@example.org\r\nATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:anna@tenant1.example\r\n\
+         END:VEVENT\r\nEND:VCALENDAR\r\n"
+    );
     let raw = format!(
         "From: bob@example.org\r\nTo: anna@tenant1.example\r\nSubject: Review\r\nMIME-Version: 1.0\r\n\
          Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n{object}"
@@ -133,6 +142,64 @@ fn i32_tc47_a_pack_reads_the_occurrence_out_of_a_request_id() {
     assert_eq!(stored.matches("PARTSTAT=ACCEPTED").count(), 1, "{stored}");
     let (_, object) = mailed(&desk).remove(0);
     assert!(object.contains("RECURRENCE-ID:20260312T140000Z"), "{object}");
+}
+
+/// A weekly meeting of Bob's in Anna's calendar, and his mail that moves its second occurrence by a day.
+fn with_moved_occurrence(version: Version) -> (Desk, Phone<Wire>, ServerId, String) {
+    let desk = Desk::new();
+    let phone = phone(&desk, version);
+    let (head, rest) = MOVED.split_once("END:VEVENT\r\n").unwrap();
+    let series = format!("{head}END:VEVENT\r\nEND:VCALENDAR\r\n");
+    let id = desk.store.reserve_items(desk.user.id, 1).unwrap();
+    let facts = Facts { uid: Some("s@example.org".to_owned()), ..Facts::of(WindowKey::FOREVER) };
+    let content = NewContent::Object(series);
+    desk.commit(vec![Write::AddItem { id, folder: CollectionId::new(CALENDAR), content, facts }]);
+    let lines = rest.split_once("BEGIN:VEVENT\r\n").unwrap().1.split_once("ORGANIZER").unwrap().0;
+    let mail = invitation_to(&desk, lines);
+    (desk, phone, id, mail)
+}
+
+#[test]
+fn an_invitation_to_one_occurrence_is_declined_for_that_one_and_the_series_stays() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        let (desk, mut phone, id, mail) = with_moved_occurrence(version);
+        let declined = [(mr::USER_RESPONSE, "3"), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, mail.as_str())];
+        for _ in 0..2 {
+            // The second time the answer was lost.
+            let result = answer(&mut phone, &declined, true);
+            assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
+        }
+        let stored = desk.stored(id).expect("the series stays").replace("\r\n ", "");
+        assert!(stored.contains("EXDATE:20260312T140000Z\r\n") && stored.contains("RRULE"), "{version}: {stored}");
+        assert_eq!(stored.matches("BEGIN:VEVENT").count(), 1, "{version}: {stored}");
+        assert!(stored.contains("PARTSTAT=NEEDS-ACTION") && !stored.contains("DECLINED"), "{version}: {stored}");
+        assert_eq!((desk.count(INBOX), desk.count(CALENDAR)), (0, 1));
+        let mailed = mailed(&desk);
+        assert_eq!(mailed.len(), usize::from(version >= Version::V16_0));
+        for (to, object) in mailed {
+            assert_eq!(to, ["bob@example.org"]);
+            assert!(object.contains("METHOD:REPLY") && object.contains("PARTSTAT=DECLINED"), "{object}");
+            assert!(object.contains("RECURRENCE-ID:20260312T140000Z") && !object.contains("RRULE"), "{object}");
+        }
+    }
+}
+
+#[test]
+fn an_invitation_to_one_occurrence_is_accepted_for_that_one_alone() {
+    for (response, partstat) in [("1", "ACCEPTED"), ("2", "TENTATIVE")] {
+        let (desk, mut phone, id, mail) = with_moved_occurrence(Version::V16_1);
+        let fields = [(mr::USER_RESPONSE, response), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, mail.as_str())];
+        let result = answer(&mut phone, &fields, true);
+        assert_eq!(item_text(&result, mr::STATUS), "1");
+        assert_eq!(item_text(&result, mr::CALENDAR_ID), id.to_string());
+        let stored = desk.stored(id).unwrap().replace("\r\n ", "");
+        let parts: Vec<&str> = stored.split("BEGIN:VEVENT").skip(1).collect();
+        let (one, series): (Vec<&str>, Vec<&str>) = parts.iter().partition(|part| part.contains("RECURRENCE-ID"));
+        assert!(one[0].contains(&format!("PARTSTAT={partstat}")) && one[0].contains("20260313T160000Z"), "{stored}");
+        assert!(series[0].contains("PARTSTAT=NEEDS-ACTION") && !series[0].contains("REPLYTIME"), "{stored}");
+        let (_, object) = mailed(&desk).remove(0);
+        assert!(object.contains("RECURRENCE-ID:20260312T140000Z") && object.contains(partstat), "{object}");
+    }
 }
 
 /// A weekly meeting of Bob's whose second occurrence was moved by a day.
@@ -407,4 +474,178 @@ fn an_invitation_is_not_accepted_into_a_full_mailbox_but_declined_without_a_copy
         assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &id), true), mr::STATUS), "1", "{version}");
         assert_eq!(counts(), (0, 1, 1, 2), "{version}");
     }
+}
+
+/// Bob invites Anna to one date of his series, at that hour.
+fn invited_to_date(desk: &Desk, day: &str, hour: u8, sequence: u8) -> String {
+    let lines = format!(
+        "UID:s@example.org\r\nDTSTAMP:20260301T09000{sequence}Z\r\nSEQUENCE:{sequence}\r\n\
+         RECURRENCE-ID:{day}T140000Z\r\nDTSTART:{day}T{hour}0000Z\r\nDTEND:{day}T{hour}3000Z\r\nSUMMARY:Rounds\r\n"
+    );
+    invitation_to(desk, &lines)
+}
+
+#[test]
+fn invitations_to_two_dates_of_a_series_are_two_events_and_an_update_finds_its_own() {
+    for version in [Version::V14_1, Version::V16_1] {
+        let desk = Desk::new();
+        let mut phone = phone(&desk, version);
+        let mut accept = |mail: &str| {
+            let result = answer(&mut phone, &accepted("f1", mail), true);
+            assert_eq!(item_text(&result, mr::STATUS), "1", "{version}");
+            ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap()
+        };
+        let old = invited_to_date(&desk, "20260305", 14, 0);
+        let first = accept(&invited_to_date(&desk, "20260305", 15, 1));
+        let second = accept(&invited_to_date(&desk, "20260312", 14, 0));
+        assert_ne!(first, second);
+        assert_eq!(desk.count(CALENDAR), 2, "{version}");
+        let start = |id| {
+            let stored = desk.stored(id).unwrap();
+            assert!(stored.contains("PARTSTAT=ACCEPTED"), "{stored}");
+            stored.lines().find_map(|line| line.strip_prefix("DTSTART:")).unwrap().to_owned()
+        };
+        assert_eq!((start(first), start(second)), ("20260305T150000Z".into(), "20260312T140000Z".into()), "{version}");
+        assert_eq!(accept(&invited_to_date(&desk, "20260312", 16, 1)), second);
+        assert_eq!((start(first), start(second)), ("20260305T150000Z".into(), "20260312T160000Z".into()), "{version}");
+        // An invitation that was overtaken changes nothing.
+        assert_eq!(accept(&old), first);
+        assert_eq!(start(first), "20260305T150000Z");
+        let declined = invited_to_date(&desk, "20260305", 17, 2);
+        let fields = [(mr::USER_RESPONSE, "3"), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, declined.as_str())];
+        assert_eq!(item_text(&answer(&mut phone, &fields, true), mr::STATUS), "1");
+        assert_eq!((desk.stored(first), desk.count(CALENDAR)), (None, 1), "{version}");
+        assert!(desk.stored(second).is_some());
+    }
+}
+
+#[test]
+fn an_invitation_to_the_whole_series_gathers_its_dates() {
+    for response in ["1", "3"] {
+        let desk = Desk::new();
+        let mut phone = phone(&desk, Version::V16_1);
+        for (day, hour) in [("20260312", 15), ("20260319", 16), ("20260601", 14)] {
+            let mail = invited_to_date(&desk, day, hour, 0);
+            assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &mail), true), mr::STATUS), "1");
+        }
+        let series = "UID:s@example.org\r\nDTSTAMP:20260301T093000Z\r\nDTSTART:20260305T140000Z\r\n\
+            DTEND:20260305T150000Z\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\nSUMMARY:Rounds\r\n";
+        let mail = invitation_to(&desk, series);
+        let fields = [(mr::USER_RESPONSE, response), (mr::COLLECTION_ID, "f1"), (mr::REQUEST_ID, mail.as_str())];
+        let result = answer(&mut phone, &fields, true);
+        assert_eq!(item_text(&result, mr::STATUS), "1");
+        if response == "3" {
+            assert_eq!(desk.count(CALENDAR), 3, "what was accepted stays");
+            continue;
+        }
+        let id = ServerId::parse(&item_text(&result, mr::CALENDAR_ID)).unwrap();
+        let stored = desk.stored(id).unwrap();
+        assert_eq!(stored.matches("BEGIN:VEVENT").count(), 3, "{stored}");
+        for line in ["RRULE:FREQ=WEEKLY;COUNT=3", "DTSTART:20260312T150000Z", "DTSTART:20260319T160000Z"] {
+            assert!(stored.contains(&format!("{line}\r\n")), "{stored}");
+        }
+        assert_eq!(desk.count(CALENDAR), 2, "a date that the series does not have is an event of its own");
+    }
+}
+
+#[test]
+fn an_overtaken_invitation_to_one_occurrence_changes_nothing_of_it() {
+    let (desk, mut phone, id, mail) = with_moved_occurrence(Version::V16_1);
+    let newer = invited_to_date(&desk, "20260312", 18, 4);
+    for mail in [newer, mail] {
+        assert_eq!(item_text(&answer(&mut phone, &accepted("f1", &mail), false), mr::STATUS), "1");
+        let stored = desk.stored(id).unwrap();
+        assert!(stored.contains("DTSTART:20260312T180000Z") && !stored.contains("20260313T160000Z"), "{stored}");
+    }
+}
+
+#[test]
+fn a_guest_whom_no_mail_reaches_keeps_it_from_nobody_else() {
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let guests = ["bob@example.org", "Room 5", "\u{fc}ber@"];
+    let told = |count: usize| -> Vec<String> {
+        let all = mailed(&desk);
+        assert_eq!(all.len(), count);
+        assert!(all.iter().all(|(to, _)| to == &["bob@example.org"]), "{all:?}");
+        let method = |object: &str| object.lines().find_map(|line| line.strip_prefix("METHOD:")).unwrap().to_owned();
+        assert!(all.iter().all(|(_, object)| object.contains("Room 5")), "those who come know of the room");
+        all.iter().map(|(_, object)| method(object)).collect()
+    };
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &guests);
+    let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+    assert_eq!(item_text(&added, airsync::STATUS), "1");
+    assert_eq!(told(1), ["REQUEST"]);
+    let id = item_text(&added, airsync::SERVER_ID);
+    let change = meeting(airsync::CHANGE, (airsync::SERVER_ID, &id), "20260306T140000Z", &guests);
+    phone.sync(&[Sent::commands("f6", vec![change])]).unwrap();
+    assert_eq!(told(2), ["REQUEST", "REQUEST"]);
+    // Only the room goes: there is nobody to tell.
+    let stored = desk.stored(ServerId::parse(&id).unwrap()).unwrap();
+    assert!(stored.contains("Room 5"), "{stored}");
+    let delete = Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id)]);
+    phone.sync(&[Sent::commands("f6", vec![delete])]).unwrap();
+    assert_eq!(told(3), ["REQUEST", "REQUEST", "CANCEL"]);
+    // Nobody at all can be mailed to.
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "2"), "20260305T140000Z", &["Room 5"]);
+    let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap();
+    assert_eq!(item_text(added, airsync::STATUS), "1");
+    told(3);
+}
+
+#[test]
+fn more_guests_than_one_mail_takes_are_told_by_several() {
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let guests: Vec<String> = (0..=RECIPIENTS_MAX).map(|number| format!("guest{number}@example.org")).collect();
+    let guests: Vec<&str> = guests.iter().map(String::as_str).collect();
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &guests);
+    phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let told: Vec<usize> = mailed(&desk).iter().map(|(to, _)| to.len()).collect();
+    assert_eq!(told, [RECIPIENTS_MAX, 1]);
+}
+
+/// A number of an object, the first.
+fn value<'a>(object: &'a str, name: &str) -> &'a str {
+    object.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0")
+}
+
+#[test]
+fn guests_are_told_of_an_occurrence_that_is_taken_out_by_a_message_newer_than_their_invitation() {
+    let desk = Desk::new();
+    let mut phone = phone(&desk, Version::V16_1);
+    phone.sync_folder("f6", 10).unwrap();
+    let add = meeting(airsync::ADD, (airsync::CLIENT_ID, "1"), "20260305T140000Z", &["bob@example.org"]);
+    let pattern = [
+        Element::text(calendar::TYPE, "1"),
+        Element::text(calendar::OCCURRENCES, "4"),
+        Element::text(calendar::INTERVAL, "1"),
+        Element::text(calendar::DAY_OF_WEEK, "16"),
+    ];
+    let data = add.child(airsync::APPLICATION_DATA).unwrap().clone().with(Element::of(calendar::RECURRENCE, pattern));
+    let add = Element::of(airsync::ADD, [Element::text(airsync::CLIENT_ID, "1"), data]);
+    let synced = phone.sync(&[Sent::commands("f6", vec![add])]).unwrap();
+    let added = synced.collections["f6"].at(&[airsync::RESPONSES, airsync::ADD]).unwrap().clone();
+    let id = item_text(&added, airsync::SERVER_ID);
+    desk.at("2026-03-03T10:00:00Z");
+    let delete = |at: &str| {
+        let instance = Element::text(easel_wbxml::pages::airsyncbase::INSTANCE_ID, at);
+        Element::of(airsync::DELETE, [Element::text(airsync::SERVER_ID, id.clone()), instance])
+    };
+    phone.sync(&[Sent::commands("f6", vec![delete("20260312T140000Z")])]).unwrap();
+    let mailed = mailed(&desk);
+    assert_eq!(mailed.len(), 2);
+    let number = |object: &str| value(object, "SEQUENCE:").trim().parse::<u32>().unwrap();
+    let newness = |object: &str| (number(object), value(object, "DTSTAMP:").trim().to_owned());
+    let (invited, told) = (&mailed[0].1, &mailed[1].1);
+    assert!(newness(told) > newness(invited) && number(told) > number(invited), "{invited}\n{told}");
+    // They are told of that date alone, so that what they answered to the others stands.
+    assert!(told.contains("METHOD:CANCEL") && told.contains("RECURRENCE-ID:20260312T140000Z"), "{told}");
+    assert!(!told.contains("RRULE") && told.contains("STATUS:CANCELLED"), "{told}");
+    let stored = desk.stored(ServerId::parse(&id).unwrap()).unwrap();
+    assert_eq!(number(&stored), number(told), "what comes next is newer again");
 }

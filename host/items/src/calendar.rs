@@ -28,7 +28,8 @@ use crate::{Applied, Edit, ItemError, View};
 pub use attachments::{Attachment, added_attachments, attachment, attachments};
 pub use facts::last_occurrence_end;
 pub use itip::{
-    Forwarded, Message, Responded, Response, check_occurrence, forwarded, messages, moved_to, received, respond,
+    About, Forwarded, Invited, Message, Responded, Response, check_occurrence, forwarded, invited, messages, moved_to,
+    received, respond,
 };
 pub use meeting::{global_obj_id, meeting_request, message_class, method, uid, uid_of_global_obj_id};
 pub use merge::{answer_to_new, uids_of_new};

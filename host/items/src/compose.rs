@@ -22,7 +22,7 @@ use crate::email::structure::{Tree, walk};
 use crate::email::{Index, Raw};
 use crate::{ComposeError, Owner};
 
-pub use envelope::RECIPIENTS_MAX;
+pub use envelope::{RECIPIENTS_MAX, is_address};
 pub use event::{Forwardee, itip, to_forwardees};
 pub use look::{Look, LookedPart, Mend, look, mended};
 

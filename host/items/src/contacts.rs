@@ -14,6 +14,7 @@ mod names;
 mod photo;
 mod scaled;
 mod slots;
+mod unseen;
 
 use easel_protocol::{Facts, WindowKey, compact};
 use easel_wbxml::pages::contacts as c;
@@ -53,7 +54,7 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
     if before.is_none() || !edit.data.is_empty() {
         let shown_name = before.as_ref().map(names::shown_name);
         let sent = Sent::new(edit, known.map(|known| fields::shown(known, Some(view))).unwrap_or_default());
-        let unseen = known.map(slots::unseen).unwrap_or_default();
+        let unseen = known.map(unseen::of).unwrap_or_default();
         fields::apply(&mut card, &sent, &unseen, view);
         if let BodyEdit::Replace(body) =
             text_body::edited(edit, view, Some(&LEGACY), &known.map(note).unwrap_or_default())
@@ -62,8 +63,9 @@ pub fn apply(current: Option<&str>, edit: &Edit<'_>, view: &View<'_>) -> Result<
         }
         photo::apply(&mut card, edit, known, view)?;
         if before.as_ref() != Some(&card) {
-            let brings = |tag: &&Tag| edit.data.text_of(**tag).is_some_and(|text| !text.trim().is_empty());
-            unseen.iter().filter(brings).for_each(|tag| slots::see(&mut card, *tag));
+            let brings = |tag: &Tag| edit.data.text_of(*tag).is_some_and(|text| !text.trim().is_empty());
+            let brought: Vec<Tag> = unseen.into_iter().filter(brings).collect();
+            unseen::see(&mut card, &brought);
             names::complete(&mut card, shown_name.as_deref());
         }
     }

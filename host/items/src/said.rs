@@ -64,6 +64,11 @@ impl<'a> Sent<'a> {
         self.of(tag, |text| Some(text.to_owned()))
     }
 
+    /// The text that was sent, whatever was shown; empty where none was.
+    pub(crate) fn value(&self, tag: Tag) -> String {
+        self.data.child(tag).map(|element| clean(&element.value())).unwrap_or_default()
+    }
+
     /// The members of a list after the edit; `None` where nothing was said of it.
     pub(crate) fn list(&self, list: Tag, member: Tag) -> Option<Vec<String>> {
         let members = |element: &Element| -> Vec<String> {

@@ -4,7 +4,8 @@
 //! The bytes are the owner's event, empty where there is none, a zero, and what came by mail.
 
 use easel_items::calendar::{
-    Response, check_occurrence, forwarded, message_class, messages, method, moved_to, received, respond, split, uid,
+    About, Response, check_occurrence, forwarded, invited, message_class, messages, method, moved_to, received,
+    respond, split, uid,
 };
 use easel_items::{View, facts, properties};
 use easel_protocol::{Class, Version};
@@ -30,14 +31,25 @@ pub(crate) fn run(bytes: &[u8]) {
             check_object(after, &view);
             drop(messages(current, Some(after), &view));
         }
+        let others = split(&message).unwrap_or_default().into_iter().take(4);
+        let events: Vec<String> = current.map(str::to_owned).into_iter().chain(others).collect();
+        if let Ok(Some(invited)) = invited(&events, &message, &view) {
+            check_object(&invited.content, &view);
+        }
         let Some(event) = after.as_deref().or(current) else { continue };
         let at = desk::now();
         for instance in [None, Some(at)] {
             drop(forwarded(event, instance, &["bob@example.org".to_owned()], &view));
+        }
+        for about in [About::Event, About::Occurrence(at), About::Invitation(&message)] {
             for response in [Response::Accepted, Response::Declined] {
-                if let Ok(responded) = respond(event, response, instance, Some("yes"), &view) {
-                    let content = responded.applied.content.expect("an answered meeting is kept");
-                    check_object(&content, &view);
+                if let Ok(responded) = respond(event, response, about, Some("yes"), &view) {
+                    match responded.applied.content {
+                        Some(content) => check_object(&content, &view),
+                        None => {
+                            assert!(responded.alone && response == Response::Declined, "an answered meeting is kept")
+                        }
+                    }
                     assert_eq!(method(&responded.reply).as_deref(), Some("REPLY"));
                 }
             }

@@ -82,13 +82,24 @@ impl Clock {
         if self.all_day { date_of(at, &self.wire).to_datetime(Time::midnight()) } else { self.wire.to_datetime(at) }
     }
 
-    /// Where a rule ends, as the object says it.
+    /// Where a rule ends, as the object says it. Midnight of UTC is a day: there are devices that know of an end no
+    /// more than the day, in UTC, on which the last occurrence begins.
     pub(super) fn hear_until(&self, at: Timestamp, start: &When) -> Until {
+        let last = self.beginning_on(at, start.local.time());
         match &start.form {
             Form::Date => Until::Date(date_of(at, &self.wire)),
-            Form::Floating => Until::Local(self.wire.to_datetime(at)),
-            Form::Utc | Form::Zoned(_) => Until::Utc(at),
+            Form::Floating => Until::Local(last.unwrap_or_else(|| self.wire.to_datetime(at))),
+            Form::Utc | Form::Zoned(_) => Until::Utc(last.map_or(at, |last| instant(&self.zone, last))),
         }
+    }
+
+    /// The last start at that time of day, on this clock, on the day of UTC that begins at `at`.
+    fn beginning_on(&self, at: Timestamp, time: Time) -> Option<DateTime> {
+        let day = TimeZone::UTC.to_datetime(at);
+        let dates = [day.date().tomorrow().ok(), Some(day.date()), day.date().yesterday().ok()];
+        let starts = dates.into_iter().filter(|_| day.time() == Time::midnight()).flatten();
+        let is_of_day = |start: &DateTime| TimeZone::UTC.to_datetime(instant(&self.wire, *start)).date() == day.date();
+        starts.map(|date| date.to_datetime(time)).find(is_of_day)
     }
 
     /// The time on this clock of a date in the object that may be written otherwise.
@@ -233,6 +244,12 @@ impl Series {
         self.spend(occurrences.steps());
         // Beyond the bound nothing is known: then all are taken for what they say.
         if occurrences.is_complete() { found } else { wanted.to_vec() }
+    }
+
+    /// Whether an occurrence is there that is not taken out.
+    pub(super) fn has_occurrence(&self) -> bool {
+        let mut occurrences = self.set.occurrences(&self.clock.zone);
+        occurrences.by_ref().any(|at| self.gone.binary_search(&at).is_err()) || !occurrences.is_complete()
     }
 
     /// The occurrences, as far as what is left reaches.

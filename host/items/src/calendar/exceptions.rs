@@ -7,9 +7,11 @@ use easel_protocol::Version;
 use easel_wbxml::pages::{airsync, airsyncbase as b, calendar as c};
 use easel_wbxml::{Element, Tag};
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::clock::{Clock, Series};
-use super::stored::{Form, Span, Stored, When, later};
+use super::people::Meeting;
+use super::stored::{Form, Span, Stored, When, instant, later};
 use super::{merge, times};
 use crate::lines::{Component, Entry};
 use crate::{Edit, ItemError, View};
@@ -20,6 +22,8 @@ const EXCEPTIONS_MAX: usize = 1_000;
 const SERIES_LINES: &[&str] = &["RRULE", "RDATE", "EXDATE", "EXRULE"];
 /// What devices leave out of an exception without meaning that it is inherited (K: G38).
 const SILENT: &[Tag] = &[c::ATTENDEES, c::MEETING_STATUS, c::DT_STAMP, c::APPOINTMENT_REPLY_TIME, b::BODY, c::BODY];
+/// What a series loses by its absence, and with it the occurrences that inherit it.
+const REMOVED: &[Tag] = &[c::SUBJECT, c::LOCATION, c::REMINDER, c::BUSY_STATUS, c::SENSITIVITY, c::CATEGORIES];
 
 /// What a device said of a series as a whole, before and with its edit.
 #[derive(Debug)]
@@ -34,6 +38,14 @@ pub(super) struct Known<'a> {
 fn overlay(under: &Element, over: &Element) -> Element {
     let rest = under.children().filter(|child| over.child(child.tag).is_none());
     Element::of(airsync::APPLICATION_DATA, rest.chain(over.children()).cloned())
+}
+
+/// What a series was shown with, but for what the device took from it: its absence removes (MS-ASCMD 2.2.3.24 "Change").
+fn left_of(known: &Known<'_>, edit: &Edit<'_>, view: &View<'_>) -> Element {
+    let is_left = |child: &&Element| {
+        !REMOVED.contains(&child.tag) || view.version >= Version::V16_0 || edit.ghosting.keeps(child.tag)
+    };
+    Element::of(airsync::APPLICATION_DATA, known.shown.children().filter(is_left).cloned())
 }
 
 /// The moment by which a device names an occurrence.
@@ -121,6 +133,18 @@ pub(super) fn delete(stored: &mut Stored, series: &Series, original: DateTime) {
     }
 }
 
+/// Takes an occurrence out; `false` when none is left.
+pub(super) fn take_out(
+    stored: &mut Stored,
+    series: &Series,
+    original: DateTime,
+    view: &View<'_>,
+) -> Result<bool, ItemError> {
+    delete(stored, series, original);
+    let left = Series::of(stored, view)?.is_none_or(|series| series.has_occurrence());
+    Ok(left || stored.overrides().next().is_some())
+}
+
 /// Where the override of an occurrence stands.
 fn place_of(stored: &Stored, series: &Series, original: DateTime) -> Option<usize> {
     let is_it = |at: &usize| {
@@ -161,7 +185,7 @@ pub(super) fn edit_occurrence(
     let sent = if edit.instance.is_some() {
         overlay(&shown, occurrence.sent)
     } else {
-        let series_sent = overlay(occurrence.known.shown, occurrence.known.sent);
+        let series_sent = overlay(&left_of(occurrence.known, edit, view), occurrence.known.sent);
         let silent = before.children().filter(|child| SILENT.contains(&child.tag)).cloned();
         let silent = Element::of(c::EXCEPTION, silent);
         overlay(&overlay(&of_series(&series_sent), &silent), occurrence.sent)
@@ -193,6 +217,10 @@ pub(super) fn edit_occurrence(
     )?;
     if place.and_then(|at| stored.event_at(at)) != Some(&event) {
         merge::restamp(&mut event, &sent, &shown, view);
+        let meeting = Meeting::of(&event, view.owner);
+        if edit.instance.is_some() && change.changed && meeting.own && meeting.is_meeting() {
+            merge::count_up(&mut event);
+        }
     }
     put_back(stored, place, event);
     undelete(stored, series, original);
@@ -275,24 +303,38 @@ pub(super) fn drop_all(stored: &mut Stored) {
 }
 
 /// Moves the names of the exceptions along with the time of day of the series.
-pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span) {
-    move_dates(stored, "EXDATE", from, to);
-    move_dates(stored, "RECURRENCE-ID", from, to);
+pub(super) fn move_along(stored: &mut Stored, from: &Span, to: &Span, owner: &TimeZone) {
+    move_dates(stored, "EXDATE", from, to, owner);
+    move_dates(stored, "RECURRENCE-ID", from, to, owner);
 }
 
-/// Moves the dates of that name, in every event, along with the time of day of the series.
-pub(super) fn move_dates(stored: &mut Stored, name: &str, from: &Span, to: &Span) {
+/// Moves the dates of that name, in every event, along with the time of day of the series. One that is written in
+/// another form than the start, in UTC or on another clock, stays in that form.
+pub(super) fn move_dates(stored: &mut Stored, name: &str, from: &Span, to: &Span, owner: &TimeZone) {
     let (old, new) = (from.start.local.time(), to.start.local.time());
     if from.start.is_date() || to.start.is_date() || (old == new && from.start.form == to.start.form) {
         return;
     }
     let frozen = stored.clone();
-    let moved = |when: &When| match &when.form {
-        Form::Date => when.clone(),
-        _ if when.local.time() == old && when.form == from.start.form => {
-            When { local: times::at_time(when.local, new), form: to.start.form.clone() }
+    let (old_zone, new_zone) = (from.start.zone(owner), to.start.zone(owner));
+    let moved = |when: &When| {
+        let local = match &when.form {
+            Form::Date => return when.clone(),
+            Form::Floating => when.local,
+            Form::Utc | Form::Zoned(_) => old_zone.to_datetime(when.instant(owner)),
+        };
+        if local.time() != old {
+            return when.clone();
         }
-        Form::Floating | Form::Utc | Form::Zoned(_) => when.clone(),
+        let local = times::at_time(local, new);
+        if when.form == from.start.form {
+            return When { local, form: to.start.form.clone() };
+        }
+        let local = match &when.form {
+            Form::Date | Form::Floating => local,
+            Form::Utc | Form::Zoned(_) => when.zone(owner).to_datetime(instant(&new_zone, local)),
+        };
+        When { local, form: when.form.clone() }
     };
     let places: Vec<usize> = stored.event_indices().collect();
     for at in places {

@@ -52,11 +52,26 @@ impl Response {
     }
 }
 
+/// What an answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    /// The event, with every occurrence of it.
+    Event,
+    /// The occurrence of that original start.
+    Occurrence(Timestamp),
+    /// What this invitation is about: one occurrence where it names one (RECURRENCE-ID) of a series that the owner has,
+    /// else the event.
+    Invitation(&'a str),
+}
+
 /// An event with the owner's answer in it, and the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Responded {
-    /// The event to store; a declined one is usually deleted instead.
+    /// The event to store. A declined occurrence is taken out of it, and no content is left where that was the last; an
+    /// event declined as a whole is usually deleted instead.
     pub applied: Applied,
+    /// Whether one occurrence was answered, so that the others stay as they were.
+    pub alone: bool,
     /// The iCalendar object for the organizer, METHOD REPLY.
     pub reply: String,
     /// The organizer's address.
@@ -76,11 +91,11 @@ pub struct Message {
     pub content: String,
 }
 
-/// Answers a meeting of somebody else, or one occurrence of it (its original start).
+/// Answers a meeting of somebody else, or one occurrence of it.
 pub fn respond(
     content: &str,
     response: Response,
-    instance: Option<Timestamp>,
+    about: About<'_>,
     comment: Option<&str>,
     view: &View<'_>,
 ) -> Result<Responded, ItemError> {
@@ -89,8 +104,15 @@ pub fn respond(
     let Some((_, organizer)) = meeting.organizer.clone().filter(|_| !meeting.own) else {
         return Err(ItemError::Rule { element: "UserResponse", reason: "the meeting is the owner's" });
     };
+    let one = match about {
+        About::Event => None,
+        About::Occurrence(at) => Some(named(&before, at, view)?),
+        About::Invitation(message) => occurrence(&before, &Stored::parse(message)?, view)?,
+    };
     let mut stored = before.clone();
-    let answered = match instance {
+    let alone = one.is_some();
+    let mut is_left = true;
+    let answered = match one {
         None => {
             let places: Vec<usize> = stored.event_indices().collect();
             for at in places {
@@ -98,23 +120,27 @@ pub fn respond(
             }
             stored.main().clone()
         }
-        Some(at) => {
-            let (series, original) = named(&stored, at, view)?;
-            exceptions::with_occurrence(&mut stored, &series, original, view, |event| {
+        Some((series, original)) => {
+            let answered = exceptions::with_occurrence(&mut stored, &series, original, view, |event| {
                 answer(event, response, view);
                 event.clone()
-            })
+            });
+            if response == Response::Declined {
+                stored = before.clone();
+                is_left = exceptions::take_out(&mut stored, &series, original, view)?;
+            }
+            answered
         }
     };
     let reply = reply(&before, &answered, comment, view);
     let changed = stored != before;
     let applied = Applied {
         facts: facts::of(&stored, view),
-        content: Some(stored.root.to_string()),
+        content: is_left.then(|| stored.root.to_string()),
         changed,
         answer: Vec::new(),
     };
-    Ok(Responded { applied, reply, organizer })
+    Ok(Responded { applied, alone, reply, organizer })
 }
 
 fn answer(event: &mut Component, response: Response, view: &View<'_>) {
@@ -245,7 +271,54 @@ pub fn forwarded(
     Ok(Forwarded { subject, content: calendar_of("REQUEST", &stored, events) })
 }
 
-/// What an invitation, a cancellation or an answer makes of the owner's event (`current`, the one of its UID).
+/// An event of the owner's as a message about it leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    /// The iCalendar object.
+    pub content: String,
+    /// Which event it was; `None` for a new one.
+    pub event: Option<usize>,
+    /// Dates of a series that were events, and are in it now.
+    pub gathered: Vec<usize>,
+}
+
+/// What a message about a meeting makes of the owner's events of its UID, `events`. `None` where it is about none.
+///
+/// Whoever is invited to some dates of a series has an event for each. A message about one date is about the series,
+/// if that is there, else about the event of that date. Once the owner is invited to the series, the dates become
+/// overrides of it, unless it brings its own.
+pub fn invited(events: &[String], message: &str, view: &View<'_>) -> Result<Option<Invited>, ItemError> {
+    let parsed = Stored::parse(message)?;
+    let wanted = date_of_series(&parsed, parsed.main(), view);
+    let stored: Vec<Stored> = events.iter().map(|event| Stored::parse(event)).collect::<Result<_, _>>()?;
+    let dates: Vec<_> = stored.iter().map(|event| date_of_series(event, event.main(), view)).collect();
+    let place = |date| dates.iter().position(|other| *other == date);
+    let event = place(None).or_else(|| place(wanted));
+    let current = event.map(|at| events[at].as_str());
+    let updated = received(current, message, view)?.and_then(|applied| applied.content);
+    let Some(content) = updated.or_else(|| current.map(str::to_owned)) else { return Ok(None) };
+    let mut after = Stored::parse(&content)?;
+    let mut gathered = Vec::new();
+    for (at, date) in stored.iter().enumerate().filter(|(at, _)| Some(*at) != event) {
+        let Ok(Some((series, original))) = occurrence(&after, date, view) else { continue };
+        if counterpart(&after, date, view).is_none() {
+            exceptions::with_occurrence(&mut after, &series, original, view, |new| *new = date.main().clone());
+            add_zones(&mut after, date);
+        }
+        gathered.push(at);
+    }
+    let content = if gathered.is_empty() { content } else { after.root.to_string() };
+    Ok(Some(Invited { content, event, gathered }))
+}
+
+/// The original start by which an event is one of a series. RFC 5545 3.8.4.4 "Recurrence ID".
+fn date_of_series(stored: &Stored, event: &Component, view: &View<'_>) -> Option<Timestamp> {
+    let when = event.line("RECURRENCE-ID").and_then(|line| stored.when(line))?;
+    Some(when.instant(&view.owner.zone))
+}
+
+/// What an invitation, a cancellation or an answer makes of the owner's event (`current`; [`invited`] tells which of its
+/// UID that is).
 ///
 /// `None`: nothing. A message of an older sequence than the event changes nothing.
 pub fn received(current: Option<&str>, message: &str, view: &View<'_>) -> Result<Option<Applied>, ItemError> {
@@ -255,8 +328,8 @@ pub fn received(current: Option<&str>, message: &str, view: &View<'_>) -> Result
     let own = Meeting::of(message.main(), view.owner).own;
     let after = match (method.as_str(), &current, own) {
         ("REQUEST", None, false) => Some(without_method(message)),
-        ("REQUEST", Some(current), false) if !is_older(&message, current) => requested(current, message, view)?,
-        ("CANCEL", Some(current), false) if !is_older(&message, current) => cancelled(current, &message, view)?,
+        ("REQUEST", Some(current), false) if !is_older(&message, current, view) => requested(current, message, view)?,
+        ("CANCEL", Some(current), false) if !is_older(&message, current, view) => cancelled(current, &message, view)?,
         ("REPLY", Some(current), true) => replied(current, &message, view)?,
         _ => None,
     };
@@ -277,14 +350,17 @@ fn sequence(event: &Component) -> u32 {
     event.line("SEQUENCE").and_then(|line| line.value.trim().parse().ok()).unwrap_or(0)
 }
 
-fn is_older(message: &Stored, current: &Stored) -> bool {
+/// What a message of the same event or occurrence was before it came.
+fn counterpart<'a>(current: &'a Stored, message: &Stored, view: &View<'_>) -> Option<&'a Component> {
+    let wanted = date_of_series(message, message.main(), view);
+    current.events().find(|event| date_of_series(current, event, view) == wanted)
+}
+
+fn is_older(message: &Stored, current: &Stored, view: &View<'_>) -> bool {
     let stamp =
         |event: &Component| event.line("DTSTAMP").and_then(|line| easel_protocol::parse_date_time(&line.value).ok());
-    let (new, old) = (message.main(), current.main());
-    if new.line("RECURRENCE-ID").is_some() != old.line("RECURRENCE-ID").is_some() {
-        return false;
-    }
-    (sequence(new), stamp(new)) < (sequence(old), stamp(old))
+    let newness = |event: &Component| (sequence(event), stamp(event));
+    counterpart(current, message, view).is_some_and(|old| newness(message.main()) < newness(old))
 }
 
 /// A newer invitation: the whole series, or one occurrence of it. Alarms and the like stay the owner's.
@@ -391,7 +467,13 @@ fn replied(current: &Stored, message: &Stored, view: &View<'_>) -> Result<Option
 pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> Result<Vec<Message>, ItemError> {
     let before = before.map(Stored::parse).transpose()?;
     let after = after.map(Stored::parse).transpose()?;
-    let guests = |stored: &Option<Stored>| stored.as_ref().map(|stored| guests(stored, view)).unwrap_or_default();
+    if let (Some(before), Some(after)) = (&before, &after)
+        && let Some(told) = cancelled_alone(before, after, view)?
+    {
+        return Ok(told.into_iter().collect());
+    }
+    let guests =
+        |stored: &Option<Stored>| stored.as_ref().map(|stored| guests(stored.events(), view)).unwrap_or_default();
     let (old, new) = (guests(&before), guests(&after));
     let small = |list: &[String]| list.iter().map(|who| who.to_ascii_lowercase()).collect::<HashSet<String>>();
     let (was, is) = (small(&old), small(&new));
@@ -399,21 +481,44 @@ pub fn messages(before: Option<&str>, after: Option<&str>, view: &View<'_>) -> R
     let mut messages = Vec::new();
     if let Some(before) = &before {
         let gone: Vec<String> = old.iter().filter(|who| !has(&is, who)).cloned().collect();
-        messages.extend(message("CANCEL", before, gone, view));
+        messages.extend(message("CANCEL", before, before.events(), gone, view));
     }
     if let Some(after) = &after {
         let all = before.as_ref().is_none_or(|before| matters(before) != matters(after));
         let told = new.into_iter().filter(|who| all || !has(&was, who)).collect();
-        messages.extend(message("REQUEST", after, told, view));
+        messages.extend(message("REQUEST", after, after.events(), told, view));
     }
     Ok(messages)
 }
 
+/// Where one occurrence was taken out of a series and nothing else was done to it, its guests are told of that alone,
+/// so that what they answered to the others stands. RFC 5546 3.2.5 "CANCEL". `None` where it was otherwise.
+fn cancelled_alone(before: &Stored, after: &Stored, view: &View<'_>) -> Result<Option<Option<Message>>, ItemError> {
+    let (Some(series), Some(left)) = (Series::of(before, view)?, Series::of(after, view)?) else { return Ok(None) };
+    let mut lost = left.gone.iter().filter(|at| series.gone.binary_search(at).is_err());
+    let (Some(original), None) = (lost.next(), lost.next()) else { return Ok(None) };
+    let mut same = before.clone();
+    exceptions::delete(&mut same, &series, *original);
+    if matters(&same) != matters(after) || guests(same.events(), view) != guests(after.events(), view) {
+        return Ok(None);
+    }
+    let least = sequence(after.main());
+    let mut one = before.clone();
+    let event = exceptions::with_occurrence(&mut one, &series, *original, view, |event| {
+        // The message counts it up.
+        let number = sequence(event).max(least.saturating_sub(1));
+        event.set(Line::new("SEQUENCE", number.to_string()));
+        event.clone()
+    });
+    let told = guests([&event], view);
+    Ok(Some(message("CANCEL", before, [&event], told, view)))
+}
+
 /// The people a meeting of the owner invites; nobody, once it is cancelled.
-fn guests(stored: &Stored, view: &View<'_>) -> Vec<String> {
+fn guests<'a>(events: impl IntoIterator<Item = &'a Component>, view: &View<'_>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut known = HashSet::new();
-    for event in stored.events() {
+    for event in events {
         let meeting = Meeting::of(event, view.owner);
         if !meeting.own || meeting.cancelled {
             continue;
@@ -449,7 +554,14 @@ fn matters(stored: &Stored) -> Vec<(String, String)> {
     all
 }
 
-fn message(method: &'static str, stored: &Stored, recipients: Vec<String>, view: &View<'_>) -> Option<Message> {
+/// A message about these events of an object.
+fn message<'a>(
+    method: &'static str,
+    stored: &Stored,
+    events: impl IntoIterator<Item = &'a Component>,
+    recipients: Vec<String>,
+    view: &View<'_>,
+) -> Option<Message> {
     if recipients.is_empty() {
         return None;
     }
@@ -463,8 +575,9 @@ fn message(method: &'static str, stored: &Stored, recipients: Vec<String>, view:
         }
         event
     };
-    let events = stored.events().map(mailed).collect();
-    let subject = stored.main().plain("SUMMARY").unwrap_or_default();
+    let events: Vec<Component> = events.into_iter().map(mailed).collect();
+    let main = events.iter().find(|event| event.line("RECURRENCE-ID").is_none()).or_else(|| events.first());
+    let subject = main.and_then(|event| event.plain("SUMMARY")).unwrap_or_default();
     Some(Message { method, recipients, subject, content: calendar_of(method, stored, events) })
 }
 

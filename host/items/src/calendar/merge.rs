@@ -165,6 +165,11 @@ pub(super) fn change(current: &str, edit: &Edit<'_>, view: &View<'_>) -> Result<
         check(edit.data)?;
         change_all(&mut stored, &Seen { shown: &shown, event: seen, from }, edit, view)?;
     }
+    if loses_occurrence(&before, &stored, view) {
+        let event = stored.main_mut();
+        restamp(event, edit.data, &shown, view);
+        count_up(event);
+    }
     let changed = stored != before;
     let content = if changed { stored.root.to_string() } else { current.to_owned() };
     Ok(Applied { facts: facts::of(&stored, view), content: Some(content), changed, answer: Vec::new() })
@@ -190,9 +195,7 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
     };
     let original = series.meant(at).ok_or(ItemError::NoSuchOccurrence)?;
     if edit.delete_instance {
-        exceptions::delete(stored, &series, original);
-        let left = Series::of(stored, view)?.is_none_or(|series| has_occurrence(&series));
-        return Ok(left || stored.overrides().next().is_some());
+        return exceptions::take_out(stored, &series, original, view);
     }
     if series.gone.contains(&original) {
         return Err(ItemError::NoSuchOccurrence);
@@ -206,11 +209,6 @@ fn change_instance(stored: &mut Stored, shown: &Element, edit: &Edit<'_>, view: 
     let occurrence = exceptions::Occurrence { known: &known, sent: edit.data, before };
     exceptions::edit_occurrence(stored, &series, original, &occurrence, edit, view)?;
     Ok(true)
-}
-
-fn has_occurrence(series: &Series) -> bool {
-    let mut occurrences = series.set.occurrences(&series.clock.zone);
-    occurrences.by_ref().any(|at| series.gone.binary_search(&at).is_err()) || !occurrences.is_complete()
 }
 
 /// What a device wants of the recurrence.
@@ -231,6 +229,9 @@ fn repeat(data: &Element, shown: &Element, keeps: bool) -> Result<Repeat, ItemEr
         (None, None) => Repeat::Keep,
         (None, Some(_)) => Repeat::Never,
         (Some(pattern), Some(before)) if pattern.says_the_same(&before) => Repeat::Keep,
+        (Some(pattern), Some(before)) if pattern.ends_as(&before) => {
+            Repeat::By(Pattern { until: before.until, ..pattern })
+        }
         (Some(pattern), _) => Repeat::By(pattern),
     })
 }
@@ -313,7 +314,7 @@ fn change_all(stored: &mut Stored, seen: &Seen<'_>, edit: &Edit<'_>, view: &View
     }
     *stored.main_mut() = event;
     if change.changed {
-        exceptions::move_dates(stored, "RDATE", &old, &change.span);
+        exceptions::move_dates(stored, "RDATE", &old, &change.span, &view.owner.zone);
     }
     match &repeat {
         Repeat::Never => {
@@ -326,7 +327,9 @@ fn change_all(stored: &mut Stored, seen: &Seen<'_>, edit: &Edit<'_>, view: &View
             let shown = Element::of(airsync::APPLICATION_DATA, rest.cloned());
             return exceptions::merge(stored, &exceptions::Known { shown: &shown, sent: data }, edit, view);
         }
-        Repeat::Keep | Repeat::By(_) if change.changed => exceptions::move_along(stored, &old, &change.span),
+        Repeat::Keep | Repeat::By(_) if change.changed => {
+            exceptions::move_along(stored, &old, &change.span, &view.owner.zone)
+        }
         Repeat::Keep | Repeat::By(_) => {}
     }
     if is_cover && matches!(repeat, Repeat::By(_)) {
@@ -353,8 +356,23 @@ fn moved_start(series: &Series, told: &Span, sent: &Span) -> Result<DateTime, It
     Ok(own.saturating_add(to.duration_since(from)))
 }
 
+/// Whether a meeting of the owner's has an occurrence less, and does not say yet that it is another: guests could take
+/// what tells of it for a repetition (RFC 5546 2.1.5 "Message Sequencing").
+fn loses_occurrence(before: &Stored, after: &Stored, view: &View<'_>) -> bool {
+    let meeting = Meeting::of(after.main(), view.owner);
+    let number = |stored: &Stored| stored.main().plain("SEQUENCE");
+    if !meeting.own || !meeting.is_meeting() || number(before) != number(after) {
+        return false;
+    }
+    let gone = |stored| Series::of(stored, view).ok().flatten().map(|series| series.gone);
+    match (gone(before), gone(after)) {
+        (Some(before), Some(after)) => after.iter().any(|at| before.binary_search(at).is_err()),
+        _ => false,
+    }
+}
+
 /// RFC 5545 3.8.7.4 "Sequence Number".
-fn count_up(event: &mut Component) {
+pub(super) fn count_up(event: &mut Component) {
     let number: u32 = event.line("SEQUENCE").and_then(|line| line.value.trim().parse().ok()).unwrap_or(0);
     event.set(Line::new("SEQUENCE", number.saturating_add(1).to_string()));
 }

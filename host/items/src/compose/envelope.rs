@@ -129,8 +129,9 @@ fn recipients(lists: [&[Mailbox]; 3]) -> Result<Vec<String>, ComposeError> {
     if out.is_empty() { Err(ComposeError::NoRecipients) } else { Ok(out) }
 }
 
-/// `local@domain` that can stand in an SMTP command.
-pub(super) fn is_address(address: &str) -> bool {
+/// Whether mail can go to an address: `local@domain` that can stand in an SMTP command, RFC 5321 4.1.2 "Command Argument
+/// Syntax".
+pub fn is_address(address: &str) -> bool {
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
     let safe = |c: char| !c.is_control() && !c.is_whitespace() && !"<>()[],;:\\\"".contains(c);

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::unseen::set_unseen;
 use crate::ItemError;
 use crate::lines::{Component, Entry, Line, escape, parse, split_unescaped, unescape};
 
@@ -125,7 +126,7 @@ pub(crate) fn remove_at(card: &mut Component, at: usize) {
     }
 }
 
-/// Sets or removes the text of the first of `places` that is there; a new text goes to `new`.
+/// Sets the text of the first of `places` that is there, or removes them all; a new text goes to `new`.
 pub(crate) fn set_text(card: &mut Component, places: &[Place], new: Place, text: Option<&str>) {
     let labels = labels(card);
     match (text, find(card, &labels, places)) {
@@ -136,6 +137,30 @@ pub(crate) fn set_text(card: &mut Component, places: &[Place], new: Place, text:
             card.push(new_line(new, text));
         }
         (None, _) => remove_all(card, places),
+    }
+}
+
+/// The same of an element that shows one of several lines: only that one goes, and what else says the same. `unseen`:
+/// the device may not know what is there, so that this stays.
+pub(crate) fn set_shown(card: &mut Component, places: &[Place], new: Place, text: Option<&str>, unseen: bool) {
+    let names = labels(card);
+    match (text, find(card, &names, places)) {
+        (None, Some(_)) if unseen => {}
+        (Some(text), Some(at)) if unseen => {
+            set_unseen(line_at_mut(card, at), false);
+            let mut line = line_at(card, at).clone();
+            line.set_value(escape(text));
+            card.entries.insert(at, Entry::Line(line));
+        }
+        (None, Some(at)) => {
+            let shown = line_at(card, at).plain();
+            let stands = |line: &Line| places.iter().any(|place| stands_in(line, &names, *place));
+            remove_where(card, |line| stands(line) && (line.value.trim().is_empty() || line.plain() == shown));
+            if let Some(next) = find(card, &labels(card), places) {
+                set_unseen(line_at_mut(card, next), true);
+            }
+        }
+        (Some(_), _) | (None, None) => set_text(card, places, new, text),
     }
 }
 

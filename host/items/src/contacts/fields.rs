@@ -6,8 +6,9 @@ use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 use easel_wbxml::{Element, Tag};
 use jiff::tz::TimeZone;
 
-use super::card::{self, Place, find, line_at, line_at_mut, remove_all, set_part, set_text};
+use super::card::{self, Place, find, line_at, line_at_mut, remove_all, set_part, set_shown};
 use super::slots::{self, Family};
+use super::unseen::{is_unseen, set_unseen};
 use super::{dates, names};
 use crate::lines::{Component, Entry, Line};
 use crate::said::{Sent, clean, list_element, text_element, with_unseen};
@@ -82,50 +83,61 @@ const TEXTS: [Text; 14] = [
     text(c2::MMS, &[Place::Line("X-MMS")], Place::Line("X-MMS")),
 ];
 
-/// Part of ORG: RFC 2426 3.5.5 names the organization, then its units.
-const ORGANIZATION: [(Tag, usize); 3] = [(c::COMPANY_NAME, 0), (c::DEPARTMENT, 1), (c::OFFICE_LOCATION, 2)];
-
-/// A postal address: its TYPE, and the elements of street, city, state, code, country.
-struct Address {
+/// A line of several parts: its name, its TYPE, and the elements of its parts.
+struct Parted {
+    name: &'static str,
     kind: &'static str,
-    tags: [Tag; 5],
+    parts: &'static [(Tag, usize)],
+    /// Parts of a new line.
+    least: usize,
 }
 
-const ADDRESSES: [Address; 3] = [
-    Address {
-        kind: "work",
-        tags: [
-            c::BUSINESS_ADDRESS_STREET,
-            c::BUSINESS_ADDRESS_CITY,
-            c::BUSINESS_ADDRESS_STATE,
-            c::BUSINESS_ADDRESS_POSTAL_CODE,
-            c::BUSINESS_ADDRESS_COUNTRY,
-        ],
+const fn address(kind: &'static str, parts: &'static [(Tag, usize)]) -> Parted {
+    Parted { name: "ADR", kind, parts, least: 7 }
+}
+
+/// The organization and the postal addresses.
+const PARTED: [Parted; 4] = [
+    // RFC 2426 3.5.5 names the organization, then its units.
+    Parted {
+        name: "ORG",
+        kind: "",
+        parts: &[(c::COMPANY_NAME, 0), (c::DEPARTMENT, 1), (c::OFFICE_LOCATION, 2)],
+        least: 1,
     },
-    Address {
-        kind: "home",
-        tags: [
-            c::HOME_ADDRESS_STREET,
-            c::HOME_ADDRESS_CITY,
-            c::HOME_ADDRESS_STATE,
-            c::HOME_ADDRESS_POSTAL_CODE,
-            c::HOME_ADDRESS_COUNTRY,
+    address(
+        "work",
+        &[
+            (c::BUSINESS_ADDRESS_STREET, STREET),
+            (c::BUSINESS_ADDRESS_CITY, 3),
+            (c::BUSINESS_ADDRESS_STATE, 4),
+            (c::BUSINESS_ADDRESS_POSTAL_CODE, 5),
+            (c::BUSINESS_ADDRESS_COUNTRY, 6),
         ],
-    },
-    Address {
-        kind: "other",
-        tags: [
-            c::OTHER_ADDRESS_STREET,
-            c::OTHER_ADDRESS_CITY,
-            c::OTHER_ADDRESS_STATE,
-            c::OTHER_ADDRESS_POSTAL_CODE,
-            c::OTHER_ADDRESS_COUNTRY,
+    ),
+    address(
+        "home",
+        &[
+            (c::HOME_ADDRESS_STREET, STREET),
+            (c::HOME_ADDRESS_CITY, 3),
+            (c::HOME_ADDRESS_STATE, 4),
+            (c::HOME_ADDRESS_POSTAL_CODE, 5),
+            (c::HOME_ADDRESS_COUNTRY, 6),
         ],
-    },
+    ),
+    address(
+        "other",
+        &[
+            (c::OTHER_ADDRESS_STREET, STREET),
+            (c::OTHER_ADDRESS_CITY, 3),
+            (c::OTHER_ADDRESS_STATE, 4),
+            (c::OTHER_ADDRESS_POSTAL_CODE, 5),
+            (c::OTHER_ADDRESS_COUNTRY, 6),
+        ],
+    ),
 ];
 /// RFC 6350 6.3.1: post office box, extended address, street, city, state, code, country.
 const STREET: usize = 2;
-const ADDRESS_PARTS: usize = 7;
 
 /// Everything but body and photo: both pages in the order of their tokens, the lists last (K: N04). Without a view, in
 /// the host's own manner.
@@ -144,15 +156,10 @@ pub(crate) fn shown(card: &Component, view: Option<&View<'_>>) -> Vec<Element> {
             find(card, &labels, places).and_then(|at| dates::element_text(line_at(card, at), manner.birthday, &zone));
         found.extend(day.map(|day| (tag, day)));
     }
-    if let Some(line) = card.line("ORG") {
-        let mut parts = line.parts().into_iter();
-        found.extend(ORGANIZATION.map(|(tag, _)| (tag, parts.next().unwrap_or_default())));
-    }
-    for address in &ADDRESSES {
-        if let Some(at) = address_entry(card, address.kind) {
+    for parted in &PARTED {
+        if let Some(at) = parted.shown(card) {
             let parts = line_at(card, at).parts();
-            found.push((address.tags[0], street(&parts)));
-            found.extend(address.tags.into_iter().zip(parts.into_iter().skip(STREET)).skip(1));
+            found.extend(parted.parts.iter().map(|(tag, at)| (*tag, parted.text(&parts, *at))));
         }
     }
     for family in [Family::Email, Family::Phone, Family::Messenger] {
@@ -172,7 +179,7 @@ pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, unseen: &[Tag], view:
     for text in &TEXTS {
         let new = text.new[usize::from(form == card::Form::V4)];
         if let Some(change) = sent.text(text.tag).change() {
-            set_text(card, text.places, new, change);
+            set_shown(card, text.places, new, change, unseen.contains(&text.tag));
         }
     }
     let new_anniversary = if form == card::Form::V4 { "ANNIVERSARY" } else { "X-ANNIVERSARY" };
@@ -181,7 +188,7 @@ pub(crate) fn apply(card: &mut Component, sent: &Sent<'_>, unseen: &[Tag], view:
             set_day(card, places, new, change);
         }
     }
-    apply_parts(card, sent);
+    PARTED.iter().for_each(|parted| parted.apply(card, sent, unseen));
     for family in [Family::Email, Family::Phone, Family::Messenger] {
         for tag in family.tags() {
             if let Some(change) = sent.of(tag, |text| Some(slots::canonical(family, text))).change() {
@@ -209,78 +216,122 @@ fn set_day(card: &mut Component, places: &[Place], new: &str, day: Option<&str>)
     }
 }
 
-fn apply_parts(card: &mut Component, sent: &Sent<'_>) {
-    for (tag, at) in ORGANIZATION {
-        if let Some(change) = sent.text(tag).change() {
-            if card.line("ORG").is_none() && change.is_some() {
-                card.push(Line::new("ORG", ""));
-            }
-            if let Some(line) = card.line_mut("ORG") {
-                set_part(line, at, 0, change.unwrap_or(""));
-                if is_hollow(&line.value) {
-                    card.remove("ORG");
-                }
-            }
-        }
-    }
-    for address in &ADDRESSES {
-        for (number, tag) in address.tags.into_iter().enumerate() {
-            if let Some(change) = sent.text(tag).change() {
-                set_address_part(card, address.kind, STREET + number, change.unwrap_or(""));
-            }
-        }
+/// The elements whose value a device may not have seen.
+pub(crate) fn unseen(card: &Component) -> Vec<Tag> {
+    let labels = card::labels(card);
+    let is_hidden = |at: Option<usize>| at.is_some_and(|at| is_unseen(line_at(card, at)));
+    let texts = TEXTS.iter().filter(|text| is_hidden(find(card, &labels, text.places))).map(|text| text.tag);
+    let parted = PARTED.iter().filter(|parted| is_hidden(parted.shown(card)));
+    texts.chain(parted.flat_map(|parted| parted.parts.iter().map(|(tag, _)| *tag))).collect()
+}
+
+/// Notes that the values of these elements have been seen; a line of several parts only with all that it has.
+pub(crate) fn see(card: &mut Component, seen: &[Tag]) {
+    let labels = card::labels(card);
+    let texts =
+        TEXTS.iter().filter(|text| seen.contains(&text.tag)).filter_map(|text| find(card, &labels, text.places));
+    let parted = PARTED.iter().filter_map(|parted| {
+        let at = parted.shown(card)?;
+        let parts = line_at(card, at).parts();
+        let is_brought = |(tag, at): &(Tag, usize)| parted.text(&parts, *at).is_empty() || seen.contains(tag);
+        parted.parts.iter().all(is_brought).then_some(at)
+    });
+    for at in texts.chain(parted).collect::<Vec<_>>() {
+        set_unseen(line_at_mut(card, at), false);
     }
 }
 
-fn set_address_part(card: &mut Component, kind: &str, at: usize, text: &str) {
-    let entry = address_entry(card, kind);
-    if entry.is_none() && !text.is_empty() {
-        card.push(Line::new("ADR", ";;;;;;").with("TYPE", kind));
+impl Parted {
+    fn has(&self, line: &Line) -> bool {
+        let has = |wanted: &str| card::types(line).any(|other| other == wanted);
+        line.name == self.name
+            && match self.kind {
+                "" => true,
+                "work" => has("work"),
+                "home" => has("home") && !has("work"),
+                _ => !has("work") && !has("home"),
+            }
     }
-    let Some(entry) = entry.or_else(|| last_address(card, kind)) else { return };
-    let line = line_at_mut(card, entry);
-    if at == STREET {
-        // The device was shown box and extended address as lines of the street.
-        set_part(line, 0, ADDRESS_PARTS, "");
-        set_part(line, 1, ADDRESS_PARTS, "");
+
+    /// The first of its lines that says something.
+    fn shown(&self, card: &Component) -> Option<usize> {
+        card.entries.iter().position(|entry| match entry {
+            Entry::Line(line) => self.has(line) && !is_hollow(&line.value),
+            Entry::Component(_) => false,
+        })
     }
-    set_part(line, at, ADDRESS_PARTS, text);
-    if is_hollow(&line.value) {
-        card::remove_at(card, entry);
+
+    /// A part as it is shown: box and extended address stand above the street.
+    fn text(&self, parts: &[String], at: usize) -> String {
+        if self.name == "ADR" && at == STREET {
+            let lines = parts.iter().take(STREET + 1).map(String::as_str).filter(|part| !part.trim().is_empty());
+            return lines.collect::<Vec<_>>().join("\n");
+        }
+        parts.get(at).cloned().unwrap_or_default()
+    }
+
+    fn set(&self, line: &mut Line, at: usize, text: &str) {
+        let least = if self.name == "ADR" { self.least } else { 0 };
+        if self.name == "ADR" && at == STREET {
+            // The device was shown box and extended address as lines of the street.
+            set_part(line, 0, least, "");
+            set_part(line, 1, least, "");
+        }
+        set_part(line, at, least, text);
+    }
+
+    fn new_line(&self) -> Line {
+        let line = Line::new(self.name, ";".repeat(self.least - 1));
+        if self.kind.is_empty() { line } else { line.with("TYPE", self.kind) }
+    }
+
+    fn apply(&self, card: &mut Component, sent: &Sent<'_>, unseen: &[Tag]) {
+        let said = |(tag, at): &(Tag, usize)| {
+            let said = sent.text(*tag);
+            said.change().map(|text| (*at, text.unwrap_or_default().to_owned()))
+        };
+        let changes: Vec<(usize, String)> = self.parts.iter().filter_map(said).collect();
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(at) = self.shown(card).filter(|_| self.parts.iter().any(|(tag, _)| unseen.contains(tag))) {
+            return self.put_before(card, at, sent);
+        }
+        let is_one = |entry: &Entry| matches!(entry, Entry::Line(line) if self.has(line));
+        let place = self.shown(card).or_else(|| card.entries.iter().position(is_one));
+        let place = match place {
+            Some(at) => at,
+            None if changes.iter().all(|(_, text)| text.is_empty()) => return,
+            None => {
+                card.push(self.new_line());
+                card.entries.iter().rposition(is_one).expect("a line was just added")
+            }
+        };
+        let line = line_at_mut(card, place);
+        let before = line.parts();
+        changes.iter().for_each(|(at, text)| self.set(line, *at, text));
+        if is_hollow(&line.value) {
+            card::remove_at(card, place);
+            card::remove_where(card, |line| self.has(line) && line.parts() == before);
+            if let Some(next) = self.shown(card) {
+                set_unseen(line_at_mut(card, next), true);
+            }
+        }
+    }
+
+    /// What a device says that knows nothing of the line there: it stays, and what is new goes before it.
+    fn put_before(&self, card: &mut Component, at: usize, sent: &Sent<'_>) {
+        let mut line = self.new_line();
+        self.parts.iter().for_each(|(tag, at)| self.set(&mut line, *at, &sent.value(*tag)));
+        if !is_hollow(&line.value) {
+            set_unseen(line_at_mut(card, at), false);
+            card.entries.insert(at, Entry::Line(line));
+        }
     }
 }
 
 fn is_hollow(value: &str) -> bool {
     value.chars().all(|c| c == ';' || c.is_whitespace())
-}
-
-/// The line of an address, the first of its kind that says something.
-fn address_entry(card: &Component, kind: &str) -> Option<usize> {
-    card.entries.iter().position(|entry| match entry {
-        Entry::Line(line) => line.name == "ADR" && !is_hollow(&line.value) && is_address(line, kind),
-        Entry::Component(_) => false,
-    })
-}
-
-fn last_address(card: &Component, kind: &str) -> Option<usize> {
-    card.entries
-        .iter()
-        .rposition(|entry| matches!(entry, Entry::Line(line) if line.name == "ADR" && is_address(line, kind)))
-}
-
-fn is_address(line: &Line, kind: &str) -> bool {
-    let has = |wanted: &str| card::types(line).any(|other| other == wanted);
-    match kind {
-        "work" => has("work"),
-        "home" => has("home") && !has("work"),
-        _ => !has("work") && !has("home"),
-    }
-}
-
-/// Box and extended address stand above the street.
-fn street(parts: &[String]) -> String {
-    let lines: Vec<&str> = parts.iter().take(STREET + 1).map(String::as_str).filter(|p| !p.trim().is_empty()).collect();
-    lines.join("\n")
 }
 
 fn children(card: &Component, labels: &HashMap<String, String>) -> Vec<String> {

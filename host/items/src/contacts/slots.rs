@@ -6,8 +6,7 @@
 //!
 //! A slot that a device empties is filled by the next line of its kind, if the card has one. The device is not told of
 //! its own change, so it goes on believing that the slot is empty. The line that moved up therefore carries
-//! X-EASEL-UNSEEN: to empty the slot, or to fill it, removes nothing then. The mark goes with the first change that
-//! brings the value along, because its sender has seen it.
+//! X-EASEL-UNSEEN (see `contacts/unseen.rs`): to empty the slot, or to fill it, removes nothing then.
 
 use std::collections::HashMap;
 
@@ -15,12 +14,11 @@ use easel_wbxml::Tag;
 use easel_wbxml::pages::{contacts as c, contacts2 as c2};
 
 use super::card::{self, line_at, line_at_mut, remove_at};
+use super::unseen::{is_unseen, set_unseen};
 use crate::lines::{Component, Entry, Line, escape};
 
 /// The parameter that names a slot, by its element.
 const SLOT: &str = "X-EASEL-SLOT";
-/// The parameter of a line that moved into a slot which a device believes to be empty.
-const UNSEEN: &str = "X-EASEL-UNSEEN";
 /// Lines of one family that are looked at.
 const LINES_MAX: usize = 200;
 
@@ -294,13 +292,10 @@ pub(crate) fn read(card: &Component, family: Family, labels: &HashMap<String, St
 
 /// The slots whose value a device may not have seen.
 pub(crate) fn unseen(card: &Component) -> Vec<Tag> {
-    if !card.lines().any(|line| line.param(UNSEEN).is_some()) {
-        return Vec::new();
-    }
     let labels = card::labels(card);
     let families = [Family::Email, Family::Phone, Family::Messenger].into_iter();
     let filled = families.flat_map(|family| assign(card, family, &labels));
-    filled.filter(|(_, at)| line_at(card, *at).param(UNSEEN).is_some()).map(|(tag, _)| tag).collect()
+    filled.filter(|(_, at)| is_unseen(line_at(card, *at))).map(|(tag, _)| tag).collect()
 }
 
 /// Notes that the value of a slot has been seen.
@@ -309,7 +304,7 @@ pub(crate) fn see(card: &mut Component, tag: Tag) {
     let families = [Family::Email, Family::Phone, Family::Messenger].into_iter();
     let place = families.flat_map(|family| assign(card, family, &labels)).find(|(other, _)| *other == tag);
     if let Some((_, at)) = place {
-        line_at_mut(card, at).set_param(UNSEEN, None);
+        set_unseen(line_at_mut(card, at), false);
     }
 }
 
@@ -325,7 +320,7 @@ pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&
         }
         let line = line_at_mut(card, place);
         line.set_param(SLOT, None);
-        line.set_param(UNSEEN, None);
+        set_unseen(line, false);
         wanted.retain(|(_, other)| *other != place);
         at = None;
     }
@@ -351,7 +346,7 @@ pub(crate) fn set(card: &mut Component, family: Family, tag: Tag, text: Option<&
     if let (None, Some((_, at))) = (text, moved_up) {
         let line = line_at_mut(card, at);
         line.set_param(SLOT, tag.name());
-        line.set_param(UNSEEN, Some("TRUE"));
+        set_unseen(line, true);
     }
 }
 

@@ -153,6 +153,77 @@ fn several_slots_emptied_at_once_lose_no_further_line() {
     assert!(!emptied.contains(":1@") && !emptied.contains(":3@"), "{emptied}");
 }
 
+const HOME: [Tag; 5] = [
+    c::HOME_ADDRESS_STREET,
+    c::HOME_ADDRESS_CITY,
+    c::HOME_ADDRESS_STATE,
+    c::HOME_ADDRESS_POSTAL_CODE,
+    c::HOME_ADDRESS_COUNTRY,
+];
+
+#[test]
+fn a_second_address_survives_the_device_that_cleared_the_first_and_does_not_know_of_it() {
+    let desk = desk();
+    let stored = card("ADR;TYPE=home:;;A street;A town;;1;\r\nADR;TYPE=home:;;B street;B town;;2;\r\nTITLE:x\r\n");
+    assert_eq!(desk.text(&stored, c::HOME_ADDRESS_CITY).as_deref(), Some("A town"));
+    let emptied = desk.change_without(&stored, &HOME);
+    assert!(!emptied.contains("A street") && emptied.contains(":;;B street;B town;;2;"), "{emptied}");
+    let blind = |stored: &str, edits: Vec<Element>| {
+        let mut properties = desk.see(stored);
+        properties.retain(|element| !HOME.contains(&element.tag) && edits.iter().all(|edit| edit.tag != element.tag));
+        properties.extend(edits);
+        desk.send(Some(stored), properties).unwrap().content.unwrap()
+    };
+    let titled = blind(&emptied, vec![Element::text(c::JOB_TITLE, "Lady")]);
+    assert!(titled.contains(":;;B street;B town;;2;") && titled.contains("TITLE:Lady"), "{titled}");
+    // A new one goes before it, whole, though it is in the same town.
+    let street = || Element::text(c::HOME_ADDRESS_STREET, "C street");
+    let filled = blind(&titled, vec![street(), Element::text(c::HOME_ADDRESS_CITY, "B town")]);
+    assert!(filled.contains(":;;C street;B town;;;\r\n") && filled.contains(":;;B street;B town;;2;"), "{filled}");
+    assert!(!filled.contains("UNSEEN"), "{filled}");
+    assert_eq!(desk.text(&filled, c::HOME_ADDRESS_STREET).as_deref(), Some("C street"));
+    // Whoever has seen it may change and remove it.
+    let seen = desk.change(&titled, vec![Element::text(c::JOB_TITLE, "Dame")]);
+    assert!(seen.contains("ADR;TYPE=home:;;B street;B town;;2;\r\n"), "{seen}");
+    let moved = desk.change(&seen, vec![street()]);
+    assert!(moved.contains(":;;C street;B town;;2;") && !moved.contains("B street"), "{moved}");
+    assert!(!desk.change_without(&seen, &HOME).contains("ADR"));
+}
+
+#[test]
+fn a_second_web_page_survives_the_device_that_cleared_the_first_and_does_not_know_of_it() {
+    let desk = desk();
+    for (tag, lines) in [
+        (c::WEB_PAGE, ["URL;TYPE=work:http://a.example", "URL;TYPE=home:http://b.example"]),
+        (c::SPOUSE, ["X-SPOUSE:http://a.example", "X-EVOLUTION-SPOUSE:http://b.example"]),
+        (c::COMPANY_NAME, ["ORG:http://a.example", "ORG:http://b.example"]),
+    ] {
+        let stored = card(&format!("{}\r\n{}\r\nTITLE:x\r\n", lines[0], lines[1]));
+        assert_eq!(desk.text(&stored, tag).as_deref(), Some("http://a.example"));
+        let emptied = desk.change_without(&stored, &[tag]);
+        assert!(!emptied.contains("a.example") && emptied.contains("b.example"), "{emptied}");
+        let blind = |edit: Element| {
+            let mut properties = desk.see(&emptied);
+            properties.retain(|element| element.tag != tag && element.tag != edit.tag);
+            properties.push(edit);
+            desk.send(Some(&emptied), properties).unwrap().content.unwrap()
+        };
+        let titled = blind(Element::text(c::JOB_TITLE, "Lady"));
+        assert!(titled.contains("b.example") && titled.contains("TITLE:Lady"), "{titled}");
+        let filled = blind(Element::text(tag, "http://c.example"));
+        assert!(filled.contains("b.example") && !filled.contains("UNSEEN"), "{filled}");
+        assert_eq!(desk.text(&filled, tag).as_deref(), Some("http://c.example"), "{filled}");
+        let seen = desk.change(&emptied, vec![Element::text(c::JOB_TITLE, "Dame")]);
+        assert!(seen.contains(&format!("{}\r\n", lines[1])), "{seen}");
+        assert!(!desk.change_without(&seen, &[tag]).contains("b.example"), "{seen}");
+    }
+    // What several address books wrote of one thing goes with it.
+    let stored = card("X-SPOUSE:William\r\nX-EVOLUTION-SPOUSE:William\r\nTITLE:x\r\n");
+    assert!(!desk.change_without(&stored, &[c::SPOUSE]).contains("William"));
+    let stored = card("ORG:Engines;Software\r\nORG;LANGUAGE=en:Engines;Software\r\nTITLE:x\r\n");
+    assert!(!desk.change_without(&stored, &[c::COMPANY_NAME, c::DEPARTMENT]).contains("ORG"));
+}
+
 #[test]
 fn a_number_without_a_type_is_shown_where_there_is_room() {
     let desk = desk();

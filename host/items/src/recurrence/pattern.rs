@@ -5,7 +5,7 @@ use easel_protocol::parse_date_time;
 use easel_wbxml::pages::{calendar, email, email2, tasks};
 use easel_wbxml::{Element, Tag};
 use jiff::Timestamp;
-use jiff::civil::{DateTime, Weekday};
+use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::{Day, Freq, Rule, Until, weekday_number};
@@ -181,12 +181,30 @@ impl Pattern {
         Ok(())
     }
 
-    /// Whether both mean the same series. What an older version cannot say makes no difference.
+    /// Whether this one, sent by a device, ends with the same occurrence as `shown`. Some devices keep no more of Until
+    /// than its day in UTC, and send midnight.
+    pub fn ends_as(&self, shown: &Self) -> bool {
+        let day = |at: Timestamp| TimeZone::UTC.to_datetime(at).date();
+        let same = |sent: Timestamp, shown: Timestamp| {
+            let is_day = TimeZone::UTC.to_datetime(sent).time() == Time::midnight();
+            sent == shown || (is_day && day(sent) == day(shown))
+        };
+        match (self.occurrences, shown.occurrences) {
+            (None, None) => match (self.until, shown.until) {
+                (Some(sent), Some(shown)) => same(sent, shown),
+                (sent, shown) => sent == shown,
+            },
+            (sent, shown) => sent == shown,
+        }
+    }
+
+    /// Whether this one, sent by a device, means the same series as `other`, which it was shown. What an older version
+    /// cannot say makes no difference.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let plain = |pattern: &Self| Self {
             calendar_type: pattern.calendar_type.filter(|number| *number > 1),
             first_day_of_week: None,
-            until: if pattern.occurrences.is_some() { None } else { pattern.until },
+            until: None,
             kind: if pattern.kind == 0 && pattern.day_of_week.is_some() { 1 } else { pattern.kind },
             ..pattern.clone()
         };
@@ -194,7 +212,7 @@ impl Pattern {
             (Some(one), Some(two)) => one == two,
             _ => true,
         };
-        week && plain(self) == plain(other)
+        week && self.ends_as(other) && plain(self) == plain(other)
     }
 
     /// The rule of a series that starts at `start`; `until` puts the end on its clock.
@@ -449,7 +467,7 @@ fn nth(bits: u8, position: i16) -> Result<Pattern, Unsayable> {
 /// A day ends a series of times at its end, and a series of days at its beginning.
 fn end_on_clock(until: Until, start: DateTime, zone: &TimeZone) -> DateTime {
     match until {
-        Until::Date(date) if start.time() == jiff::civil::Time::midnight() => date.to_datetime(start.time()),
+        Until::Date(date) if start.time() == Time::midnight() => date.to_datetime(start.time()),
         Until::Date(date) => date.at(23, 59, 59, 0),
         Until::Local(_) | Until::Utc(_) => until.on_clock(zone),
     }

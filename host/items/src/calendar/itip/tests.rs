@@ -31,7 +31,7 @@ fn an_answer_is_noted_in_the_event_and_told_to_the_organizer() {
     let desk = desk();
     for (number, partstat, busy) in [(1, "ACCEPTED", "2"), (2, "TENTATIVE", "1"), (3, "DECLINED", "0")] {
         let response = Response::from_number(number).unwrap();
-        let done = respond(&ics("", INVITED), response, None, Some("on my way"), &desk.view()).unwrap();
+        let done = respond(&ics("", INVITED), response, About::Event, Some("on my way"), &desk.view()).unwrap();
         let content = done.applied.content.unwrap();
         assert!(
             content.contains(&format!("ATTENDEE;CN=Ada;PARTSTAT={partstat}:mailto:ADA@example.org\r\n")),
@@ -62,7 +62,7 @@ fn an_answer_is_noted_in_the_event_and_told_to_the_organizer() {
         );
     }
     assert_eq!(Response::from_number(4), None);
-    let own = respond(&ics("", OWN), Response::Accepted, None, None, &desk.view());
+    let own = respond(&ics("", OWN), Response::Accepted, About::Event, None, &desk.view());
     assert!(matches!(own, Err(ItemError::Rule { element: "UserResponse", .. })));
 }
 
@@ -70,21 +70,54 @@ fn an_answer_is_noted_in_the_event_and_told_to_the_organizer() {
 fn one_occurrence_is_answered_alone() {
     let desk = desk();
     let series = ics("", &format!("RRULE:FREQ=WEEKLY\n{INVITED}"));
-    let done = respond(&series, Response::Declined, Some(at("2026-03-17T08:00:00Z")), None, &desk.view()).unwrap();
+    let about = |text: &str| About::Occurrence(at(text));
+    let done = respond(&series, Response::Accepted, about("2026-03-17T08:00:00Z"), None, &desk.view()).unwrap();
     let content = done.applied.content.unwrap();
-    assert_eq!(content.matches("PARTSTAT=DECLINED").count(), 1, "{content}");
+    assert!(done.alone);
+    assert_eq!(content.matches("PARTSTAT=ACCEPTED").count(), 1, "{content}");
     assert_eq!(content.matches("PARTSTAT=NEEDS-ACTION").count(), 1, "{content}");
     assert!(done.reply.contains("RECURRENCE-ID;TZID=Europe/Berlin:20260317T090000\r\n"), "{}", done.reply);
+    let done = respond(&content, Response::Declined, about("2026-03-17T08:00:00Z"), None, &desk.view()).unwrap();
+    let content = done.applied.content.unwrap();
+    assert_eq!(content.matches("BEGIN:VEVENT").count(), 1, "{content}");
+    assert!(content.contains("EXDATE;TZID=Europe/Berlin:20260317T090000\r\n"), "{content}");
+    assert!(content.contains("PARTSTAT=NEEDS-ACTION"), "{content}");
+    assert!(done.reply.contains("RECURRENCE-ID;TZID=Europe/Berlin:20260317T090000\r\n"), "{}", done.reply);
+    assert!(done.reply.contains("PARTSTAT=DECLINED"), "{}", done.reply);
     for (stored, instant) in [(&series, "2026-03-18T08:00:00Z"), (&ics("", INVITED), "2026-03-10T08:00:00Z")] {
-        let lost = respond(stored, Response::Declined, Some(at(instant)), None, &desk.view());
+        let lost = respond(stored, Response::Declined, about(instant), None, &desk.view());
         assert_eq!(lost.unwrap_err(), ItemError::NoSuchOccurrence);
     }
+    let last = ics("", &format!("RRULE:FREQ=WEEKLY;COUNT=1\n{INVITED}"));
+    let done = respond(&last, Response::Declined, about("2026-03-10T08:00:00Z"), None, &desk.view()).unwrap();
+    assert_eq!((done.alone, done.applied.content), (true, None));
+}
+
+#[test]
+fn an_answer_to_an_invitation_is_about_what_the_invitation_is_about() {
+    let desk = desk();
+    let series = ics("", &format!("RRULE:FREQ=DAILY;BYHOUR=9,15;COUNT=9\n{INVITED}"));
+    // Of two occurrences a day the second, which a device could not name.
+    let one =
+        format!("RECURRENCE-ID;TZID=Europe/Berlin:20260311T150000\n{}", INVITED.replace("20260310T0", "20260311T1"));
+    let invitation = ics("REQUEST", &one);
+    let declined = |stored: &str, message: &str| {
+        respond(stored, Response::Declined, About::Invitation(message), None, &desk.view()).unwrap()
+    };
+    let done = declined(&series, &invitation);
+    let content = done.applied.content.unwrap();
+    assert!(done.alone && content.contains("EXDATE;TZID=Europe/Berlin:20260311T150000\r\n"), "{content}");
+    assert!(done.reply.contains("RECURRENCE-ID;TZID=Europe/Berlin:20260311T150000\r\n"), "{}", done.reply);
+    // A second time nothing is left to be done.
+    assert_eq!(declined(&content, &invitation).applied.content.as_deref(), Some(content.as_str()));
+    assert!(!declined(&series, &ics("REQUEST", INVITED)).alone);
+    assert!(!declined(&ics("", &one), &invitation).alone, "an occurrence of somebody's series is an event of its own");
 }
 
 #[test]
 fn whoever_is_not_listed_is_added_with_the_answer() {
     let stored = ics("", &INVITED.replace("ADA@example.org", "team@example.org"));
-    let done = respond(&stored, Response::Accepted, None, None, &desk().view()).unwrap();
+    let done = respond(&stored, Response::Accepted, About::Event, None, &desk().view()).unwrap();
     let content = done.applied.content.unwrap();
     assert!(content.contains("ATTENDEE;CN=Ada;PARTSTAT=ACCEPTED:mailto:ada@example.org"), "{content}");
 }
@@ -177,6 +210,46 @@ fn everybody_is_told_what_concerns_them() {
     // Meetings of somebody else are not ours to mail about.
     assert!(told(None, Some(&ics("", INVITED))).is_empty());
     assert!(told(Some(&ics("", INVITED)), None).is_empty());
+}
+
+#[test]
+fn an_occurrence_that_is_taken_out_is_cancelled_for_its_own_guests_alone() {
+    let desk = desk();
+    let weekly = format!("{OWN}\nRRULE:FREQ=WEEKLY\nSEQUENCE:2");
+    let out = |day: &str| format!("EXDATE;TZID=Europe/Berlin:202603{day}T090000");
+    let other = "END:VEVENT\nBEGIN:VEVENT\nUID:u1\nDTSTAMP:20260101T000000Z\n\
+        RECURRENCE-ID;TZID=Europe/Berlin:20260324T090000\nDTSTART;TZID=Europe/Berlin:20260324T110000\nSUMMARY:Walk\n\
+        SEQUENCE:7\nORGANIZER:mailto:ada@example.org\nATTENDEE:mailto:dan@example.org";
+    let told = |before: &str, after: &str| {
+        let all = messages(Some(&ics("", before)), Some(&ics("", after)), &desk.view()).unwrap();
+        let of = |message: Message| {
+            let date = message.content.lines().find_map(|line| line.strip_prefix("RECURRENCE-ID;TZID=Europe/Berlin:"));
+            let number = message.content.lines().find_map(|line| line.strip_prefix("SEQUENCE:")).map(str::to_owned);
+            let date = date.map(str::to_owned).filter(|_| !message.content.contains("RRULE"));
+            (message.method, message.recipients.join(","), message.subject, date, number.unwrap_or_default())
+        };
+        all.into_iter().map(of).collect::<Vec<_>>()
+    };
+    let said = |method, to: &str, subject: &str, date: Option<&str>, number: &str| {
+        (method, to.to_owned(), subject.to_owned(), date.map(str::to_owned), number.to_owned())
+    };
+    let next = weekly.replace("SEQUENCE:2", "SEQUENCE:3");
+    let (bob, dan) = ("bob@example.org", "dan@example.org");
+    let (seventeenth, twenty_fourth) = (out("17"), out("24"));
+    assert_eq!(
+        told(&weekly, &format!("{next}\n{seventeenth}")),
+        [said("CANCEL", bob, "Talk", Some("20260317T090000"), "3")]
+    );
+    // The guest of that date alone hears of that date, and not of the series.
+    assert_eq!(
+        told(&format!("{weekly}\n{other}"), &format!("{next}\n{twenty_fourth}")),
+        [said("CANCEL", dan, "Walk", Some("20260324T090000"), "8")]
+    );
+    // What is more than that is told as a whole.
+    let two = format!("{next}\n{seventeenth}\n{twenty_fourth}");
+    assert_eq!(told(&weekly, &two), [said("REQUEST", bob, "Talk", None, "3")]);
+    let renamed = format!("{next}\n{seventeenth}").replace("SUMMARY:Talk", "SUMMARY:Chat");
+    assert_eq!(told(&weekly, &renamed), [said("REQUEST", bob, "Chat", None, "3")]);
 }
 
 #[test]

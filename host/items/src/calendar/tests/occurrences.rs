@@ -349,3 +349,176 @@ fn more_exceptions_than_a_device_takes_lose_the_oldest() {
     assert_eq!(told[0].text_of(c::EXCEPTION_START_TIME).as_deref(), Some("20260415T070000Z"));
     assert_eq!(desk(Version::V14_1).change(&stored, vec![]), stored);
 }
+
+/// The last day of the daily series that a device ends on a day, sent as devices do that know of the end no more than
+/// the day it has in UTC.
+fn ended(version: Version, zone: &str, start: &str, end: &str, until: &str) -> String {
+    let mut data = new_event(start, end);
+    data[0] = text(c::TIMEZONE, &blob_of(zone));
+    data.push(Element::of(c::RECURRENCE, [text(c::TYPE, "0"), text(c::UNTIL, until), text(c::INTERVAL, "1")]));
+    desk(version).add(data)
+}
+
+fn last_start(stored: &str) -> Timestamp {
+    let view_of = desk(Version::V16_1);
+    let series = clock::Series::of(&stored::Stored::parse(stored).unwrap(), &view_of.view()).unwrap().unwrap();
+    let last = series.set.last(&series.clock.zone, &[]).unwrap().unwrap();
+    series.clock.say(last)
+}
+
+#[test]
+fn an_end_at_midnight_utc_is_the_day_on_which_the_last_occurrence_begins() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        for (zone, start, end, last) in [
+            ("Europe/Berlin", "20260310T090000Z", "20260310T100000Z", "2026-03-20T09:00:00Z"),
+            // On the clock of the place it is the day before, or the day after.
+            ("America/New_York", "20260310T013000Z", "20260310T020000Z", "2026-03-20T01:30:00Z"),
+            ("Asia/Tokyo", "20260310T230000Z", "20260310T233000Z", "2026-03-20T23:00:00Z"),
+            ("Etc/UTC", "20260310T000000Z", "20260310T003000Z", "2026-03-20T00:00:00Z"),
+        ] {
+            let stored = ended(version, zone, start, end, "20260320T000000Z");
+            assert_eq!(last_start(&stored), at(last), "{version} {zone}: {stored}");
+            // An end that names a time is taken at its word.
+            let stored = ended(version, zone, start, end, "20260319T235959Z");
+            assert!(last_start(&stored) < at("2026-03-20T00:00:00Z"), "{version} {zone}: {stored}");
+        }
+        // Behind the change of the clocks the same time begins on another one of UTC.
+        let stored = ended(version, "Europe/Berlin", "20260310T230000Z", "20260310T233000Z", "20260405T000000Z");
+        assert_eq!(last_start(&stored), at("2026-04-05T22:00:00Z"), "{version}: {stored}");
+    }
+}
+
+#[test]
+fn an_end_that_comes_back_as_its_day_is_the_same_end() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        let desk = desk(version);
+        for (start, rule, sent) in [
+            (
+                "DTSTART;TZID=Europe/Berlin:20260310T100000",
+                "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260320T090000Z",
+                "20260320",
+            ),
+            ("DTSTART;TZID=Europe/Berlin:20260310T100000", "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260320", "20260320"),
+            (
+                "DTSTART;TZID=Europe/Berlin:20260710T010000",
+                "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260719T230000Z",
+                "20260719",
+            ),
+            ("DTSTART:20260310T100000", "RRULE;X-ODD=1:FREQ=DAILY;UNTIL=20260320T100000", "20260320"),
+        ] {
+            let stored = ics(&format!("{start}\nDURATION:PT1H\nSUMMARY:Old\n{rule}"));
+            let shown = desk.see(&stored).into_iter().find(|element| element.tag == c::RECURRENCE).unwrap();
+            let until = text(c::UNTIL, &format!("{sent}T000000Z"));
+            let said = shown.children().map(|child| if child.tag == c::UNTIL { &until } else { child }.clone());
+            let pattern = Element::of(c::RECURRENCE, said);
+            assert_ne!(pattern, shown);
+            let renamed = desk.change(&stored, vec![text(c::SUBJECT, "New"), pattern]);
+            assert!(renamed.contains("SUMMARY:New\r\n"), "{renamed}");
+            assert!(renamed.contains(&format!("{rule}\r\n")), "{version} {start}: {renamed}");
+        }
+    }
+}
+
+#[test]
+fn a_day_of_an_end_that_comes_back_with_another_pattern_is_the_same_end() {
+    for version in [Version::V12_1, Version::V14_1] {
+        let desk = desk(version);
+        // Up to 14.1 the last day begins on the evening before, in UTC.
+        let stored = ics("DTSTART;VALUE=DATE:20260310\nSUMMARY:Days\nRRULE:FREQ=DAILY;UNTIL=20260320");
+        let other = Element::of(
+            c::RECURRENCE,
+            [text(c::TYPE, "0"), text(c::UNTIL, "20260319T000000Z"), text(c::INTERVAL, "2")],
+        );
+        let changed = desk.change(&stored, vec![other]);
+        assert!(changed.contains("INTERVAL=2") && changed.contains("UNTIL=20260320"), "{version}: {changed}");
+    }
+}
+
+#[test]
+fn another_day_of_the_end_is_another_end() {
+    for version in [Version::V12_1, Version::V14_1, Version::V16_1] {
+        let stored =
+            ics("DTSTART;TZID=Europe/Berlin:20260310T100000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20260320T090000Z");
+        let other = Element::of(
+            c::RECURRENCE,
+            [text(c::TYPE, "0"), text(c::UNTIL, "20260318T000000Z"), text(c::INTERVAL, "1")],
+        );
+        let changed = desk(version).change(&stored, vec![other]);
+        assert!(changed.contains("UNTIL=20260318T090000Z"), "{version}: {changed}");
+    }
+}
+
+#[test]
+fn a_meeting_that_loses_an_occurrence_counts_up() {
+    let stored = ics(&format!("{MEETING}\nRRULE:FREQ=WEEKLY;COUNT=5\nSEQUENCE:4"));
+    let desk_16 = desk(Version::V16_1);
+    let left = instance(&desk_16, &stored, at("2026-03-17T08:00:00Z"), Vec::new(), true).unwrap().content.unwrap();
+    let desk_14 = desk(Version::V14_1);
+    let gone = exception(&[(c::DELETED, "1"), (c::EXCEPTION_START_TIME, "20260317T080000Z")]);
+    let left_14 = desk_14.change(&stored, vec![Element::of(c::EXCEPTIONS, [gone])]);
+    for left in [left, left_14] {
+        assert!(left.contains("SEQUENCE:5\r\n") && left.contains("DTSTAMP:20260301T100000Z\r\n"), "{left}");
+    }
+    // A second time nothing is lost, and an event of nobody else's has nobody to tell.
+    for stored in [
+        ics(&format!("{MEETING}\nRRULE:FREQ=WEEKLY;COUNT=5\nEXDATE:20260317T080000Z\nSEQUENCE:4")),
+        ics(&format!("{PLAIN}\nRRULE:FREQ=WEEKLY;COUNT=5\nSEQUENCE:4")),
+    ] {
+        let left = instance(&desk_16, &stored, at("2026-03-17T08:00:00Z"), Vec::new(), true).unwrap();
+        let left = left.content.unwrap();
+        assert!(left.contains("SEQUENCE:4\r\n") && left.contains("DTSTAMP:20260101T000000Z\r\n"), "{left}");
+    }
+}
+
+#[test]
+fn a_series_that_moves_takes_along_exceptions_that_are_written_in_another_form() {
+    let desk = desk(Version::V14_1);
+    for (line, moved) in [
+        ("EXDATE:20260316T080000Z,20260330T070000Z", "EXDATE:20260316T093000Z,20260330T083000Z"),
+        ("EXDATE;TZID=Europe/London:20260316T080000", "EXDATE;TZID=Europe/London:20260316T093000"),
+        ("EXDATE:20260316T090000", "EXDATE:20260316T103000"),
+        ("EXDATE;VALUE=DATE:20260316", "EXDATE;VALUE=DATE:20260316"),
+    ] {
+        let stored = ics(&format!("{SERIES}\n{line}"));
+        let count = exceptions(&desk, &stored).len();
+        assert!(count > 0);
+        let mut sent = desk.see(&stored);
+        sent.retain(|element| !matches!(element.tag, c::START_TIME | c::END_TIME | c::EXCEPTIONS));
+        sent.extend([text(c::START_TIME, "20260302T093000Z"), text(c::END_TIME, "20260302T103000Z")]);
+        let after = desk.send(Some(&stored), sent).unwrap().content.unwrap();
+        assert!(after.contains(&format!("{moved}\r\n")), "{after}");
+        assert_eq!(exceptions(&desk, &after).len(), count, "{after}");
+    }
+}
+
+#[test]
+fn what_a_device_takes_from_a_series_goes_from_the_occurrences_that_inherit_it() {
+    let stored = with_override(
+        SERIES,
+        "RECURRENCE-ID;TZID=Europe/Berlin:20260330T090000\nDTSTART;TZID=Europe/Berlin:20260331T110000\n\
+        DTEND;TZID=Europe/Berlin:20260331T113000\nSUMMARY:Own\nLOCATION:Room\nDESCRIPTION:Agenda\n\
+        BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT15M\nEND:VALARM",
+    );
+    let mut desk = desk(Version::V14_1);
+    let after = desk.change_without(&stored, &[c::LOCATION, c::REMINDER]);
+    assert!(!after.contains("LOCATION") && !after.contains("VALARM"), "{after}");
+    let after = desk.change_without(&stored, &[c::SUBJECT]);
+    assert!(!after.contains("SUMMARY:Weekly") && after.contains("SUMMARY:Own"), "{after}");
+    // What it leaves to the server stays everywhere.
+    desk.ghosting = Ghosting::All;
+    let after = desk.change_without(&stored, &[c::LOCATION, c::REMINDER]);
+    assert_eq!((after.matches("LOCATION:Room").count(), after.matches("BEGIN:VALARM").count()), (2, 2), "{after}");
+}
+
+#[test]
+fn an_occurrence_of_a_meeting_that_moves_counts_up() {
+    let stored = ics(&format!("{MEETING}\nRRULE:FREQ=WEEKLY;COUNT=5\nSEQUENCE:4"));
+    let desk = desk(Version::V16_1);
+    let edit = |data| instance(&desk, &stored, at("2026-03-17T08:00:00Z"), data, false).unwrap().content.unwrap();
+    let moved = edit(vec![text(c::START_TIME, "20260317T100000Z"), text(c::END_TIME, "20260317T110000Z")]);
+    let (series, one) = moved.split_once("RECURRENCE-ID").unwrap();
+    assert!(one.contains("SEQUENCE:5\r\n") && one.contains("DTSTAMP:20260301T100000Z\r\n"), "{moved}");
+    assert!(series.contains("SEQUENCE:4\r\n"), "{moved}");
+    let renamed = edit(vec![text(c::SUBJECT, "x")]);
+    assert!(!renamed.contains("SEQUENCE:5"), "{renamed}");
+}
