@@ -272,7 +272,7 @@ async fn a_smuggled_message_arrives_neither_alone_nor_within_another() {
 
 #[tokio::test]
 async fn limits_hold_on_the_wire() {
-    let limits = Limits { message_bytes_max: 1000, recipients_max: 1, errors_max: 4, ..Limits::default() };
+    let limits = Limits { message_bytes_max: 1000, recipients_max: 1, errors_max: 2, ..Limits::default() };
     let server = start_with(limits).await;
     let mut client = server.client().await;
     assert!(client.ask("MAIL FROM:<> SIZE=1001").await.starts_with("552 5.3.4"));
@@ -280,6 +280,7 @@ async fn limits_hold_on_the_wire() {
     let wire = format!("MAIL FROM:<>\r\nRCPT TO:<anna@ox.io>\r\nRCPT TO:<bob@ox.io>\r\nDATA\r\n{big}\r\n.\r\n");
     assert_eq!(client.codes(&wire, 5).await, ["250", "250", "452", "354", "552"]);
     assert!(client.ask(&format!("NOOP {}", "x".repeat(5000))).await.starts_with("500 5.5.6"));
+    assert!(client.ask("WHAT").await.starts_with("500 5.5.1"));
     assert_eq!(client.reply().await, "421 4.7.0 too many errors");
     assert_eq!(client.reply().await, "");
     assert!(server.store.inbox("anna@ox.io").is_empty());
