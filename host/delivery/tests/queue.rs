@@ -527,6 +527,28 @@ async fn starttls_and_implicit_tls_protect_login_and_mail() {
 }
 
 #[tokio::test]
+async fn a_message_is_taken_whatever_stands_behind_the_three_digits() {
+    let long = format!("250 {}", "x".repeat(5000));
+    for (tls, extension) in [(Tls::None, "SIZE"), (Tls::StartTls, "STARTTLS"), (Tls::Implicit, "SIZE")] {
+        for taken in ["250 \u{fffd}bernommen", "250", "250-a\r\n250", "250-a\r\n251 b", "250 Größe", &long] {
+            let script = Script::offering(&[extension])
+                .saying("GREETING", "220")
+                .saying("MAIL", "250")
+                .saying("RCPT", "250 \u{fffd}")
+                .saying("DATA", "354")
+                .saying(".", taken);
+            let mut server = SmtpServer::start(script, tls == Tls::Implicit).await;
+            let mut queue = Queue::start(Some(host(&server, tls)));
+            queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+            let row = queue.row().await;
+            assert!(row.recipients.is_empty(), "{tls:?}, {taken:?}: {:?}", row.last_error);
+            assert_eq!(server.sent.recv().await.unwrap().encrypted, tls != Tls::None);
+            queue.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_the_promised_protection_nothing_is_sent() {
     let plain = Script::offering(&OFFERED);
     let injected = Script {
