@@ -40,7 +40,7 @@ pub(super) struct Notice<'a> {
     pub(super) to: &'a Address,
     /// The name of this server.
     pub(super) hostname: &'a str,
-    /// The original.
+    /// The original; empty when it cannot be read.
     pub(super) original: &'a [u8],
     pub(super) now: Timestamp,
     /// Until when it is tried.
@@ -92,7 +92,11 @@ impl Notice<'_> {
 
     /// For people.
     fn text(&self, subject: &str) -> String {
-        let subject = wrapped(if subject.is_empty() { "(no subject)" } else { subject });
+        let subject = wrapped(match subject {
+            "" if self.original.is_empty() => "(it cannot be read here)",
+            "" => "(no subject)",
+            subject => subject,
+        });
         let sent = date(Timestamp::from_millisecond(self.row.queued).unwrap_or(self.now));
         let mut out = format!("Your message\r\n\r\n    {subject}\r\n    sent {sent}\r\n\r\n");
         out.push_str(match self.kind {
