@@ -78,6 +78,33 @@ pub(super) struct Postman {
     options: Direct,
 }
 
+/// The servers of a domain that are still to be tried.
+pub(super) struct Route<'a> {
+    postman: &'a Postman,
+    domain: &'a str,
+    targets: std::vec::IntoIter<Target>,
+    /// Why the last one could not be used.
+    last: Option<String>,
+}
+
+impl Route<'_> {
+    /// A session with the next server that can be spoken to.
+    pub(super) async fn next(&mut self) -> Result<Connection, Refusal> {
+        let (domain, port) = (self.domain, self.postman.options.port);
+        for target in self.targets.by_ref() {
+            let peer = self.postman.peer(&target.name).map_err(|error| Refusal::for_now(error.to_string()))?;
+            match peer.connect(Some(SocketAddr::new(target.address, port))).await {
+                Ok(connection) => return Ok(connection),
+                Err(reason) => {
+                    tracing::info!(domain, host = peer.name(), reason, "a mail server cannot be used");
+                    self.last = Some(reason);
+                }
+            }
+        }
+        Err(Refusal::for_now(self.last.take().unwrap_or_else(|| format!("no server of {domain} can be reached"))))
+    }
+}
+
 /// A server to be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Target {
@@ -109,20 +136,10 @@ impl Postman {
         })
     }
 
-    /// A session with the first server of a domain that can be spoken to.
-    pub(super) async fn connect(&self, domain: &str) -> Result<Connection, Refusal> {
-        let mut last = None;
-        for target in self.targets(domain).await? {
-            let peer = self.peer(&target.name).map_err(|error| Refusal::for_now(error.to_string()))?;
-            match peer.connect(Some(SocketAddr::new(target.address, self.options.port))).await {
-                Ok(connection) => return Ok(connection),
-                Err(reason) => {
-                    tracing::info!(domain, host = peer.name(), reason, "a mail server cannot be used");
-                    last = Some(reason);
-                }
-            }
-        }
-        Err(Refusal::for_now(last.unwrap_or_else(|| format!("no server of {domain} can be reached"))))
+    /// The way to the servers of a domain.
+    pub(super) async fn route<'a>(&'a self, domain: &'a str) -> Result<Route<'a>, Refusal> {
+        let targets = self.targets(domain).await?.into_iter();
+        Ok(Route { postman: self, domain, targets, last: None })
     }
 
     /// The servers of a domain, in the order in which they are tried.

@@ -64,6 +64,10 @@ struct Shared {
 
 impl SmtpServer {
     pub async fn start(script: Script, implicit_tls: bool) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), script, implicit_tls).await
+    }
+
+    pub async fn start_at(at: SocketAddr, script: Script, implicit_tls: bool) -> Self {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
@@ -74,7 +78,7 @@ impl SmtpServer {
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, sent) = mpsc::unbounded_channel();
         let script = Arc::new(Mutex::new(script));
