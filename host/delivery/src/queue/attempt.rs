@@ -15,7 +15,7 @@ use super::destination::Destination;
 use super::direct::{Postman, Route};
 use super::lines::normal;
 use super::peer::Peer;
-use super::retry::{Trouble, delay, fail};
+use super::retry::{Trouble, chance, delay, fail};
 use super::settle::{conclude, settle};
 use super::{QueueOptions, token};
 use crate::{Address, Clock, Shutdown};
@@ -116,17 +116,17 @@ impl Courier {
             Err(error) => return Err(Trouble::Temporary(error.to_string())),
         };
         let message = normal(&raw);
-        let (sender, id) = {
+        let (sender, id, chance) = {
             let row = &mut flight.letter.state.lock().await.row;
             match sender(row) {
-                Ok(sender) => (sender, token(row)),
+                Ok(sender) => (sender, token(row), chance(row, (self.clock)().as_millisecond())),
                 Err(refusal) => {
                     fail(row, |one| is_one_of(one, &flight.recipients).then(|| refusal.about(one)));
                     return Ok(());
                 }
             }
         };
-        let mut way = match self.way(&flight.destination).await {
+        let mut way = match self.way(&flight.destination, chance).await {
             Ok(way) => way,
             Err(refusal) => return self.unreachable(flight, refusal).await,
         };
@@ -196,10 +196,10 @@ impl Courier {
         refused
     }
 
-    async fn way<'a>(&'a self, destination: &'a Destination) -> Result<Way<'a>, Refusal> {
+    async fn way<'a>(&'a self, destination: &'a Destination, chance: u64) -> Result<Way<'a>, Refusal> {
         match (destination, &self.peer, &self.postman) {
             (Destination::SmartHost, Some(peer), _) => Ok(Way::SmartHost(Some(peer))),
-            (Destination::Domain(domain), _, Some(postman)) => postman.route(domain).await.map(Way::Servers),
+            (Destination::Domain(domain), _, Some(postman)) => postman.route(domain, chance).await.map(Way::Servers),
             _ => Err(Refusal::for_now("no smart host is configured".to_owned())),
         }
     }
