@@ -17,6 +17,9 @@ fn mail_that_the_disk_does_not_give_is_named_by_a_backup_of_everything_else() {
     let file = house.path("house/data/mail.db");
     let text = b"line after line of mail 1.\r\nThis is";
     let bytes = std::fs::read(&file).unwrap();
+    let older = house.text("older");
+    house.run(&["backup", &older]).ok();
+    let whole = std::fs::read(&older).unwrap();
     // Where the mail ends are pages of its own; its beginning is in one with others.
     let bad = bytes.windows(text.len()).rposition(|window| window == text).unwrap() as u64 / 512 * 512;
     let faults = Faults::below(&house.path("house"));
@@ -29,6 +32,12 @@ fn mail_that_the_disk_does_not_give_is_named_by_a_backup_of_everything_else() {
     assert!(said.err.contains("cannot be read: anna@defaultcontext: item "), "{said:?}");
     assert!(said.err.contains("lost and not in the backup: 0, that are there and cannot be read: 1"), "{said:?}");
     assert!(faults.refused() > 0);
+    // One that is whole stays where it is.
+    let said = house.run(&["backup", &older]);
+    let incomplete = format!("{older}.incomplete");
+    assert!(said.code == 3 && said.out.contains(&format!("backed up into {incomplete} (")), "{said:?}");
+    assert!(said.err.contains(&format!("{older} is the backup from before")), "{said:?}");
+    assert!(std::fs::read(&older).unwrap() == whole, "the backup that was there has changed");
     // The server goes on.
     let mut phone = Phone::new(Socket::new(serving.address, "anna", "anna's word"), Identity::android(), "anna");
     phone.options().unwrap();
@@ -38,11 +47,13 @@ fn mail_that_the_disk_does_not_give_is_named_by_a_backup_of_everything_else() {
     let (code, log) = serving.stop("TERM");
     assert_eq!(code, Some(0), "{log}");
     let told: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
-    assert!(
-        told.len() == 1 && told[0].contains("cannot be read") && told[0].contains("the disk reports an error"),
-        "{told:#?}"
-    );
+    assert_eq!(told.len(), 2, "{told:#?}");
+    for line in told {
+        assert!(line.contains("cannot be read") && line.contains("the disk reports an error"), "{line}");
+    }
     let restored = house.json(&["restore", &backup, "--replace"]);
     assert_eq!((&restored["mails"], &restored["lost"]), (&2.into(), &1.into()));
     house.run(&["check"]).ok();
+    let restored = house.json(&["restore", &incomplete, "--replace"]);
+    assert_eq!((&restored["mails"], &restored["lost"]), (&2.into(), &1.into()));
 }
