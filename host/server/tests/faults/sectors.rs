@@ -54,6 +54,20 @@ fn mail_that_the_disk_does_not_give_is_named_by_a_backup_of_everything_else() {
     let restored = house.json(&["restore", &backup, "--replace"]);
     assert_eq!((&restored["mails"], &restored["lost"]), (&2.into(), &1.into()));
     house.run(&["check"]).ok();
+    // It is lost now, and an export of everything else says so: without a server, and by one.
+    let exported = |form: &str, dir: &str| {
+        let said = house.run(&["export", "anna", &house.text(dir), "--mail", form]);
+        assert_eq!(said.code, 3, "{said:?}");
+        assert!(said.err.contains("Inbox: item ") && said.err.contains("no such raw mail"), "{said:?}");
+        assert!(said.err.contains("that are lost or cannot be read, and are not in the export: 1"), "{said:?}");
+    };
+    exported("mbox", "alone");
+    let serving = house.easel().serve();
+    exported("maildir", "served");
+    serving.stop("TERM");
+    let mbox = std::fs::read_to_string(house.path("alone/Inbox.mbox")).unwrap();
+    assert_eq!(mbox.matches("\nSubject: mail ").count(), 2);
+    assert_eq!(house.import(&[&house.text("served"), "--keep-folders"]), [0, 2, 0]);
     let restored = house.json(&["restore", &incomplete, "--replace"]);
     assert_eq!((&restored["mails"], &restored["lost"]), (&2.into(), &1.into()));
 }
