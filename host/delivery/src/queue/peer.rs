@@ -130,7 +130,7 @@ enum ConnectError {
     #[error("it does not offer STARTTLS")]
     NoStartTls,
     #[error("{0}")]
-    Protect(#[source] Box<ConnectError>),
+    Protect(#[source] Box<Self>),
     #[error("{0}")]
     Smtp(#[from] Error),
 }
