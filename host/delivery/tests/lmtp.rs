@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use easel_delivery::lmtp::{Limits, Listen, LmtpOptions, serve};
 use easel_delivery::{AutoReply, DeliveryError, Running};
+use easel_items::email;
 use easel_protocol::CollectionId;
 use easel_store::{ChangeSet, Event, Interest, Store as _, Write};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
@@ -381,4 +382,16 @@ async fn over_tcp_it_is_served_to_this_machine_only() {
     assert_eq!(store.inbox("bob@ox.io").len(), 1);
     drop(end);
     running.ended().await;
+}
+
+#[tokio::test]
+async fn a_mail_without_message_id_has_a_name_made_of_all_that_is_stored() {
+    let server = start().await;
+    let mut client = server.client().await;
+    let wire = "MAIL FROM:<>\r\nRCPT TO:<anna@ox.io>\r\nDATA\r\nStatus: O\r\nSubject: s\r\n\r\nHi.\r\n.\r\n";
+    assert_eq!(client.codes(wire, 4).await, ["250", "250", "354", "250"]);
+    let inbox = server.store.inbox("anna@ox.io");
+    let name = email::name_by_hash(&email::content_hash(inbox[0].raw.as_bytes()));
+    assert_eq!(inbox[0].facts.uid, Some(name));
+    server.stop().await;
 }
