@@ -115,6 +115,6 @@ mod tests {
         let many = b"Status: R\n".repeat(HEADER_MAX / 5);
         let lines = HeaderLines::of(&many);
         assert!(lines.fields.len() <= HEADER_MAX / 10 + 1 && lines.end == HEADER_MAX);
-        assert_eq!(HeaderLines::of(&vec![b'x'; HEADER_MAX * 2]).fields, [0..HEADER_MAX * 2]);
+        assert_eq!(HeaderLines::of(&vec![b'x'; HEADER_MAX * 2]).fields.last(), Some(&(0..HEADER_MAX * 2)));
     }
 }
