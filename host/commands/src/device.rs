@@ -10,8 +10,8 @@ use crate::{Request, Settings};
 /// Ids that programs use to try a login; they are answered and never stored (K: A01).
 const PROBES: [&str; 1] = ["validate"];
 
-/// `last_seen` is written at most this often.
-const SEEN_EVERY_MS: i64 = 3_600_000;
+/// `last_seen` is written at most this often, and follows a clock that was set back by so much.
+const SEEN_EVERY_MS: u64 = 3_600_000;
 
 /// Ids that are kept of a device which comes under another one each time.
 const VOLATILE_MAX: usize = 3;
@@ -49,9 +49,7 @@ pub(crate) fn identify(
             return;
         }
         tell(&mut device.facts, request, wanted);
-        if now - device.last_seen >= SEEN_EVERY_MS {
-            device.last_seen = now;
-        }
+        device.last_seen = seen(device.last_seen, now);
     })?;
     if let Some(device) = known {
         return Ok(if device.blocked { Err(CommonStatus::DeviceBlocked) } else { Ok(device) });
@@ -70,6 +68,11 @@ pub(crate) fn identify(
         Err(StoreError::Exists(_)) => Ok(Ok(store.device(request.user.id, &id, &kind)?.unwrap_or(device))),
         Err(error) => Err(error),
     }
+}
+
+/// When a device was seen that was seen at `last` and is there `now`, as it is written down.
+const fn seen(last: i64, now: i64) -> i64 {
+    if now.abs_diff(last) >= SEEN_EVERY_MS { now } else { last }
 }
 
 /// A device that comes under another id each time: earlier ones of its kind expire, but for the newest few, and none of
@@ -114,4 +117,24 @@ fn tell(facts: &mut DeviceFacts, request: &Request<'_>, wanted: &BTreeSet<String
     facts.base64_query = request.line.form == QueryForm::Base64;
     facts.saw_headers(wanted, request.headers);
     facts.origin = request.origin.unwrap_or(facts.origin);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_written_hourly_when_a_device_was_seen_and_a_clock_set_back_is_followed() {
+        const HOUR: i64 = 3_600_000;
+        for (last, now, written) in [
+            (0, HOUR - 1, 0),
+            (0, HOUR, HOUR),
+            (9 * HOUR, 8 * HOUR + 1, 9 * HOUR),
+            (9 * HOUR, 8 * HOUR, 8 * HOUR),
+            (i64::MAX, HOUR, HOUR),
+            (i64::MAX, i64::MIN, i64::MIN),
+        ] {
+            assert_eq!(seen(last, now), written, "{last}, {now}");
+        }
+    }
 }

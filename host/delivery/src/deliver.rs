@@ -85,13 +85,16 @@ fn adding(
 ) -> Result<(ServerId, ChangeSet), DeliveryError> {
     let indexed = indexed(raw, &record);
     record.received_as_bcc = email::received_as_bcc(&indexed.index, owner);
+    let mut facts = indexed.facts;
+    // As an import of its export names it: the fields of the delivery are part of it.
+    facts.uid.get_or_insert_with(|| email::name_by_hash(&email::content_hash(raw)));
     // Bytes first, and each recipient's their own: the fields before them name the recipient, and one who was
     // blind-copied must not be named to another.
     let blob = store.put_blob(raw)?;
     let id = store.reserve_items(user, 1)?;
     let content = NewContent::Mail { blob, size: raw.len() as u64, index: indexed.index.to_bytes(), record };
     let mut changes = ChangeSet::new(user);
-    changes.writes.push(Write::DeliverItem { id, folder, content, facts: indexed.facts });
+    changes.writes.push(Write::DeliverItem { id, folder, content, facts });
     Ok((id, changes))
 }
 

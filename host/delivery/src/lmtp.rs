@@ -62,11 +62,13 @@ pub enum Listen {
 pub struct Limits {
     /// Bytes of a message, without the fields added here. Above it: 552.
     pub message_bytes_max: u64,
-    /// Recipients of one message. Above it: 452, and the client sends them another time.
+    /// Recipients of one message, and as many who are refused. Above it: 452 without a look at the store, and the client
+    /// sends them another time. How many commands there may be in all is bounded by `session_max`.
     pub recipients_max: usize,
     /// Bytes of a command line with its end. Above it: 500.
     pub line_bytes_max: usize,
-    /// Commands refused in a session before it is ended.
+    /// Commands in a session that are wrong, or come at the wrong time, before it is ended: 421. A recipient or a message
+    /// that is refused does not count.
     pub errors_max: u32,
     /// Sessions at once. Above it: 421 in place of a greeting.
     pub sessions_max: usize,

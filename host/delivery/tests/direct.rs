@@ -46,7 +46,9 @@ fn answered(question: &Message) -> Vec<u8> {
         ("y.example", RecordType::MX) => vec![mx(20, "b.y.example."), mx(10, "a.y.example.")],
         ("null.example", RecordType::MX) => vec![mx(0, ".")],
         ("loop.example", RecordType::MX) => vec![mx(10, "easel.example.")],
-        ("a.y.example" | "plain.example" | "z.example", RecordType::A) => vec![here],
+        ("two.example", RecordType::MX) => vec![mx(20, "b.two.example."), mx(10, "a.two.example.")],
+        ("b.two.example", RecordType::A) => vec![RData::A(A(Ipv4Addr::new(127, 0, 0, 2)))],
+        ("a.two.example" | "a.y.example" | "plain.example" | "z.example", RecordType::A) => vec![here],
         _ => Vec::new(),
     };
     answer.metadata.recursion_available = true;
@@ -186,6 +188,71 @@ async fn tls_is_used_where_it_is_offered_and_required_where_that_is_configured()
     queue.store.queue("anna@ox.io", &["x@plain.example"], MAIL);
     assert!(!server.sent.recv().await.unwrap().encrypted);
     assert!(queue.row().await.recipients.is_empty());
+    queue.stop().await;
+}
+
+/// RFC 5321 5.1: who is sent away by the best server goes to the next.
+#[tokio::test]
+async fn a_server_that_takes_nothing_now_is_followed_by_the_next_and_nobody_is_served_twice() {
+    let to = ["x@two.example", "no@two.example", "w@two.example"];
+    let (all, two) = (vec!["RCPT TO:<x@", "RCPT TO:<no@", "RCPT TO:<w@"], vec!["RCPT TO:<x@", "RCPT TO:<w@"]);
+    for (line, reply, next) in [
+        ("MAIL", "451 4.7.1 not now", all.clone()),
+        ("MAIL", "421 4.3.2 closing", all.clone()),
+        ("RCPT TO:<w@", "421 4.3.2 closing", two.clone()),
+        ("DATA", "421 4.3.2 closing", two),
+    ] {
+        let refusing = || Script::offering(&[]).saying("RCPT TO:<no@", "550 5.1.1 unknown");
+        let mut first = SmtpServer::start(refusing().saying(line, reply), false).await;
+        let at = SocketAddr::from(([127, 0, 0, 2], first.address.port()));
+        let mut second = SmtpServer::start_at(at, refusing(), false).await;
+        let mut queue = Queue::start(&first, Tls::Opportunistic, true).await;
+        queue.store.queue("anna@ox.io", &to, MAIL);
+        let row = queue.row().await;
+        assert!(row.recipients.is_empty() && row.delayed.is_empty(), "{line} {reply}: {row:?}");
+        let sent = second.sent.recv().await.unwrap();
+        assert_eq!(sent.rcpt, ["RCPT TO:<x@two.example>", "RCPT TO:<w@two.example>"], "{line} {reply}");
+        let asked: Vec<String> =
+            second.lines.lock().unwrap().iter().filter(|line| line.starts_with("RCPT")).cloned().collect();
+        assert!(asked.len() == next.len() && asked.iter().zip(next).all(|(line, start)| line.starts_with(start)));
+        let notice = queue.store.inbox("anna@ox.io");
+        assert_eq!((notice.len(), notice[0].raw.matches("Action: failed").count()), (1, 1));
+        queue.stop().await;
+        assert!(first.sent.try_recv().is_err() && second.sent.try_recv().is_err(), "once, and by one of them");
+    }
+}
+
+#[tokio::test]
+async fn once_the_message_was_said_no_other_server_is_asked() {
+    for reply in ["451 4.3.0 later", "421 4.3.2 closing", "", "554 5.7.1 spam"] {
+        let first = SmtpServer::start(Script::offering(&[]).saying(".", reply), false).await;
+        let at = SocketAddr::from(([127, 0, 0, 2], first.address.port()));
+        let second = SmtpServer::start_at(at, Script::offering(&[]), false).await;
+        let mut queue = Queue::start(&first, Tls::Opportunistic, true).await;
+        queue.store.queue("anna@ox.io", &["x@two.example"], MAIL);
+        assert_eq!(queue.row().await.recipients.is_empty(), reply.starts_with('5'), "{reply}");
+        queue.stop().await;
+        assert_eq!(second.said("EHLO"), 0, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn when_no_server_takes_it_now_it_waits_with_what_the_last_said() {
+    let script = || Script::offering(&[]).saying("MAIL", "451 4.7.1 not now");
+    let first = SmtpServer::start(script(), false).await;
+    let at = SocketAddr::from(([127, 0, 0, 2], first.address.port()));
+    let second = SmtpServer::start_at(at, script().saying("MAIL", "452 4.3.1 full"), false).await;
+    let mut queue = Queue::start(&first, Tls::Opportunistic, true).await;
+    for said in ["452 4.3.1 full", "451 4.7.1 not now"] {
+        queue.store.queue("anna@ox.io", &["x@two.example"], MAIL);
+        let row = queue.row().await;
+        assert_eq!((row.recipients.len(), row.attempts), (1, 1));
+        assert!(row.last_error.as_ref().unwrap().contains(said), "{row:?}");
+        queue.store.drop_outgoing(row.id).unwrap();
+        // The second time it cannot be spoken to.
+        second.script.lock().unwrap().replies.insert("GREETING".to_owned(), "421 busy".to_owned());
+    }
+    assert_eq!((first.said("MAIL"), second.said("MAIL")), (2, 1));
     queue.stop().await;
 }
 

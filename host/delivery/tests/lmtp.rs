@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use easel_delivery::lmtp::{Limits, Listen, LmtpOptions, serve};
 use easel_delivery::{AutoReply, DeliveryError, Running};
+use easel_items::email;
 use easel_protocol::CollectionId;
 use easel_store::{ChangeSet, Event, Interest, Store as _, Write};
 use support::{FakeClock, START_MS, TestStore, Written, shutdown};
@@ -272,7 +273,7 @@ async fn a_smuggled_message_arrives_neither_alone_nor_within_another() {
 
 #[tokio::test]
 async fn limits_hold_on_the_wire() {
-    let limits = Limits { message_bytes_max: 1000, recipients_max: 1, errors_max: 4, ..Limits::default() };
+    let limits = Limits { message_bytes_max: 1000, recipients_max: 1, errors_max: 2, ..Limits::default() };
     let server = start_with(limits).await;
     let mut client = server.client().await;
     assert!(client.ask("MAIL FROM:<> SIZE=1001").await.starts_with("552 5.3.4"));
@@ -280,6 +281,7 @@ async fn limits_hold_on_the_wire() {
     let wire = format!("MAIL FROM:<>\r\nRCPT TO:<anna@ox.io>\r\nRCPT TO:<bob@ox.io>\r\nDATA\r\n{big}\r\n.\r\n");
     assert_eq!(client.codes(&wire, 5).await, ["250", "250", "452", "354", "552"]);
     assert!(client.ask(&format!("NOOP {}", "x".repeat(5000))).await.starts_with("500 5.5.6"));
+    assert!(client.ask("WHAT").await.starts_with("500 5.5.1"));
     assert_eq!(client.reply().await, "421 4.7.0 too many errors");
     assert_eq!(client.reply().await, "");
     assert!(server.store.inbox("anna@ox.io").is_empty());
@@ -380,4 +382,16 @@ async fn over_tcp_it_is_served_to_this_machine_only() {
     assert_eq!(store.inbox("bob@ox.io").len(), 1);
     drop(end);
     running.ended().await;
+}
+
+#[tokio::test]
+async fn a_mail_without_message_id_has_a_name_made_of_all_that_is_stored() {
+    let server = start().await;
+    let mut client = server.client().await;
+    let wire = "MAIL FROM:<>\r\nRCPT TO:<anna@ox.io>\r\nDATA\r\nStatus: O\r\nSubject: s\r\n\r\nHi.\r\n.\r\n";
+    assert_eq!(client.codes(wire, 4).await, ["250", "250", "354", "250"]);
+    let inbox = server.store.inbox("anna@ox.io");
+    let name = email::name_by_hash(&email::content_hash(inbox[0].raw.as_bytes()));
+    assert_eq!(inbox[0].facts.uid, Some(name));
+    server.stop().await;
 }

@@ -497,6 +497,49 @@ async fn a_store_that_fails_is_tried_again_for_the_recipients_here() {
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_read_holds_up_nobody_and_its_sender_is_told() {
+    let mut server = SmtpServer::start(Script::offering(&OFFERED), false).await;
+    for to in ["x@y.example", "bob@ox.io"] {
+        let ((store, written), clock) = (TestStore::new(), FakeClock::new());
+        store.queue("anna@ox.io", &[to], MAIL);
+        let blob = store.queued()[0].blob;
+        store.unreadable.lock().unwrap().push(blob);
+        let (end, told) = shutdown();
+        let one_at_once = QueueOptions { concurrency: 1, ..options(Some(host(&server, Tls::None))) };
+        let running = run(one_at_once, Arc::<TestStore>::clone(&store), clock.clock(), told).unwrap();
+        let mut queue = Queue { store, written, clock, end, running };
+        let patience = Duration::from_secs(20);
+        let (mut attempts, mut told_after) = (0, None);
+        loop {
+            let row = tokio::time::timeout(patience, queue.row()).await.expect("it is written down");
+            if told_after.is_none() && !queue.store.inbox("anna@ox.io").is_empty() {
+                told_after = Some(queue.clock.now_ms() - START_MS);
+                queue.store.queue("anna@ox.io", &["z@y.example"], MAIL);
+                assert_eq!(server.sent.recv().await.unwrap().rcpt, ["RCPT TO:<z@y.example>"], "another one goes");
+                assert!(queue.row().await.recipients.is_empty());
+            }
+            if row.recipients.is_empty() {
+                break;
+            }
+            attempts += 1;
+            assert!(attempts < 100, "it is tried for ever");
+            queue.clock.advance_ms(row.next_attempt - queue.clock.now_ms());
+            queue.store.bus().publish(&Event::Outgoing);
+        }
+        assert_eq!((told_after, queue.clock.now_ms() - START_MS), (Some(4 * 3_600_000), 5 * 86_400_000), "{to}");
+        let store = queue.stop().await;
+        assert!(store.queued().is_empty());
+        let inbox = store.inbox("anna@ox.io");
+        assert_eq!(inbox.len(), 2);
+        for (notice, action) in inbox.iter().zip(["Action: delayed", "Action: failed\r\nStatus: 4.4.7"]) {
+            for text in [action, &format!("Final-Recipient: rfc822; {to}"), "(it cannot be read here)"] {
+                assert!(notice.raw.contains(text), "{text} is not in\n{}", notice.raw);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_breaks_its_delivery_holds_up_nobody() {
     let (store, written) = TestStore::new();
     store.break_delivery.store(true, Ordering::SeqCst);
@@ -523,6 +566,28 @@ async fn starttls_and_implicit_tls_protect_login_and_mail() {
         // base64 of NUL easel NUL s3cret
         assert_eq!(server.said("AUTH PLAIN AGVhc2VsAHMzY3JldA=="), 1);
         queue.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_taken_whatever_stands_behind_the_three_digits() {
+    let long = format!("250 {}", "x".repeat(5000));
+    for (tls, extension) in [(Tls::None, "SIZE"), (Tls::StartTls, "STARTTLS"), (Tls::Implicit, "SIZE")] {
+        for taken in ["250 \u{fffd}bernommen", "250", "250-a\r\n250", "250-a\r\n251 b", "250 Größe", &long] {
+            let script = Script::offering(&[extension])
+                .saying("GREETING", "220")
+                .saying("MAIL", "250")
+                .saying("RCPT", "250 \u{fffd}")
+                .saying("DATA", "354")
+                .saying(".", taken);
+            let mut server = SmtpServer::start(script, tls == Tls::Implicit).await;
+            let mut queue = Queue::start(Some(host(&server, tls)));
+            queue.store.queue("anna@ox.io", &["x@y.example"], MAIL);
+            let row = queue.row().await;
+            assert!(row.recipients.is_empty(), "{tls:?}, {taken:?}: {:?}", row.last_error);
+            assert_eq!(server.sent.recv().await.unwrap().encrypted, tls != Tls::None);
+            queue.stop().await;
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod forms;
 mod header;
 mod index;
 pub(crate) mod mime;
+mod name;
 mod properties;
 mod record;
 mod select;
@@ -34,6 +35,7 @@ pub use class::MessageClass;
 pub use conversation::thread_topic;
 pub use forms::Mail;
 pub use index::{Disposition, Index, Indexed, Mailbox, PARSER_VERSION, Part, Transfer, index};
+pub use name::{HeaderLines, content_hash, field_name, is_status_field, name_by_hash, without_status_fields};
 pub use properties::{calendar_text, changed, properties};
 pub use record::{received_as_bcc, record_from_headers};
 

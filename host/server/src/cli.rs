@@ -127,7 +127,7 @@ pub(crate) fn run() -> ExitCode {
         Err(CliError::Found) => ExitCode::FAILURE,
         Err(error) => {
             terminal.complain(&error);
-            if matches!(error, CliError::Incomplete { .. }) { ExitCode::from(INCOMPLETE) } else { ExitCode::FAILURE }
+            if error.is_partial() { ExitCode::from(INCOMPLETE) } else { ExitCode::FAILURE }
         }
     }
 }

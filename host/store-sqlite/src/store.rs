@@ -284,7 +284,11 @@ impl Store for SqliteStore {
 
     fn replace_device(&self, before: &Device, after: &Device) -> Result<Device, StoreError> {
         let (before, after) = (before.clone(), after.clone());
-        self.easel.run("changing a device", move |connection, _| devices::replace(connection, &before, after))
+        self.easel.run("changing a device", move |connection, context| {
+            let device = devices::replace(connection, &before, after)?;
+            context.touched = Touched::Mailbox(device.user, vec![Change::Device(Box::new(device.clone()))]);
+            Ok(device)
+        })
     }
 
     fn remove_device(&self, key: DeviceKey) -> Result<(), StoreError> {

@@ -149,7 +149,8 @@ impl Writer {
         let meter = Arc::new(Meter::default());
         let (own, counted) = (Arc::clone(&path), Arc::clone(&meter));
         let trouble = Trouble::default();
-        let desk = Desk { connection, waiting, backlog, warmth, path: own, pending: 0, meter: counted, trouble };
+        let (pending, stuck) = (0, false);
+        let desk = Desk { connection, waiting, backlog, warmth, path: own, pending, stuck, meter: counted, trouble };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || desk.serve());
         let thread = thread.map_err(|cause| StoreError::backend("starting the writer", cause))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread), path, meter })
@@ -217,13 +218,15 @@ struct Desk {
     path: Arc<Path>,
     /// How much backlog waits, as far as is known.
     pending: usize,
+    /// Whether the last turn of the backlog failed, or it could not be counted: that is done after the next commit.
+    stuck: bool,
     meter: Arc<Meter>,
     trouble: Trouble,
 }
 
 impl Desk {
     fn serve(mut self) {
-        self.pending = self.backlog.waiting(&self.connection).unwrap_or_default();
+        self.count_backlog();
         while let Some(first) = self.next() {
             let mut batch = Vec::with_capacity(16);
             batch.push(first);
@@ -263,17 +266,28 @@ impl Desk {
             .and_then(|()| self.backlog.turn(&self.connection))
             .and_then(|done| self.connection.execute_batch("COMMIT").map(|()| done));
         match done {
-            Ok(done) if done > 0 => self.pending = self.pending.saturating_sub(done),
-            Ok(_) => self.pending = 0,
+            Ok(done) => {
+                self.pending = if done > 0 { self.pending.saturating_sub(done) } else { 0 };
+                self.stuck = false;
+            }
             Err(error) => {
                 if let Some(full) = error::disk(&error) {
                     self.trouble.met(full, error::said(&self.path, error));
-                } else {
+                } else if !self.stuck {
                     tracing::warn!(%error, "the backlog of the writer waits for the next change");
                 }
                 self.roll_back();
                 self.pending = 0;
+                self.stuck = true;
             }
+        }
+    }
+
+    /// Looks how much backlog there is.
+    fn count_backlog(&mut self) {
+        match self.backlog.waiting(&self.connection) {
+            Ok(waiting) => (self.pending, self.stuck) = (waiting, self.stuck && waiting > 0),
+            Err(_) => self.stuck = true,
         }
     }
 
@@ -330,7 +344,12 @@ impl Desk {
             self.trouble.over(&self.path);
         }
         self.meter.committed(began, done.len());
-        self.pending += backlog;
+        if self.stuck && self.pending == 0 {
+            // Something could be written: perhaps the backlog can be worked off as well.
+            self.count_backlog();
+        } else {
+            self.pending += backlog;
+        }
         for act in afterwards {
             act();
         }

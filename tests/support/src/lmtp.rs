@@ -43,6 +43,14 @@ impl Lmtp {
     /// # Panics
     /// When its text is not asked for though the server takes mail for whom it is.
     pub fn offer(&mut self, to: &str, number: u32, lines: usize) -> io::Result<String> {
+        self.hand_over(to, &mail(to, number, lines))
+    }
+
+    /// Offers a mail, in lines that end with CR LF and do not begin with a dot: the reply that decides about it.
+    ///
+    /// # Panics
+    /// When its text is not asked for though the server takes mail for whom it is.
+    pub fn hand_over(&mut self, to: &str, mail: &str) -> io::Result<String> {
         for line in ["MAIL FROM:<sender@example.net>\r\n".to_owned(), format!("RCPT TO:<{to}>\r\n")] {
             let said = self.say(&line)?;
             if !said.starts_with("250") {
@@ -52,7 +60,7 @@ impl Lmtp {
         }
         let said = self.say("DATA\r\n")?;
         assert!(said.starts_with("354"), "{said}");
-        self.say(&format!("{}.\r\n", mail(to, number, lines)))
+        self.say(&format!("{mail}.\r\n"))
     }
 
     fn say(&mut self, text: &str) -> io::Result<String> {

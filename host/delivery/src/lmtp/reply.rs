@@ -69,9 +69,10 @@ impl Reply {
         Self { code: 250, enhanced: "2.0.0", text: Cow::Owned(format!("<{recipient}> {id} stored")) }
     }
 
-    /// Whether the command was refused.
-    pub(super) const fn is_error(&self) -> bool {
-        self.code >= 400
+    /// Whether the client does not know the protocol: RFC 3463 3.6 "Mail Delivery Protocol Status". What is refused of an
+    /// address, a mailbox or a message is none: the client could not know.
+    pub(super) fn is_mistake(&self) -> bool {
+        self.enhanced.starts_with("5.5.")
     }
 
     /// Writes the line.

@@ -62,6 +62,8 @@ pub(super) struct Transaction {
 struct Envelope {
     from: MailFrom,
     recipients: Vec<(Address, UserId)>,
+    /// Recipients that were not accepted.
+    refused: usize,
     /// The chunks so far, from the first BDAT on.
     chunks: Option<Content>,
 }
@@ -166,10 +168,17 @@ impl Session {
                 envelope.recipients.push((address, user));
                 self.say(&Reply::RECIPIENT_OK);
             }
-            (Looked::Found(_) | Looked::Failed, _) => self.say(&Reply::STORE_FAILED),
-            (Looked::Full, _) => self.say(&Reply::MAILBOX_FULL),
-            (Looked::Unknown, _) => self.say(&Reply::RECIPIENT_UNKNOWN),
+            (Looked::Found(_) | Looked::Failed, _) => self.refuse_recipient(&Reply::STORE_FAILED),
+            (Looked::Full, _) => self.refuse_recipient(&Reply::MAILBOX_FULL),
+            (Looked::Unknown, _) => self.refuse_recipient(&Reply::RECIPIENT_UNKNOWN),
         }
+    }
+
+    fn refuse_recipient(&mut self, reply: &Reply) {
+        if let Some(envelope) = &mut self.envelope {
+            envelope.refused += 1;
+        }
+        self.say(reply);
     }
 
     /// Answers [`Turn::Deliver`]: a reply for each recipient, in their order.
@@ -186,7 +195,9 @@ impl Session {
 
     fn say(&mut self, reply: &Reply) {
         reply.write(&mut self.output);
-        if reply.is_error() {
+        // RFC 2920 3.1: a client that does not wait for replies says DATA after recipients none of whom was accepted.
+        let unknowing = *reply == Reply::NEED_RECIPIENT && self.envelope.as_ref().is_some_and(|one| one.refused > 0);
+        if reply.is_mistake() && !unknowing {
             self.errors += 1;
             if self.errors >= self.limits.errors_max {
                 self.end(&Reply::TOO_MANY_ERRORS);
@@ -256,7 +267,7 @@ impl Session {
             _ if from.size > self.limits.message_bytes_max => Reply::MESSAGE_TOO_LARGE,
             _ if from.sender.as_ref().is_some_and(|sender| !sender.is_ascii()) && !from.utf8 => Reply::NEED_SMTPUTF8,
             _ => {
-                self.envelope = Some(Envelope { from, recipients: Vec::new(), chunks: None });
+                self.envelope = Some(Envelope { from, recipients: Vec::new(), refused: 0, chunks: None });
                 Reply::SENDER_OK
             }
         };
@@ -268,13 +279,17 @@ impl Session {
         if envelope.chunks.is_some() {
             return self.say(&Reply::NOT_CHUNKED);
         }
-        if envelope.recipients.len() >= self.limits.recipients_max {
+        let most = self.limits.recipients_max;
+        // Also when nobody was accepted: whoever guesses names has so many looked for in a transaction.
+        if envelope.recipients.len() >= most || envelope.refused >= most {
             return self.say(&Reply::TOO_MANY_RECIPIENTS);
         }
         let postmaster = || Address::parse(&format!("postmaster@{}", self.hostname)).ok();
-        let Some(address) = address.or_else(postmaster) else { return self.say(&Reply::RECIPIENT_UNKNOWN) };
+        let Some(address) = address.or_else(postmaster) else {
+            return self.refuse_recipient(&Reply::RECIPIENT_UNKNOWN);
+        };
         if !address.is_ascii() && !envelope.from.utf8 {
-            return self.say(&Reply::NEED_SMTPUTF8);
+            return self.refuse_recipient(&Reply::NEED_SMTPUTF8);
         }
         self.phase = Phase::Looking(address);
     }
@@ -381,7 +396,6 @@ impl Session {
             }
             Err(reply) => {
                 envelope.recipients.iter().for_each(|_| reply.write(&mut self.output));
-                self.errors += 1;
                 None
             }
         }

@@ -12,10 +12,10 @@ use tokio::time::sleep;
 
 use super::connection::{Answer, Connection, Envelope, Refusal};
 use super::destination::Destination;
-use super::direct::Postman;
+use super::direct::{Postman, Route};
 use super::lines::normal;
 use super::peer::Peer;
-use super::retry::{Trouble, delay, fail};
+use super::retry::{Trouble, chance, delay, fail};
 use super::settle::{conclude, settle};
 use super::{QueueOptions, token};
 use crate::{Address, Clock, Shutdown};
@@ -65,6 +65,26 @@ pub(super) struct Flight {
     pub(super) recipients: Vec<Address>,
 }
 
+/// Who may take a message, one after the other.
+enum Way<'a> {
+    Servers(Route<'a>),
+    /// `None` once it was asked.
+    SmartHost(Option<&'a Peer>),
+}
+
+impl Way<'_> {
+    async fn next(&mut self) -> Result<Connection, Refusal> {
+        match self {
+            Self::Servers(route) => route.next().await,
+            Self::SmartHost(peer) => {
+                let failed = |reason| Refusal::for_now(format!("the smart host {reason}"));
+                let asked = || Refusal::for_now("the smart host was asked".to_owned());
+                peer.take().ok_or_else(asked)?.connect(None).await.map_err(failed)
+            }
+        }
+    }
+}
+
 impl Courier {
     /// Sends, and writes down what came of it; whoever lands last ends the attempt.
     pub(super) async fn fly(&self, flight: Flight, shutdown: Shutdown) {
@@ -96,34 +116,57 @@ impl Courier {
             Err(error) => return Err(Trouble::Temporary(error.to_string())),
         };
         let message = normal(&raw);
-        let (sender, id) = {
+        let (sender, id, chance) = {
             let row = &mut flight.letter.state.lock().await.row;
             match sender(row) {
-                Ok(sender) => (sender, token(row)),
+                Ok(sender) => (sender, token(row), chance(row, (self.clock)().as_millisecond())),
                 Err(refusal) => {
                     fail(row, |one| is_one_of(one, &flight.recipients).then(|| refusal.about(one)));
                     return Ok(());
                 }
             }
         };
-        let mut connection = match self.connect(&flight.destination).await {
+        let mut way = match self.way(&flight.destination, chance).await {
+            Ok(way) => way,
+            Err(refusal) => return self.unreachable(flight, refusal).await,
+        };
+        let mut connection = match way.next().await {
             Ok(connection) => connection,
-            Err(refusal) if refusal.permanent => {
-                let row = &mut flight.letter.state.lock().await.row;
-                fail(row, |one| is_one_of(one, &flight.recipients).then(|| refusal.about(one)));
-                return Ok(());
-            }
-            Err(refusal) => {
-                let until = (self.clock)().checked_add(DOWN_SECS.seconds()).unwrap_or(Timestamp::MAX);
-                self.down().insert(flight.destination.clone(), (until, refusal.reason.clone()));
-                return Err(down(refusal.reason));
-            }
+            Err(refusal) => return self.unreachable(flight, refusal).await,
         };
         let envelope = Envelope { sender: sender.as_ref(), id: &id, message: &message };
-        let refused = self.transact(&mut connection, &envelope, flight, shutdown).await;
-        // Whatever the host says to QUIT, what it said before is to be written down: not waited for.
-        tokio::spawn(connection.quit());
-        refused.map_or(Ok(()), Err)
+        let mut left = flight.recipients.clone();
+        loop {
+            let refused = self.transact(&mut connection, &envelope, &left, flight, shutdown).await;
+            let turned_away = connection.turned_away();
+            // Whatever the host says to QUIT, what it said before is to be written down: not waited for.
+            tokio::spawn(connection.quit());
+            let Some(trouble) = refused else { return Ok(()) };
+            if !turned_away {
+                return Err(trouble);
+            }
+            // RFC 5321 5.1: the next of its servers may take it. Whoever was served, or refused for good, is in the row no
+            // more.
+            let row = flight.letter.state.lock().await.row.clone();
+            left.retain(|address| row.recipients.iter().any(|one| is_one_of(one, std::slice::from_ref(address))));
+            connection = match way.next().await {
+                Ok(connection) => connection,
+                // It was asked, and what it said counts.
+                Err(_) => return Err(trouble),
+            };
+        }
+    }
+
+    /// Nobody can be asked: for good, or for a while.
+    async fn unreachable(&self, flight: &Flight, refusal: Refusal) -> Result<(), Trouble> {
+        if refusal.permanent {
+            let row = &mut flight.letter.state.lock().await.row;
+            fail(row, |one| is_one_of(one, &flight.recipients).then(|| refusal.about(one)));
+            return Ok(());
+        }
+        let until = (self.clock)().checked_add(DOWN_SECS.seconds()).unwrap_or(Timestamp::MAX);
+        self.down().insert(flight.destination.clone(), (until, refusal.reason.clone()));
+        Err(Trouble::Host { reason: refusal.reason, rest_max_min: flight.destination.rest_max_min() })
     }
 
     /// Hands the message over, to so many at once as every server takes.
@@ -131,11 +174,12 @@ impl Courier {
         &self,
         connection: &mut Connection,
         envelope: &Envelope<'_>,
+        to: &[Address],
         flight: &Flight,
         shutdown: &Shutdown,
     ) -> Option<Trouble> {
         let mut refused = None;
-        let mut chunks = flight.recipients.chunks(RECIPIENTS_MAX).peekable();
+        let mut chunks = to.chunks(RECIPIENTS_MAX).peekable();
         while let Some(chunk) = chunks.next() {
             let answers = connection.send(envelope, chunk).await;
             let mut state = flight.letter.state.lock().await;
@@ -152,13 +196,10 @@ impl Courier {
         refused
     }
 
-    async fn connect(&self, destination: &Destination) -> Result<Connection, Refusal> {
+    async fn way<'a>(&'a self, destination: &'a Destination, chance: u64) -> Result<Way<'a>, Refusal> {
         match (destination, &self.peer, &self.postman) {
-            (Destination::SmartHost, Some(peer), _) => {
-                let failed = |reason| Refusal::for_now(format!("the smart host {reason}"));
-                peer.connect(None).await.map_err(failed)
-            }
-            (Destination::Domain(domain), _, Some(postman)) => postman.connect(domain).await,
+            (Destination::SmartHost, Some(peer), _) => Ok(Way::SmartHost(Some(peer))),
+            (Destination::Domain(domain), _, Some(postman)) => postman.route(domain, chance).await.map(Way::Servers),
             _ => Err(Refusal::for_now("no smart host is configured".to_owned())),
         }
     }

@@ -73,6 +73,10 @@ pub(super) struct Connection {
     patience: Patience,
     /// Why nothing more is said: after a reply that did not come, the next one would be taken for it.
     broken: Option<Refusal>,
+    /// Whether the message is under way: from then on only the server knows whether it has it.
+    handing_over: bool,
+    /// Whether the server has said, before it had a message, that it takes none now.
+    turned_away: bool,
 }
 
 /// A recipient and what became of the message for them.
@@ -80,7 +84,13 @@ pub(super) type Answer = (Address, Result<(), Refusal>);
 
 impl Connection {
     pub(super) const fn new(inner: AsyncSmtpConnection, offers: Offers, host: String, patience: Patience) -> Self {
-        Self { inner, offers, host, patience, broken: None }
+        Self { inner, offers, host, patience, broken: None, handing_over: false, turned_away: false }
+    }
+
+    /// Whether the server has sent this client away, and whoever is left may be served by another at once: it said 4xx to
+    /// MAIL, or 421 to anything but a message. Never when a message may have been taken without a word.
+    pub(super) const fn turned_away(&self) -> bool {
+        self.turned_away
     }
 
     /// Sends a message in one transaction: an answer for every recipient.
@@ -106,6 +116,8 @@ impl Connection {
         }
         let envelope = Envelope { message: &message, ..*envelope };
         if let Err(refusal) = self.command(self.mail_command(&envelope, &to)).await {
+            // What has no host behind it was said by nobody.
+            self.turned_away |= !refusal.permanent && !refusal.host.is_empty();
             answers.extend(to.into_iter().map(|address| (address.clone(), Err(refusal.clone()))));
             return answers;
         }
@@ -193,7 +205,10 @@ impl Connection {
         }
         // `lettre` ends the message with CR LF dot CR LF: the last line end is its.
         let message = message.strip_suffix(b"\r\n").unwrap_or(message);
-        self.answered(self.patience.message, async |inner| inner.message(message).await).await.map(drop)
+        self.handing_over = true;
+        let taken = self.answered(self.patience.message, async |inner| inner.message(message).await).await;
+        self.handing_over = false;
+        taken.map(drop)
     }
 
     /// Forgets a transaction that came to nothing.
@@ -221,6 +236,7 @@ impl Connection {
                 Some(code) if code != "421" => Err(self.refused(&code, &error)),
                 Some(code) => {
                     let refusal = self.refused(&code, &error);
+                    self.turned_away |= !self.handing_over;
                     Err(self.broken.insert(refusal).clone())
                 }
                 None => Err(self.give_up(&format!("{}: {error}", self.host))),

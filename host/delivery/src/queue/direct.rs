@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Refusal};
 use super::peer::Peer;
+use super::retry::spread;
 use super::{Patience, SmartHost, Tls};
 use crate::DeliveryError;
 
@@ -78,6 +79,33 @@ pub(super) struct Postman {
     options: Direct,
 }
 
+/// The servers of a domain that are still to be tried.
+pub(super) struct Route<'a> {
+    postman: &'a Postman,
+    domain: &'a str,
+    targets: std::vec::IntoIter<Target>,
+    /// Why the last one could not be used.
+    last: Option<String>,
+}
+
+impl Route<'_> {
+    /// A session with the next server that can be spoken to.
+    pub(super) async fn next(&mut self) -> Result<Connection, Refusal> {
+        let (domain, port) = (self.domain, self.postman.options.port);
+        for target in self.targets.by_ref() {
+            let peer = self.postman.peer(&target.name).map_err(|error| Refusal::for_now(error.to_string()))?;
+            match peer.connect(Some(SocketAddr::new(target.address, port))).await {
+                Ok(connection) => return Ok(connection),
+                Err(reason) => {
+                    tracing::info!(domain, host = peer.name(), reason, "a mail server cannot be used");
+                    self.last = Some(reason);
+                }
+            }
+        }
+        Err(Refusal::for_now(self.last.take().unwrap_or_else(|| format!("no server of {domain} can be reached"))))
+    }
+}
+
 /// A server to be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Target {
@@ -109,47 +137,39 @@ impl Postman {
         })
     }
 
-    /// A session with the first server of a domain that can be spoken to.
-    pub(super) async fn connect(&self, domain: &str) -> Result<Connection, Refusal> {
-        let mut last = None;
-        for target in self.targets(domain).await? {
-            let peer = self.peer(&target.name).map_err(|error| Refusal::for_now(error.to_string()))?;
-            match peer.connect(Some(SocketAddr::new(target.address, self.options.port))).await {
-                Ok(connection) => return Ok(connection),
-                Err(reason) => {
-                    tracing::info!(domain, host = peer.name(), reason, "a mail server cannot be used");
-                    last = Some(reason);
-                }
-            }
-        }
-        Err(Refusal::for_now(last.unwrap_or_else(|| format!("no server of {domain} can be reached"))))
+    /// The way to the servers of a domain; `chance` decides among those that are equally good.
+    pub(super) async fn route<'a>(&'a self, domain: &'a str, chance: u64) -> Result<Route<'a>, Refusal> {
+        let targets = self.targets(domain, chance).await?.into_iter();
+        Ok(Route { postman: self, domain, targets, last: None })
     }
 
     /// The servers of a domain, in the order in which they are tried.
-    async fn targets(&self, domain: &str) -> Result<Vec<Target>, Refusal> {
+    async fn targets(&self, domain: &str, chance: u64) -> Result<Vec<Target>, Refusal> {
         if let Some(literal) = domain.strip_prefix('[') {
             let address = literal_address(literal.trim_end_matches(']'));
             let address = address.ok_or_else(|| Refusal::ours("5.1.2", format!("{domain} is no address")))?;
             self.check_address(domain, address)?;
             return Ok(vec![Target { name: address.to_string(), address }]);
         }
-        let hosts = self.hosts(domain).await?;
-        let (mut targets, mut waits, mut loops) = (Vec::new(), None, None);
-        for host in &hosts {
-            match self.options.resolver.addresses(host).await {
+        let hosts = self.hosts(domain, chance).await?;
+        let (mut found, mut waits, mut loops) = (Vec::new(), None, None);
+        for host in hosts {
+            match self.options.resolver.addresses(&host).await {
                 Ok(addresses) => {
+                    let mut usable = Vec::new();
                     for address in addresses {
                         match self.check_address(domain, address) {
-                            Ok(()) => targets.push(Target { name: host.clone(), address }),
+                            Ok(()) => usable.push(address),
                             Err(refusal) => loops = Some(refusal),
                         }
                     }
+                    found.push((host, usable));
                 }
                 Err(LookupError::NoSuchName) => {}
                 Err(LookupError::Temporary(reason)) => waits = Some(format!("looking up {host} failed: {reason}")),
             }
         }
-        targets.truncate(ADDRESSES_MAX);
+        let targets = chosen(found);
         match (targets.is_empty(), waits, loops) {
             (false, _, _) => Ok(targets),
             (true, Some(reason), _) => Err(Refusal::for_now(reason)),
@@ -161,7 +181,7 @@ impl Postman {
     }
 
     /// The names of a domain's servers, best first.
-    async fn hosts(&self, domain: &str) -> Result<Vec<String>, Refusal> {
+    async fn hosts(&self, domain: &str, chance: u64) -> Result<Vec<String>, Refusal> {
         let mut all = match self.options.resolver.mx(domain).await {
             Ok(all) => all,
             Err(LookupError::NoSuchName) => {
@@ -193,7 +213,11 @@ impl Postman {
         if all.is_empty() {
             return Err(loops_back(domain));
         }
-        Ok(all.into_iter().map(|mx| mx.host).collect())
+        // RFC 5321 5.1: those of one preference MUST be tried in any order, so that they share the load.
+        let lot = |(at, mx): (u64, Mx)| (mx.preference, spread(chance.wrapping_add(at)), mx.host);
+        let mut all: Vec<_> = (0..).zip(all).map(lot).collect();
+        all.sort_unstable();
+        Ok(all.into_iter().map(|(_, _, host)| host).collect())
     }
 
     fn check_address(&self, domain: &str, address: IpAddr) -> Result<(), Refusal> {
@@ -201,6 +225,22 @@ impl Postman {
         let own = address.is_loopback() || address.is_unspecified() || address.is_multicast();
         if own && !self.options.allow_loopback { Err(loops_back(domain)) } else { Ok(()) }
     }
+}
+
+/// At most [`ADDRESSES_MAX`] addresses, in the order of their hosts: one of each host before a second one of any. Which one
+/// comes first changes from host to host, so that none of the two kinds is left out.
+fn chosen(found: Vec<(String, Vec<IpAddr>)>) -> Vec<Target> {
+    let mut places = Vec::new();
+    for (host, (_, addresses)) in found.iter().enumerate() {
+        let count = addresses.len();
+        places.extend((0..count).map(|round| (round, host, (host + round) % count)));
+    }
+    places.sort_unstable();
+    places.truncate(ADDRESSES_MAX);
+    places.sort_unstable_by_key(|(_, host, at)| (*host, *at));
+    let target =
+        |(_, host, at): (usize, usize, usize)| Target { name: found[host].0.clone(), address: found[host].1[at] };
+    places.into_iter().map(target).collect()
 }
 
 fn loops_back(domain: &str) -> Refusal {
@@ -250,6 +290,10 @@ mod tests {
     }
 
     async fn targets(zone: Zone, domain: &str) -> Result<Vec<String>, (bool, String, String)> {
+        targets_by(zone, domain, 0).await
+    }
+
+    async fn targets_by(zone: Zone, domain: &str, chance: u64) -> Result<Vec<String>, (bool, String, String)> {
         let postman = Postman::new(Direct {
             resolver: Arc::new(zone),
             tls: Tls::Opportunistic,
@@ -260,7 +304,7 @@ mod tests {
             port: 25,
             allow_loopback: false,
         });
-        let targets = postman.unwrap().targets(domain).await;
+        let targets = postman.unwrap().targets(domain, chance).await;
         let shown = |target: Target| format!("{} {}", target.name, target.address);
         targets
             .map(|targets| targets.into_iter().map(shown).collect())
@@ -275,6 +319,43 @@ mod tests {
         };
         let expected = ["a.y.example 2001:db8::1", "a.y.example 192.0.2.1", "b.y.example 192.0.2.2"];
         assert_eq!(targets(zone, "y.example").await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn chance_decides_among_servers_of_one_preference() {
+        let mut first = HashMap::new();
+        for chance in 0..300 {
+            let list = [(10, "c.y.example"), (20, "z.y.example"), (10, "a.y.example"), (10, "b.y.example")];
+            let zone = Zone {
+                mx: [("y.example", mx(&list))].into(),
+                addresses: list.map(|(_, host)| (host, ip("192.0.2.1"))).into(),
+            };
+            let found = targets_by(zone, "y.example", chance).await.unwrap();
+            assert_eq!((found.len(), found[3].as_str()), (4, "z.y.example 192.0.2.1"), "the worst is last");
+            *first.entry(found[0].clone()).or_insert(0) += 1;
+        }
+        assert!(first.len() == 3 && first.values().all(|times| (70..130).contains(times)), "{first:?}");
+    }
+
+    #[tokio::test]
+    async fn no_server_is_cut_off_by_the_many_addresses_of_another() {
+        let names = ["a.y", "b.y", "c.y", "d.y", "e.y", "f.y", "g.y", "h.y", "i.y"];
+        let both = "2001:db8::1 192.0.2.1";
+        let zone = |count: u16, text: &str| Zone {
+            mx: [("y", mx(&(0..count).map(|at| (at, names[usize::from(at)])).collect::<Vec<_>>()))].into(),
+            addresses: names.map(|name| (name, ip(text))).into(),
+        };
+        let hosts = |found: &[String]| -> Vec<String> {
+            found.iter().map(|target| target.split(' ').next().unwrap().to_owned()).collect()
+        };
+        let many = (1..=10).map(|at| format!("192.0.2.{at}")).collect::<Vec<_>>().join(" ");
+        let found = targets(zone(2, &many), "y").await.unwrap();
+        assert_eq!(hosts(&found), ["a.y", "a.y", "a.y", "a.y", "b.y", "b.y", "b.y", "b.y"]);
+        let found = targets(zone(5, both), "y").await.unwrap();
+        assert_eq!(hosts(&found), ["a.y", "a.y", "b.y", "b.y", "c.y", "c.y", "d.y", "e.y"]);
+        let found = targets(zone(9, both), "y").await.unwrap();
+        assert_eq!(hosts(&found), names[..8]);
+        assert_eq!(found.iter().filter(|target| target.contains(':')).count(), 4, "neither kind alone: {found:?}");
     }
 
     #[tokio::test]

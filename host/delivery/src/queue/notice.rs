@@ -40,7 +40,7 @@ pub(super) struct Notice<'a> {
     pub(super) to: &'a Address,
     /// The name of this server.
     pub(super) hostname: &'a str,
-    /// The original.
+    /// The original; empty when it cannot be read.
     pub(super) original: &'a [u8],
     pub(super) now: Timestamp,
     /// Until when it is tried.
@@ -50,7 +50,12 @@ pub(super) struct Notice<'a> {
 impl Notice<'_> {
     /// The message, with the fields that a delivery leaves.
     pub(super) fn message(&self) -> Vec<u8> {
-        let id = format!("{}.{:x}", token(self.row), self.now.as_millisecond());
+        // An attempt may fail for one recipient and be late for another: two mails.
+        let kind = match self.kind {
+            Kind::Delayed => "d",
+            Kind::Failed => "f",
+        };
+        let id = format!("{}.{:x}.{kind}", token(self.row), self.now.as_millisecond());
         let trace = Trace { sender: None, recipient: self.to, from: None, by: self.hostname, id: &id, at: self.now };
         let original = easel_items::email::index(self.original, self.now).facts;
         let boundary = format!("=_{id}");
@@ -92,7 +97,11 @@ impl Notice<'_> {
 
     /// For people.
     fn text(&self, subject: &str) -> String {
-        let subject = wrapped(if subject.is_empty() { "(no subject)" } else { subject });
+        let subject = wrapped(match subject {
+            "" if self.original.is_empty() => "(it cannot be read here)",
+            "" => "(no subject)",
+            subject => subject,
+        });
         let sent = date(Timestamp::from_millisecond(self.row.queued).unwrap_or(self.now));
         let mut out = format!("Your message\r\n\r\n    {subject}\r\n    sent {sent}\r\n\r\n");
         out.push_str(match self.kind {
@@ -289,6 +298,16 @@ mod tests {
         assert!(text.contains("Action: delayed\r\nStatus: 4.0.0\r\n"), "{text}");
         assert!(text.contains("Will-Retry-Until: Sat, 7 Feb 2026 02:40:00 +0000\r\n"), "{text}");
         assert!(text.contains("        no route\r\n") && !text.contains("Diagnostic-Code"), "{text}");
+    }
+
+    #[test]
+    fn a_failure_and_a_delay_of_one_attempt_are_two_mails() {
+        let id = |kind| {
+            let text = notice(kind, ORIGINAL, &[refused("x@y.example")]);
+            easel_items::email::index(text.as_bytes(), Timestamp::UNIX_EPOCH).facts.uid.unwrap()
+        };
+        assert_ne!(id(Kind::Delayed), id(Kind::Failed));
+        assert_eq!(id(Kind::Failed), id(Kind::Failed), "one that is written down again is the same");
     }
 
     #[test]

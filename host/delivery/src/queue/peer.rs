@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::line_stream::LineStream;
 use super::offers::Offers;
+use super::reply_stream::{Lent, ReplyStream};
+use super::secured::Secured;
 use super::{SmartHost, Tls};
 use crate::DeliveryError;
 
@@ -78,19 +79,24 @@ impl Peer {
         let settings = &self.settings;
         let hello = ClientId::Domain(settings.hello_name.clone());
         let place = (settings.host.as_str(), settings.port);
-        let mut connection = if settings.tls == Tls::Implicit {
-            AsyncSmtpConnection::connect_tokio1(place, None, &hello, Some(self.tls.clone()), None).await?
-        } else {
-            let stream = match address {
-                Some(address) => TcpStream::connect(address).await?,
-                None => TcpStream::connect(place).await?,
-            };
-            AsyncSmtpConnection::connect_with_transport(Box::new(LineStream::new(stream)), &hello).await?
+        let stream = match address {
+            Some(address) => TcpStream::connect(address).await?,
+            None => TcpStream::connect(place).await?,
         };
-        let offered = settings.tls == Tls::Opportunistic && connection.can_starttls();
-        if protect && (settings.tls == Tls::StartTls || offered) {
-            connection.starttls(self.tls.clone(), &hello).await.map_err(ConnectError::Protect)?;
-        }
+        let mut connection = if settings.tls == Tls::Implicit {
+            let stream = Box::new(ReplyStream::new(Secured::begin(stream, self.tls.clone()).await?));
+            AsyncSmtpConnection::connect_with_transport(stream, &hello).await?
+        } else {
+            let plain = Lent::new(stream);
+            let connection = AsyncSmtpConnection::connect_with_transport(Box::new(plain.clone()), &hello).await?;
+            let wanted = settings.tls == Tls::StartTls || connection.can_starttls();
+            if protect && wanted {
+                let protected = self.start_tls(connection, plain, &hello).await;
+                protected.map_err(|error| ConnectError::Protect(Box::new(error)))?
+            } else {
+                connection
+            }
+        };
         if let Some(login) = &settings.login {
             let credentials = Credentials::new(login.user.clone(), login.password.clone());
             connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await?;
@@ -99,14 +105,32 @@ impl Peer {
         let answer = connection.command(format!("EHLO {}\r\n", settings.hello_name)).await?;
         Ok((connection, Offers::read(answer.message())))
     }
+
+    /// RFC 3207 4: what was said in the clear is forgotten.
+    async fn start_tls(
+        &self,
+        mut plain: AsyncSmtpConnection,
+        lent: Lent,
+        hello: &ClientId,
+    ) -> Result<AsyncSmtpConnection, ConnectError> {
+        if !plain.can_starttls() {
+            return Err(ConnectError::NoStartTls);
+        }
+        plain.command("STARTTLS\r\n").await?;
+        drop(plain);
+        let stream = Secured::begin(lent.back()?, self.tls.clone()).await?;
+        Ok(AsyncSmtpConnection::connect_with_transport(Box::new(ReplyStream::greeted(stream)), hello).await?)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum ConnectError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error("it does not offer STARTTLS")]
+    NoStartTls,
     #[error("{0}")]
-    Protect(#[source] Error),
+    Protect(#[source] Box<Self>),
     #[error("{0}")]
     Smtp(#[from] Error),
 }

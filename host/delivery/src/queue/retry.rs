@@ -107,12 +107,20 @@ pub(super) fn put_off(row: &mut Outgoing, now: Timestamp, schedule: &Schedule, t
 
 /// A number below `most` that another message, or the same at another time, has otherwise.
 fn jitter(row: &Outgoing, now: i64, most: i64) -> i64 {
-    // SplitMix64: evenly spread, and the same for the same message and time.
-    let mut x = row.id.0.rotate_left(32) ^ now.unsigned_abs() ^ u64::from(row.attempts);
-    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    i64::try_from((x ^ (x >> 31)) % most.max(1).unsigned_abs()).unwrap_or_default()
+    i64::try_from(spread(chance(row, now)) % most.max(1).unsigned_abs()).unwrap_or_default()
+}
+
+/// What chance is made of: the same for the same message and time.
+pub(super) fn chance(row: &Outgoing, now: i64) -> u64 {
+    row.id.0.rotate_left(32) ^ now.unsigned_abs() ^ u64::from(row.attempts)
+}
+
+/// SplitMix64: numbers near one another become numbers spread evenly.
+pub(super) const fn spread(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 /// A server's words: one line, and not for ever.

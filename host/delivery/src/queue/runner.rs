@@ -14,7 +14,8 @@ use super::QueueOptions;
 use super::attempt::{Courier, Flight, Letter};
 use super::destination::Destination;
 use super::local::{Work, serve};
-use super::retry::{Trouble, put_off};
+use super::retry::Trouble;
+use super::settle::{conclude, settle};
 use crate::{Address, DeliveryError, Shutdown, told};
 
 /// Messages read from the queue at once.
@@ -240,8 +241,9 @@ fn page(courier: &Courier, busy: &HashSet<OutgoingId>) -> Page {
             }
             Err(error) => {
                 failed(&error);
-                put_off(&mut later, now, &options.schedule, &Trouble::Temporary(error.to_string()));
-                if let Err(error) = store.put_outgoing(&later) {
+                // An attempt like any other: the sender is told when it lasts, and in the end it is given up.
+                conclude(&mut later, options, now, Some(Trouble::Temporary(error.to_string())));
+                if let Err(error) = settle(store, options, &later, now) {
                     // It is due still and would be read again at once: next time is soon enough.
                     failed(&error.into());
                     page.more = false;

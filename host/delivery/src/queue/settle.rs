@@ -99,7 +99,7 @@ fn writes(
     let postmaster = || Address::parse(&format!("postmaster@{}", options.hostname));
     let to = Address::parse(&row.sender).or_else(|_| Address::parse(own)).or_else(|_| postmaster());
     let to = to.map_err(|error| StoreError::backend("telling the sender", error))?;
-    let raw = store.read_blob(row.blob)?;
+    let raw = original(store, row)?;
     let original = normal(&raw);
     let until = now.as_millisecond().saturating_add(options.schedule.left(row));
     let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
@@ -128,4 +128,19 @@ fn writes(
         writes.push(Write::AddItem { id, folder: INBOX, content, facts: indexed.facts });
     }
     Ok(writes)
+}
+
+/// What was to be sent; empty when it cannot be read though the store answers otherwise: the sender is told all the same.
+fn original(store: &dyn Store, row: &Outgoing) -> Result<Vec<u8>, StoreError> {
+    match store.read_blob(row.blob) {
+        Ok(raw) => Ok(raw),
+        Err(error @ StoreError::Disk { .. }) => Err(error),
+        Err(error) => {
+            // Too many readers, or a store that gives nothing at all, say nothing about this mail.
+            store.outgoing(row.id)?;
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(id = row.id.0, error, "a queued mail cannot be read; its sender is told without it");
+            Ok(Vec::new())
+        }
+    }
 }

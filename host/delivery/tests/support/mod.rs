@@ -31,6 +31,8 @@ pub struct TestStore {
     pub fail_lookup: AtomicBool,
     /// Writing back queued messages fails.
     pub fail_put_outgoing: AtomicBool,
+    /// Mails that the disk does not give.
+    pub unreadable: Mutex<Vec<BlobId>>,
     written: Mutex<mpsc::UnboundedSender<Written>>,
 }
 
@@ -44,6 +46,7 @@ impl TestStore {
             break_delivery: AtomicBool::new(false),
             fail_lookup: AtomicBool::new(false),
             fail_put_outgoing: AtomicBool::new(false),
+            unreadable: Mutex::default(),
             written: Mutex::new(written),
         };
         let tenant = store.add_tenant("defaultcontext").unwrap().id;
@@ -222,6 +225,9 @@ impl Store for TestStore {
         self.inner.put_blob(bytes)
     }
     fn read_blob(&self, id: BlobId) -> Result<Vec<u8>, StoreError> {
+        if self.unreadable.lock().unwrap().contains(&id) {
+            return Err(StoreError::backend("reading a mail", "the test says so"));
+        }
         self.inner.read_blob(id)
     }
     fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {

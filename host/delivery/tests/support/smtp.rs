@@ -26,7 +26,7 @@ pub struct Script {
     /// Lines of the answer to EHLO.
     pub extensions: Vec<&'static str>,
     /// In place of the usual reply, for a line that begins so; an empty reply closes the connection, `SILENCE` says
-    /// nothing for ever. The end of a message is the line `.`.
+    /// nothing for ever. The end of a message is the line `.`. U+FFFD goes out as the byte 0xfc.
     pub replies: HashMap<String, String>,
     /// Sent in one piece with the answer to STARTTLS.
     pub behind_starttls: &'static str,
@@ -64,6 +64,10 @@ struct Shared {
 
 impl SmtpServer {
     pub async fn start(script: Script, implicit_tls: bool) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), script, implicit_tls).await
+    }
+
+    pub async fn start_at(at: SocketAddr, script: Script, implicit_tls: bool) -> Self {
         let rcgen::CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
@@ -74,7 +78,7 @@ impl SmtpServer {
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, sent) = mpsc::unbounded_channel();
         let script = Arc::new(Mutex::new(script));
@@ -184,7 +188,9 @@ async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, reply
         let _ = stream.read_to_end(&mut Vec::new()).await;
         return false;
     }
-    !reply.is_empty() && stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await.is_ok()
+    // What no String can hold: the replacement character goes out as a byte that is no UTF-8.
+    let bytes: Vec<u8> = reply.split(char::REPLACEMENT_CHARACTER).map(str::as_bytes).collect::<Vec<_>>().join(&0xfc);
+    !reply.is_empty() && stream.get_mut().write_all(&[&bytes, b"\r\n".as_slice()].concat()).await.is_ok()
 }
 
 async fn data<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> Option<String> {

@@ -19,7 +19,7 @@ outgoing queue and what packs withhold. A server goes on meanwhile. A file of th
 whole.
 
 A mail that something names and that the data has lost already, or that the disk does not give, is named, and everything
-else is backed up; the exit code is 3 then.
+else is backed up; the exit code is 3 then. A file of that name stays as it is then, and the new one is NAME.incomplete.
 
 The configuration, the certificate and the packs folder are files of yours: copy them beside it.
 
@@ -53,16 +53,23 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
         written.add(&piece)?;
     }
     let (left_out, lost, unreadable) = channel.end_backup()?;
-    let bytes = written.keep_as(path)?;
+    let complete = lost + unreadable == 0;
+    // A backup that may hold what this one lacks is not replaced by it.
+    let older = !complete && path.try_exists().map_err(CliError::file("read", path))?;
+    let target = if older { dir.join(format!("{}.incomplete", name.display())) } else { path.clone() };
+    let bytes = written.keep_as(&target)?;
     certain::sync_names(dir).map_err(CliError::file("write", dir))?;
-    let sentence = format!("backed up into {} ({})", path.display(), shown_bytes(bytes));
-    let value = json!({ "backup": path, "bytes": bytes, "lost": lost, "unreadable": unreadable });
+    let sentence = format!("backed up into {} ({})", target.display(), shown_bytes(bytes));
+    let value = json!({ "backup": target, "bytes": bytes, "lost": lost, "unreadable": unreadable });
     terminal.say(&sentence, &value)?;
-    if lost + unreadable == 0 {
+    if complete {
         return Ok(());
     }
     for mail in &left_out {
         terminal.note(mail);
+    }
+    if older {
+        terminal.note(&format!("{} is the backup from before; it is as it was", path.display()));
     }
     Err(CliError::Incomplete { lost, unreadable })
 }

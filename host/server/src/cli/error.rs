@@ -31,6 +31,12 @@ pub(super) enum CliError {
          them in the backup before, and whether the disk is sound"
     )]
     Incomplete { lost: u64, unreadable: u64 },
+    /// So many items were not exported; everything else was.
+    #[error(
+        "items that are lost or cannot be read, and are not in the export: {0}; look for them in a backup, and whether \
+         the disk is sound"
+    )]
+    LeftOut(usize),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -49,6 +55,11 @@ impl CliError {
     /// A failure at a file.
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::File { doing, path: path.to_owned(), cause }
+    }
+
+    /// Whether everything was done that can be, and something is lost.
+    pub(super) fn is_partial(&self) -> bool {
+        matches!(self, Self::Incomplete { .. } | Self::LeftOut(_))
     }
 
     /// Whether the reader of the answer has gone.

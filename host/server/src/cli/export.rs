@@ -12,13 +12,15 @@ use super::error::CliError;
 use super::open;
 use super::progress::Progress;
 use super::terminal::{Terminal, bytes as shown_bytes};
-use crate::admin::{Channel, FolderShown, LoginName};
+use crate::admin::{Channel, ChannelError, FolderShown, LoginName};
 use crate::export::{FolderFile, MailForm, MaildirFolder};
 use crate::import::MailState;
 
 const HELP: &str = "\
 Every message, event, task, note and card is written byte for byte as it is stored. `easel import --keep-folders` reads
 the result back. Items that arrive meanwhile may be left out.
+
+An item that is lost, or that the disk does not give, is named, and everything else is exported; the exit code is 3 then.
 
 Examples:
   easel export anna backup/
@@ -55,10 +57,10 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
     let folders = chosen(channel.folders(&arguments.login)?, &arguments.folders)?;
     prepare(&arguments.directory)?;
     let progress = Progress::of_items(folders.iter().map(|(folder, _)| folder.items).sum(), terminal);
-    let mut done = Vec::new();
+    let (mut done, mut left_out) = (Vec::new(), Vec::new());
     for (folder, class) in &folders {
         progress.tell(&folder.path.join("/"));
-        let mut exporter = Exporter { channel: &mut channel, arguments, progress: &progress };
+        let mut exporter = Exporter { channel: &mut channel, arguments, progress: &progress, left_out: &mut left_out };
         done.extend(exporter.folder(folder, *class)?);
     }
     progress.finish();
@@ -69,7 +71,14 @@ pub(super) fn run(arguments: &Arguments, file: &Path, terminal: &mut Terminal) -
             vec![done.folder.clone(), done.class.to_string(), done.items.to_string(), shown_bytes(done.bytes), path]
         })
         .collect();
-    terminal.table(&["folder", "class", "items", "size", "path"], &rows, "nothing to export", &json!(done))
+    terminal.table(&["folder", "class", "items", "size", "path"], &rows, "nothing to export", &json!(done))?;
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    for item in &left_out {
+        terminal.note(item);
+    }
+    Err(CliError::LeftOut(left_out.len()))
 }
 
 /// The folders that hold something, with its class; those asked for by name must be there.
@@ -103,6 +112,18 @@ struct Exporter<'e> {
     channel: &'e mut Channel,
     arguments: &'e Arguments,
     progress: &'e Progress,
+    /// Items that could not be read, and why.
+    left_out: &'e mut Vec<String>,
+}
+
+/// What became of reading an item.
+enum Read {
+    /// It was removed meanwhile.
+    Gone,
+    /// It cannot be read; this is why.
+    Not(String),
+    /// Its bytes, and of a mail its state.
+    Whole(Vec<u8>, Option<MailState>),
 }
 
 /// What items of a folder are written to.
@@ -124,8 +145,14 @@ impl Exporter<'_> {
         let (mut items, mut size) = (0, 0);
         for number in numbers {
             self.progress.advance(1);
-            let Some((raw, state)) = self.item(number)? else { continue };
-            let state = state.unwrap_or_default();
+            let (raw, state) = match self.item(number)? {
+                Read::Gone => continue,
+                Read::Not(reason) => {
+                    self.left_out.push(format!("{}: item {number}: {reason}", folder.path.join("/")));
+                    continue;
+                }
+                Read::Whole(raw, state) => (raw, state.unwrap_or_default()),
+            };
             match &mut form {
                 Form::File(file) if class == Class::Email => file.add_mail(&raw, &state),
                 Form::File(file) => file.add_object(&raw),
@@ -143,25 +170,26 @@ impl Exporter<'_> {
         Ok(Some(Exported { folder: folder.path.join("/"), class, items, bytes: size, path }))
     }
 
-    /// An item, whole; `None` when it was removed meanwhile.
-    fn item(&mut self, item: u64) -> Result<Option<WholeItem>, CliError> {
+    /// An item, whole. An error when nothing more can be read at all.
+    fn item(&mut self, item: u64) -> Result<Read, CliError> {
         let mut raw = Vec::new();
         loop {
-            let read = self.channel.read(&self.arguments.login, item, raw.len() as u64)?;
-            let Some((bytes, state, piece)) = read else { return Ok(None) };
+            let (bytes, state, piece) = match self.channel.read(&self.arguments.login, item, raw.len() as u64) {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(Read::Gone),
+                Err(ChannelError::Refused(reason)) => return Ok(Read::Not(reason)),
+                Err(error) => return Err(error.into()),
+            };
             raw.extend_from_slice(&piece);
             if raw.len() as u64 >= bytes {
-                return Ok(Some((raw, state)));
+                return Ok(Read::Whole(raw, state));
             }
             if piece.is_empty() {
-                return Err(CliError::Said(format!("item {item} ends after {} of {bytes} bytes", raw.len())));
+                return Ok(Read::Not(format!("it ends after {} of {bytes} bytes", raw.len())));
             }
         }
     }
 }
-
-/// The bytes of an item, and of a mail its state.
-type WholeItem = (Vec<u8>, Option<MailState>);
 
 fn form(root: &Path, path: &[String], class: Class, mail: MailForm) -> std::io::Result<Form> {
     let extension = match class {

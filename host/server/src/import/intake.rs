@@ -2,7 +2,7 @@
 //!
 //! Nothing is remembered beside the store. A mail is there already when the mailbox holds as many copies of it as the
 //! import has seen; it is looked for by its Message-ID, or by a hash where it has none, and compared byte by byte, the
-//! fields of [`StatusHeaders`] left out. Any other object is there already when one with its UID is. So an import that
+//! fields that keep its state left out. Any other object is there already when one with its UID is. So an import that
 //! was broken off goes on where it was, and one that is repeated adds nothing.
 
 use std::collections::{HashMap, HashSet};
@@ -11,18 +11,23 @@ use std::sync::Arc;
 
 use easel_items::{BodyPreferences, Owner, View, email};
 use easel_protocol::{Class, CollectionId, Facts, MailRecord, ServerId, Version, WindowKey};
-use easel_store::{BlobId, ChangeSet, Content, Modseq, NewContent, Snapshot, Store, StoreError, User, Write};
+use easel_store::{
+    BlobId, ChangeSet, Content, Item, Modseq, NewContent, Order, POSITION_START, Position, Snapshot, Store, StoreError,
+    User, Write,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use super::{MailState, StatusHeaders};
+use super::MailState;
 use crate::admin::{FolderNumber, ImportOutcome, LoginName, Office, Refusal, Reply, chain};
 
 /// Things committed together.
 const BATCH_MAX: usize = 128;
 /// Bytes of things held until they are committed.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Mails looked at in one look at the store.
+const NAMELESS_PAGE: usize = 1000;
 /// Objects with one UID that are looked at; an import never adds a second one.
 const SAME_UID_MAX: usize = 100;
 
@@ -41,6 +46,8 @@ pub(crate) struct Intake {
     pending_bytes: usize,
     /// Message-IDs, hashed, whose mails in the mailbox are counted in `copies`.
     counted: HashSet<Hash>,
+    /// Whether those without Message-ID are.
+    counted_nameless: bool,
     /// How many copies of a mail the mailbox had before, and how many the import has seen.
     copies: HashMap<Hash, Copies>,
 }
@@ -60,8 +67,23 @@ pub(crate) enum Taken {
 
 /// A thing that was parsed.
 enum Prepared {
-    Mail { folder: CollectionId, bytes: Vec<u8>, index: Vec<u8>, record: Box<MailRecord>, facts: Facts, hash: Hash },
-    Object { folder: CollectionId, class: Class, text: String, facts: Facts, update: bool },
+    Mail {
+        folder: CollectionId,
+        bytes: Vec<u8>,
+        index: Vec<u8>,
+        record: Box<MailRecord>,
+        facts: Facts,
+        hash: Hash,
+        /// Whether it has no Message-ID.
+        nameless: bool,
+    },
+    Object {
+        folder: CollectionId,
+        class: Class,
+        text: String,
+        facts: Facts,
+        update: bool,
+    },
 }
 
 impl Taken {
@@ -96,6 +118,7 @@ impl Intake {
             pending: Vec::new(),
             pending_bytes: 0,
             counted: HashSet::new(),
+            counted_nameless: false,
             copies: HashMap::new(),
         }
     }
@@ -195,7 +218,11 @@ impl Intake {
 
     fn known(&mut self, prepared: &Prepared, new: &[(usize, Prepared, Option<Older>)]) -> Result<Known, Refusal> {
         match prepared {
-            Prepared::Mail { facts, hash, .. } => {
+            Prepared::Mail { facts, hash, nameless, .. } => {
+                if *nameless && !self.counted_nameless {
+                    self.count_nameless()?;
+                    self.counted_nameless = true;
+                }
                 let uid = facts.uid.as_deref().expect("every mail taken in has one");
                 if self.counted.insert(Sha256::digest(uid).into()) {
                     self.count(uid)?;
@@ -225,7 +252,40 @@ impl Intake {
         for id in snapshot.by_uid(uid)? {
             let Some(item) = snapshot.item(id)? else { continue };
             let Content::Mail(mail) = item.content else { continue };
-            let hash = content_hash(&snapshot.blob(mail.blob, 0..mail.size)?);
+            let hash = email::content_hash(&snapshot.blob(mail.blob, 0..mail.size)?);
+            self.copies.entry(hash).or_default().had += 1;
+        }
+        Ok(())
+    }
+
+    /// Counts the mails of the mailbox that neither have a Message-ID nor were given a name by their content, as deliveries
+    /// did not once: an import that brings a mail without Message-ID looks through the mailbox, once.
+    fn count_nameless(&mut self) -> Result<(), StoreError> {
+        let (store, mut found) = (Arc::clone(&self.office.store), Vec::new());
+        let folders = store.snapshot(self.user.id)?.folders()?;
+        for folder in folders.iter().filter(|folder| folder.kind.class() == Some(Class::Email)) {
+            let mut start: Position = (WindowKey(i64::MIN), ServerId::new(0));
+            loop {
+                let snapshot = store.snapshot(self.user.id)?;
+                let page = snapshot.range(folder.id, start..POSITION_START, Order::Ascending, NAMELESS_PAGE)?;
+                for (_, id) in &page {
+                    let Some(Item { content: Content::Mail(mail), facts, .. }) = snapshot.item(*id)? else { continue };
+                    if facts.uid.is_some() {
+                        continue;
+                    }
+                    // One that is lost, or that the disk does not give, is nobody's copy.
+                    if let Ok(raw) = snapshot.blob(mail.blob, 0..mail.size) {
+                        found.push(email::content_hash(&raw));
+                    }
+                }
+                match page.last() {
+                    Some((key, id)) if page.len() == NAMELESS_PAGE => start = (*key, ServerId::new(id.number() + 1)),
+                    Some(_) | None => break,
+                }
+            }
+        }
+        // All of them or, where the store failed, none: they are counted again then.
+        for hash in found {
             self.copies.entry(hash).or_default().had += 1;
         }
         Ok(())
@@ -328,7 +388,7 @@ fn prepare(taken: Taken, owner: &Owner, now: Timestamp) -> Result<Prepared, Refu
             let view =
                 View { version: Version::V16_1, owner, body: &body, now, manner: easel_items::Manner::default() };
             let mut facts = easel_items::facts(class, &text, &view).map_err(|error| Refusal(chain(&error)))?;
-            facts.uid.get_or_insert_with(|| by_hash(&Sha256::digest(&text).into()));
+            facts.uid.get_or_insert_with(|| email::name_by_hash(&Sha256::digest(&text).into()));
             Ok(Prepared::Object { folder: CollectionId::new(folder), class, text, facts, update })
         }
     }
@@ -340,27 +400,12 @@ fn prepare_mail(folder: CollectionId, state: &MailState, bytes: Vec<u8>, owner: 
     let indexed = email::index(&bytes, received);
     let mut record = state.record(received.as_millisecond());
     record.received_as_bcc = email::received_as_bcc(&indexed.index, owner);
-    let hash = content_hash(&bytes);
+    let hash = email::content_hash(&bytes);
     let mut facts = indexed.facts;
     facts.window = WindowKey(received.as_millisecond());
-    facts.uid.get_or_insert_with(|| by_hash(&hash));
-    Prepared::Mail { folder, index: indexed.index.to_bytes(), bytes, record: Box::new(record), facts, hash }
-}
-
-/// What stands for a UID or Message-ID where there is none.
-fn by_hash(hash: &Hash) -> String {
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
-}
-
-/// A hash of a mail without the fields that keep its state and the empty lines at its end.
-fn content_hash(raw: &[u8]) -> Hash {
-    let mut hash = Sha256::new();
-    let end = raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
-    for piece in StatusHeaders::of(&raw[..end]).without(&raw[..end]) {
-        hash.update(piece);
-    }
-    hash.finalize().into()
+    let nameless = facts.uid.is_none();
+    facts.uid.get_or_insert_with(|| email::name_by_hash(&hash));
+    Prepared::Mail { folder, index: indexed.index.to_bytes(), bytes, record: Box::new(record), facts, hash, nameless }
 }
 
 fn known_object(snapshot: &dyn Snapshot, class: Class, uid: &str, text: &str, update: bool) -> Result<Known, Refusal> {

@@ -1,6 +1,14 @@
 //! Import and export.
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
+
+use easel_items::email::{Indexed, index};
+use easel_protocol::MailRecord;
+use easel_store::{ChangeSet, LocalBus, NewContent, Store as _, Write};
+use easel_store_sqlite::SqliteStore;
+use easel_test_support::Lmtp;
+use jiff::Timestamp;
 
 use crate::support::{House, assert_same, fixture, fixture_bytes};
 
@@ -188,6 +196,43 @@ fn a_whole_mailbox_goes_out_and_comes_back() {
         };
         assert_same(&plain(first), &plain(second));
     }
+}
+
+#[test]
+fn mail_without_message_id_is_known_when_its_export_comes_back() {
+    let house = House::with_tls();
+    let text = "From: b@example.org\r\nStatus: O\r\nSubject: nameless\r\n\r\nFrom b\r\n";
+    let serving = house.serve();
+    let mut lmtp = Lmtp::connect(&house.path("house/lmtp.sock")).unwrap();
+    for _ in 0..2 {
+        assert!(lmtp.hand_over("anna@example.org", text).unwrap().starts_with("250"));
+    }
+    drop(lmtp);
+    assert_eq!(serving.stop("TERM").0, Some(0));
+    deliver_as_before(&house, &text.replace("nameless", "older"));
+    for form in ["mbox", "maildir"] {
+        assert!(!house.export(form, &["--mail", form]).is_empty());
+        assert_eq!(house.import(&[&house.text(form), "--keep-folders"]), [0, 3, 0], "{form}");
+    }
+    house.write("new.eml", text.replace("nameless", "new"));
+    assert_eq!(house.import(&[&house.text("new.eml")]), [1, 0, 0]);
+    assert_eq!(house.import(&[&house.text("new.eml")]), [0, 1, 0]);
+}
+
+/// A mail in anna's Inbox without anything that stands for its Message-ID, as deliveries left it once.
+fn deliver_as_before(house: &House, text: &str) {
+    let store = SqliteStore::open(&house.path("house/data"), Arc::new(LocalBus::default())).unwrap();
+    let tenant = store.tenant("defaultcontext").unwrap().unwrap();
+    let user = store.user_by_name(tenant.id, "anna").unwrap().unwrap().id;
+    let (raw, at) = (text.as_bytes(), Timestamp::from_second(1_770_000_000).unwrap());
+    let Indexed { index, facts } = index(raw, at);
+    assert_eq!(facts.uid, None);
+    let record = MailRecord::arrived(at.as_millisecond());
+    let blob = store.put_blob(raw).unwrap();
+    let content = NewContent::Mail { blob, size: raw.len() as u64, index: index.to_bytes(), record };
+    let (id, folder) = (store.reserve_items(user, 1).unwrap(), easel_delivery::INBOX);
+    let writes = vec![Write::DeliverItem { id, folder, content, facts }];
+    store.commit(ChangeSet { user, author: None, writes }).unwrap();
 }
 
 #[test]

@@ -119,6 +119,29 @@ fn a_request_that_changes_nothing_reads_no_database() {
 }
 
 #[test]
+fn a_device_that_was_seen_again_costs_nothing_of_what_is_held() {
+    let (_dir, store) = store();
+    let users = [user(&store, "anna"), user(&store, "bob")];
+    for user in users {
+        let key = device(&store, user).key;
+        commit(&store, user, vec![put(key, 1, Modseq(0))]);
+        no_change(&store, user);
+        no_change(&store, user);
+    }
+    let phone = store.device(users[0], "phone", "phone").unwrap().unwrap();
+    store.replace_device(&phone, &Device { last_seen: 7, ..phone.clone() }).unwrap();
+    let before = store.readers_used();
+    for user in users {
+        no_change(&store, user);
+    }
+    assert_eq!(store.device(users[0], "phone", "phone").unwrap().unwrap().last_seen, 7);
+    assert_eq!(store.readers_used(), before, "a connection was used, and so the database was read");
+    // One that is not as was thought changes nothing, in memory neither.
+    store.replace_device(&phone, &Device { last_seen: 9, ..phone.clone() }).unwrap_err();
+    assert_eq!(store.device(users[0], "phone", "phone").unwrap().unwrap().last_seen, 7);
+}
+
+#[test]
 fn a_look_that_began_with_what_is_held_stays_at_its_moment() {
     let (_dir, store) = store();
     let user = user(&store, "anna");

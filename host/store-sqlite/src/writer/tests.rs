@@ -225,3 +225,38 @@ fn a_backlog_that_fails_does_not_hurt_the_jobs() {
     writer.run("testing", |connection, _| insert(connection, 1)).unwrap();
     assert_eq!(rows(&reader), [1]);
 }
+
+#[test]
+fn a_backlog_that_failed_goes_on_after_the_next_change() {
+    struct Hindered {
+        countdown: Countdown,
+        failed: mpsc::Sender<()>,
+        failures: usize,
+    }
+    impl Backlog for Hindered {
+        fn waiting(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
+            self.countdown.waiting(connection)
+        }
+        fn turn(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
+            if self.failures > 0 {
+                self.failures -= 1;
+                self.failed.send(()).unwrap();
+                return Err(rusqlite::Error::InvalidQuery);
+            }
+            self.countdown.turn(connection)
+        }
+        fn pressing(&self) -> usize {
+            2
+        }
+    }
+    let ((done, finished), (failed, fails)) = (mpsc::channel(), mpsc::channel());
+    let (_dir, reader, writer) =
+        writer(Box::new(Hindered { countdown: Countdown { left: 5, done }, failed, failures: 2 }));
+    for x in 0..2 {
+        fails.recv_timeout(Duration::from_secs(20)).unwrap();
+        writer.run("testing", move |connection, _| insert(connection, x)).unwrap();
+    }
+    finished.recv_timeout(Duration::from_secs(20)).expect("the rest is done");
+    writer.run("testing", |connection, _| insert(connection, 2)).unwrap();
+    assert_eq!(rows(&reader), [0, 1, 2, 1001, 1002, 1003, 1004, 1005]);
+}

@@ -22,7 +22,8 @@ struct Heard {
     closed: bool,
 }
 
-/// Feeds `wire` in pieces; `a`, `b` and `c` at `x` are users, `down@x` makes the store fail, whoever else is unknown.
+/// Feeds `wire` in pieces; `a`, `b` and `c` at `x` are users, `down@x` makes the store fail, `over@x` has no
+/// room, whoever else is unknown.
 fn talk_in(wire: &[u8], piece: usize) -> Heard {
     let (mut session, mut heard) = (Session::new("easel.example", LIMITS), Heard::default());
     for piece in wire.chunks(piece) {
@@ -39,6 +40,7 @@ fn talk_in(wire: &[u8], piece: usize) -> Heard {
                     "b@x" | "ü@x" => Looked::Found(UserId(2)),
                     "c@x" | "full@x" => Looked::Found(UserId(3)),
                     "down@x" => Looked::Failed,
+                    "over@x" => Looked::Full,
                     _ => Looked::Unknown,
                 }),
                 Turn::Deliver(transaction) => {
@@ -191,6 +193,43 @@ fn after_too_many_errors_the_session_ends() {
     let heard = talk(&format!("{HELLO}A\r\nB\r\nC\r\nD\r\nE\r\nF\r\n"));
     assert_eq!(codes(&heard), ["500", "500", "500", "500", "500", "421"]);
     assert!(heard.closed);
+}
+
+#[test]
+fn refused_recipients_are_no_errors_however_many_there_are() {
+    let mail = "MAIL FROM:<s@y>\r\n";
+    for refused in ["no@x", "down@x", "over@x", "no address", "é@x"] {
+        let five = format!("RCPT TO:<{refused}>\r\n").repeat(5);
+        let heard = talk(&format!("{HELLO}{mail}RCPT TO:<a@x>\r\n{five}DATA\r\nhi\r\n.\r\nNOOP\r\n"));
+        let codes = codes(&heard);
+        assert_eq!((&codes[..2], &codes[7..]), (&["250", "250"][..], &["354", "250", "250"][..]), "{refused}");
+        assert_eq!((heard.stored.len(), heard.closed), (1, false), "{refused}");
+    }
+    // RFC 2920 3.1: whoever sends without waiting says DATA whatever became of the recipients.
+    let nobody = format!("{mail}RCPT TO:<no@x>\r\nDATA\r\nRSET\r\n").repeat(6);
+    let heard = talk(&format!("{HELLO}{nobody}NOOP\r\n"));
+    assert_eq!((codes(&heard).last(), heard.closed), (Some(&"250"), false));
+}
+
+#[test]
+fn beyond_so_many_refused_recipients_nobody_is_looked_for() {
+    let mut session = Session::new("easel.example", LIMITS);
+    let many = "RCPT TO:<no@x>\r\n".repeat(1000);
+    session.push(format!("{HELLO}MAIL FROM:<>\r\nRCPT TO:<a@x>\r\n{many}RSET\r\n").as_bytes());
+    let mut looked = 0;
+    loop {
+        match session.advance() {
+            Turn::Look(address) => {
+                looked += 1;
+                session.looked(if address.as_str() == "a@x" { Looked::Found(UserId(1)) } else { Looked::Unknown });
+            }
+            Turn::Read => break,
+            turn @ (Turn::Close | Turn::Deliver(_)) => panic!("{turn:?}"),
+        }
+    }
+    assert_eq!(looked, 1 + LIMITS.recipients_max);
+    let replies = String::from_utf8(session.replies()).unwrap();
+    assert_eq!((replies.matches("\r\n550").count(), replies.matches("\r\n452").count()), (3, 997));
 }
 
 #[test]
