@@ -91,6 +91,11 @@ impl<'a> Request<'a> {
         }
         Ok(Self { collections, wait, window: number(root, airsync::WINDOW_SIZE)?, partial })
     }
+
+    /// Whether the device changes or fetches anything.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.collections.iter().any(|collection| !collection.commands.is_empty())
+    }
 }
 
 impl<'a> Collection<'a> {
