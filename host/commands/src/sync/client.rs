@@ -51,6 +51,8 @@ pub(crate) struct Client<'a> {
     pub(crate) view: &'a FolderView,
     pub(crate) class: Class,
     pub(crate) sticky: &'a Sticky,
+    /// Whether the request says how bodies are wanted: if not, a Fetch means all of them.
+    pub(crate) has_options: bool,
     pub(crate) deletes_as_moves: bool,
     /// What the device holds when it sends this.
     pub(crate) cursors: &'a Cursors,
@@ -403,12 +405,15 @@ impl Client<'_> {
         Ok(trash.filter(|trash| *trash != item.folder))
     }
 
+    /// A mail that was cut is fetched to read the rest of it (MS-ASCMD 2.2.3.67.2 "Fetch (Sync)"): only Options of the
+    /// request itself cut it again.
     fn fetch(&mut self, id: &str, edits: &Edits) -> Result<(), Failure> {
+        let body = if self.has_options { self.sticky.body.clone() } else { self.sticky.body.uncut() };
         let mut response = Element::of(airsync::FETCH, [Element::text(airsync::SERVER_ID, id)]);
         let item = if self.class == Class::Email { self.item(id, edits)? } else { None };
         let folder = item.as_ref().map(|item| self.snapshot.folder(item.folder)).transpose()?.flatten();
         let properties = match (&item, &folder) {
-            (Some(item), Some(folder)) => self.context.properties(self.snapshot, folder, item, &self.sticky.body)?,
+            (Some(item), Some(folder)) => self.context.properties(self.snapshot, folder, item, &body)?,
             (None | Some(_), _) => None,
         };
         match properties {

@@ -313,6 +313,7 @@ impl<'a> Work<'a> {
             view,
             class,
             sticky: &sticky,
+            has_options: !collection.options.is_empty(),
             deletes_as_moves: collection.deletes_as_moves,
             cursors: held,
             outcomes: if repeated { old.outcomes.clone() } else { Vec::new() },
