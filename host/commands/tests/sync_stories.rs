@@ -5,7 +5,7 @@
 mod desk;
 
 use desk::{Desk, raw_mail};
-use easel_protocol::{FolderType, Version};
+use easel_protocol::{FolderType, ServerId, Version};
 use easel_store::Store as _;
 use easel_test_support::{Identity, Sent, item_text};
 use easel_wbxml::Element;
@@ -112,6 +112,59 @@ fn g17_a_lost_answer_that_held_no_entry_promises_no_more_when_it_comes_again() {
     assert_eq!(phone.sync(&[Sent::ask(&inbox)]).unwrap().entries, 1);
 }
 
+/// A phone with one unread mail: its Inbox, the mail as it names it, and as it is stored.
+fn with_one_mail(desk: &Desk) -> (Phone, String, String, ServerId) {
+    let stored = desk.deliver(INBOX, &raw_mail("one"));
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    phone.sync_folder(&inbox, 10).unwrap();
+    let id = phone.items(&inbox).keys().next().unwrap().clone();
+    (phone, inbox, id, stored)
+}
+
+fn is_read(desk: &Desk, id: ServerId) -> bool {
+    let snapshot = desk.store.snapshot(desk.user.id).unwrap();
+    match snapshot.item(id).unwrap().unwrap().content {
+        easel_store::Content::Mail(mail) => mail.record.read,
+        easel_store::Content::Object(_) => panic!("a mail"),
+    }
+}
+
+#[test]
+fn a_change_that_says_again_what_one_before_it_said_is_carried_out() {
+    let desk = Desk::new();
+    let (mut phone, inbox, id, stored) = with_one_mail(&desk);
+    let there_and_back = [read(&id, true), read(&id, false), read(&id, true)];
+    let before = phone.collections.clone();
+    phone.sync(&[Sent::commands(&inbox, there_and_back.to_vec())]).unwrap();
+    assert!(is_read(&desk, stored));
+    // The answer is lost, and somebody else marks it unread: what was done is not done again.
+    let mut other = desk.phone(Identity { device_id: "other".into(), ..Identity::iphone_3gs() });
+    other.folder_sync().unwrap();
+    other.sync_folder(&inbox, 10).unwrap();
+    other.sync(&[Sent::commands(&inbox, vec![read(&id, false)])]).unwrap();
+    phone.collections = before;
+    phone.sync(&[Sent::commands(&inbox, there_and_back.to_vec())]).unwrap();
+    assert!(!is_read(&desk, stored));
+}
+
+#[test]
+fn a_change_that_says_again_what_a_lost_request_said_before_another_is_carried_out() {
+    let desk = Desk::new();
+    let (mut phone, inbox, id, stored) = with_one_mail(&desk);
+    let before = phone.collections.clone();
+    for value in [true, false, true, false, false] {
+        phone.collections.clone_from(&before);
+        phone.sync(&[Sent::commands(&inbox, vec![read(&id, value)])]).unwrap();
+        assert_eq!(is_read(&desk, stored), value);
+    }
+    // What was carried out comes along with something new.
+    phone.collections = before;
+    phone.sync(&[Sent::commands(&inbox, vec![read(&id, false), read(&id, true)])]).unwrap();
+    assert!(is_read(&desk, stored));
+}
+
 #[test]
 fn a_fetch_without_options_brings_the_whole_mail() {
     let desk = Desk::new();
@@ -208,7 +261,7 @@ fn g17_w_a_mailbox_is_paged_newest_first_while_more_arrives() {
     let first = desk.store.reserve_items(desk.user.id, 20_000).unwrap().number();
     let mail = |number: u64| {
         let received = start + jiff::SignedDuration::from_mins(i64::try_from(number).unwrap());
-        desk.mail(easel_protocol::ServerId::new(first + number), INBOX, &raw_mail(&format!("m{number}")), received)
+        desk.mail(ServerId::new(first + number), INBOX, &raw_mail(&format!("m{number}")), received)
     };
     desk.commit((0..20_000).map(mail).collect());
     let mut phone = desk.phone(Identity::android());
@@ -407,7 +460,7 @@ fn g52_a36_what_the_server_won_is_counted_and_comes_first() {
     for (number, id) in ids.iter().enumerate() {
         desk.edit(*id, &card(&format!("No{number}"), "Server"));
     }
-    let change = |id: &easel_protocol::ServerId| {
+    let change = |id: &ServerId| {
         let data = Element::of(airsync::APPLICATION_DATA, [Element::text(contacts::LAST_NAME, "Phone")]);
         Element::of(airsync::CHANGE, [Element::text(airsync::SERVER_ID, id.to_string()), data])
     };
