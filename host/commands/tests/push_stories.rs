@@ -321,6 +321,26 @@ fn what_a_lost_answer_held_for_a_collection_that_a_partial_sync_leaves_out_comes
 }
 
 #[test]
+fn a_waiting_sync_is_not_answered_for_a_collection_that_wants_no_changes() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Inbox, FolderType::SentItems]);
+    let asked = [Sent { get_changes: Some(false), ..Sent::ask(&folders[0]) }, Sent::ask(&folders[1])];
+    let body = phone.sync_request(&asked).with(Element::number(airsync::WAIT, 10));
+    assert!(leave(&mut phone, Command::Sync, &body).is_none());
+    desk.deliver(1, &raw_mail("one"));
+    assert!(phone.transport.go_on(Why::Changed).is_none(), "it waits on");
+    let Interest::Mailbox { folders: watched, .. } = &phone.transport.parked.as_ref().unwrap().interest else {
+        panic!("a mailbox is watched")
+    };
+    assert_eq!(watched.len(), 1, "and is not woken for nothing");
+    desk.deliver(4, &raw_mail("two"));
+    let answer = decode(&phone.transport.go_on(Why::Changed).unwrap().body).unwrap();
+    let synced = phone.take_sync(Some(answer)).unwrap();
+    assert_eq!((synced.entries, synced.collections.len()), (1, 1));
+    assert_eq!((phone.items(&folders[0]).len(), phone.items(&folders[1]).len()), (0, 1));
+}
+
+#[test]
 fn a_partial_sync_overrides_what_it_names() {
     let desk = Desk::new();
     let (mut phone, inbox) = ready(&desk, Identity::iphone_3gs());

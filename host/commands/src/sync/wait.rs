@@ -54,8 +54,16 @@ struct RememberedCollection {
 /// What a waiting Sync goes on with.
 #[derive(Clone, Debug)]
 pub(crate) struct WaitingSync {
-    collections: Vec<(String, SyncKey, Option<u32>)>,
+    collections: Vec<WaitingCollection>,
     window: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct WaitingCollection {
+    id: String,
+    key: SyncKey,
+    window: Option<u32>,
+    get_changes: Option<bool>,
 }
 
 /// The step a request stands for, completed from what is remembered; or the answer, when it stands for none.
@@ -244,17 +252,22 @@ fn wait_secs(context: &Context<'_>, wait: Option<Wait>) -> Result<Option<u32>, R
 
 /// The request waits until something is there to be said.
 pub(crate) fn park(context: &Context<'_>, step: &Step<'_>, secs: u32) -> Reply {
-    let collections = step
-        .collections
-        .iter()
-        .filter_map(|collection| Some((collection.id.clone()?, collection.key?, collection.window)));
+    let collections = step.collections.iter().filter_map(|collection| {
+        Some(WaitingCollection {
+            id: collection.id.clone()?,
+            key: collection.key?,
+            window: collection.window,
+            get_changes: collection.get_changes,
+        })
+    });
     let waiting = WaitingSync { collections: collections.collect(), window: step.window };
     let until = context.now + SignedDuration::from_secs(i64::from(secs));
     wait(context, waiting, until)
 }
 
 fn wait(context: &Context<'_>, waiting: WaitingSync, until: Timestamp) -> Reply {
-    let folders = watched(context, waiting.collections.iter().map(|(id, _, _)| id.as_str())).unwrap_or_default();
+    let wanted = waiting.collections.iter().filter(|collection| collection.get_changes.unwrap_or(true));
+    let folders = watched(context, wanted.map(|collection| collection.id.as_str())).unwrap_or_default();
     Reply::Park(Parked {
         interest: Interest::Mailbox { user: context.user.id, device: context.device.key, folders },
         until,
@@ -289,14 +302,14 @@ pub(crate) fn resume(
     why: Why,
     out: &mut Outflow<'_>,
 ) -> Result<Reply, Failure> {
-    let collections = waiting.collections.iter().map(|(id, key, window)| Collection {
-        key: Some(*key),
-        id: Some(id.clone()),
+    let collections = waiting.collections.iter().map(|collection| Collection {
+        key: Some(collection.key),
+        id: Some(collection.id.clone()),
         class: None,
         supported: None,
         deletes_as_moves: true,
-        get_changes: None,
-        window: *window,
+        get_changes: collection.get_changes,
+        window: collection.window,
         options: Vec::new(),
         commands: Vec::new(),
     });
