@@ -311,7 +311,7 @@ pub(crate) fn refused(context: &Context<'_>, error: &ComposeError) -> CommonStat
         ComposeError::NotMime => CommonStatus::InvalidMime,
         ComposeError::NoRecipients => CommonStatus::MessageHasNoRecipient,
         ComposeError::BadRecipient(_) => CommonStatus::MessageRecipientUnresolved,
-        ComposeError::TooManyRecipients { .. } => CommonStatus::SendQuotaExceeded,
+        ComposeError::HeaderTooLong { .. } | ComposeError::TooManyRecipients { .. } => CommonStatus::SendQuotaExceeded,
         ComposeError::Original(_) => CommonStatus::MessageReplyFailed,
     }
 }
