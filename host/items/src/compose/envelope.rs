@@ -149,7 +149,9 @@ pub(super) fn is_address(address: &str) -> bool {
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_' || !c.is_ascii() && safe(c))
         }),
     };
-    address.len() <= ADDRESS_BYTES_MAX && local.len() <= LOCAL_BYTES_MAX && local_fits && domain_fits
+    // What could not be read is not what was meant.
+    let is_read = !address.contains(char::REPLACEMENT_CHARACTER);
+    is_read && address.len() <= ADDRESS_BYTES_MAX && local.len() <= LOCAL_BYTES_MAX && local_fits && domain_fits
 }
 
 pub(super) fn people(name: &str, mailboxes: &[Mailbox], out: &mut Vec<u8>) {
@@ -239,6 +241,9 @@ mod tests {
             ["", "a", "@b", "a@", "a@b..c", "a b@c", "a@b c", "a\r\n@b", "a@b>x", "a@b\0", "<a@b", &long, "a@-\u{7}"]
         {
             assert!(!is_address(bad), "{bad:?}");
+        }
+        for unread in ["\u{fffd}@b", "a@\u{fffd}", "\"\u{fffd} a\"@b"] {
+            assert!(!is_address(unread), "{unread:?}");
         }
     }
 }
