@@ -5,6 +5,8 @@
 //! Interval and folders are remembered with the device; either may be left out later, and an empty body means both.
 //! What would wake it is what the next Sync would send: the same question, asked of the same state.
 
+use std::collections::HashSet;
+
 use easel_protocol::FolderType;
 use easel_store::{ChangeSet, Interest, Snapshot, StoreError, Write};
 use easel_wbxml::Element;
@@ -34,10 +36,10 @@ impl Request {
     /// The order of Id and Class does not matter (K: T08), a folder listed twice counts once (K: A18).
     pub(crate) fn from_wbxml(root: &Element) -> Result<Self, RequestError> {
         let folders = root.child(ping::FOLDERS).map(|folders| {
-            let mut ids: Vec<String> = Vec::new();
+            let (mut ids, mut seen) = (Vec::new(), HashSet::new());
             for folder in folders.all(ping::FOLDER) {
                 let id = folder.text_of(ping::ID).ok_or(RequestError::Missing(ping::ID))?.trim().to_owned();
-                if !ids.contains(&id) {
+                if seen.insert(id.clone()) {
                     ids.push(id);
                 }
             }

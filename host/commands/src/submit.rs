@@ -27,7 +27,7 @@ use crate::{Answer, Reply, allowance, dispatch, hierarchy, outgoing_mail, quaran
 /// Characters of a ClientId. MS-ASCMD 2.2.3.28.1 "ClientId (SendMail, SmartForward, SmartReply)".
 const CLIENT_ID_MAX: usize = 40;
 /// So long a message without ClientId is recognised, in milliseconds: devices repeat within minutes.
-const HASH_KEPT_MS: i64 = 600_000;
+const HASH_KEPT_MS: u64 = 600_000;
 /// How often the mark on the original is tried; after that the message goes without it.
 const ATTEMPTS: usize = 3;
 /// A template that restricts nothing.
@@ -227,7 +227,8 @@ impl Token {
         let sent = snapshot.was_sent(context.device.key, &self.bytes())?;
         Ok(match self {
             Self::ClientId(_) => sent.is_some(),
-            Self::Hash(_) => sent.is_some_and(|at| context.now_ms() - at < HASH_KEPT_MS),
+            // What was sent later than now was sent before the clock was set back.
+            Self::Hash(_) => sent.is_some_and(|at| context.now_ms().abs_diff(at) < HASH_KEPT_MS),
         })
     }
 }
@@ -311,7 +312,7 @@ pub(crate) fn refused(context: &Context<'_>, error: &ComposeError) -> CommonStat
         ComposeError::NotMime => CommonStatus::InvalidMime,
         ComposeError::NoRecipients => CommonStatus::MessageHasNoRecipient,
         ComposeError::BadRecipient(_) => CommonStatus::MessageRecipientUnresolved,
-        ComposeError::TooManyRecipients { .. } => CommonStatus::SendQuotaExceeded,
+        ComposeError::HeaderTooLong { .. } | ComposeError::TooManyRecipients { .. } => CommonStatus::SendQuotaExceeded,
         ComposeError::Original(_) => CommonStatus::MessageReplyFailed,
     }
 }

@@ -57,7 +57,7 @@ pub(crate) enum Status {
     NotFound = 8,
     /// The tree of folders changed: the device runs FolderSync.
     HierarchyChanged = 12,
-    /// The remembered request is not there: the device sends everything.
+    /// The remembered request is not there, or not all its keys are known: the device sends everything.
     Incomplete = 13,
     /// The time to wait is out of range; Limit says what is in it.
     WaitOutOfRange = 14,
@@ -95,10 +95,6 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Ou
         Ok(step) => step,
         Err(reply) => return Ok(reply),
     };
-    if step.collections.len() > context.settings.collections_max {
-        let most = u32::try_from(context.settings.collections_max).unwrap_or(u32::MAX);
-        return Ok(limited(Status::TooManyCollections, most));
-    }
     let outcome = attempt(context, &step, out)?;
     match outcome {
         Outcome::Flown(reply) => {

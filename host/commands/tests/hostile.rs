@@ -6,6 +6,7 @@ mod desk;
 use desk::{Desk, raw_mail};
 use easel_commands::{Answer, Reply, Request, Sink, SinkClosed};
 use easel_protocol::{Command, QueryForm, RequestLine, Version};
+use easel_wbxml::pages::{airsync, ping};
 use easel_wbxml::{Element, Node, Tag, decode, encode};
 use proptest::prelude::*;
 
@@ -84,6 +85,34 @@ fn good(answer: &Answer) -> bool {
     let readable = answer.content_type.as_deref() != Some("application/vnd.ms-sync.wbxml")
         || decode(&answer.body).is_ok_and(|root| root.tag.name().is_some());
     known && readable && (answer.body.is_empty() || answer.content_type.is_some())
+}
+
+/// Were each compared with all before it, this would take long.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "how long it takes is what is looked at")]
+fn tens_of_thousands_of_collections_or_folders_are_refused_at_once() {
+    let desk = Desk::new();
+    let folder = |number: u32, tag| Element::text(tag, format!("folder-that-is-not-there-{number}"));
+    let collections = (0..30_000).map(|number| {
+        let key = Element::text(airsync::SYNC_KEY, "0");
+        Element::of(airsync::COLLECTION, [key, folder(number, airsync::COLLECTION_ID)])
+    });
+    let sync = Element::of(airsync::SYNC, [Element::of(airsync::COLLECTIONS, collections)]);
+    let folders = (0..40_000).map(|number| Element::of(ping::FOLDER, [folder(number, ping::ID)]));
+    let interval = Element::number(ping::HEARTBEAT_INTERVAL, 600);
+    let pinged = Element::of(ping::PING, [interval, Element::of(ping::FOLDERS, folders)]);
+    for (command, body, status, limit) in [
+        (Command::Sync, encode(&sync), (airsync::STATUS, "15"), airsync::LIMIT),
+        (Command::Ping, encode(&pinged), (ping::STATUS, "6"), ping::MAX_FOLDERS),
+    ] {
+        let start = std::time::Instant::now();
+        let answer = ask(&desk, command, Version::V14_1, "", &body).unwrap();
+        let took = start.elapsed();
+        let answer = decode(&answer.body).unwrap();
+        assert_eq!(answer.text_of(status.0).unwrap(), status.1);
+        assert_eq!(answer.text_of(limit).unwrap(), "300");
+        assert!(took < std::time::Duration::from_secs(3), "{command}: {took:?}");
+    }
 }
 
 proptest! {

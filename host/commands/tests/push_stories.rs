@@ -213,6 +213,133 @@ fn p09_an_empty_sync_means_the_last_full_one_and_does_not_wait() {
     assert_eq!(phone.take_sync(answer).unwrap().entries, 1);
 }
 
+/// A phone whose last request, for these folders, was answered with nothing, so that its next may be empty.
+fn at_rest(desk: &Desk, kinds: &[FolderType]) -> (Line, Vec<String>) {
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let folders: Vec<_> = kinds.iter().map(|kind| phone.folder(*kind).unwrap()).collect();
+    folders.iter().for_each(|folder| assert_eq!(phone.sync_folder(folder, 100).unwrap(), 0));
+    assert!(rests(&mut phone, &folders));
+    (phone, folders)
+}
+
+/// Asks in full, with a time to wait; whether there was nothing to say.
+fn rests(phone: &mut Line, folders: &[String]) -> bool {
+    let asked: Vec<_> = folders.iter().map(|folder| Sent::ask(folder)).collect();
+    let body = phone.sync_request(&asked).with(Element::number(airsync::WAIT, 10));
+    let answer = phone.ask(Command::Sync, Some(&body)).unwrap();
+    phone.take_sync(answer).unwrap().empty
+}
+
+fn sync_status(phone: &mut Line, body: Option<&Element>) -> String {
+    phone.ask(Command::Sync, body).unwrap().unwrap().text_of(airsync::STATUS).unwrap().into_owned()
+}
+
+#[test]
+fn p09_what_a_lost_answer_to_an_empty_sync_held_comes_again() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Inbox, FolderType::SentItems]);
+    desk.deliver(1, &raw_mail("first"));
+    let lost = phone.ask(Command::Sync, None).unwrap();
+    assert!(lost.is_some());
+    assert_eq!(sync_status(&mut phone, None), "13", "the phone is to say which keys it has");
+    assert_eq!(sync_status(&mut phone, None), "13", "and nothing has moved on meanwhile");
+    desk.deliver(1, &raw_mail("second"));
+    assert!(!rests(&mut phone, &folders));
+    assert!(!rests(&mut phone, &folders));
+    assert_eq!(phone.items(&folders[0]).len(), 2);
+    assert!(rests(&mut phone, &folders) && phone.ask(Command::Sync, None).unwrap().is_none());
+}
+
+#[test]
+fn p09_a_phone_that_has_the_news_says_so_once_and_waits_on() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Inbox, FolderType::SentItems]);
+    for number in 0..3 {
+        desk.deliver(1, &raw_mail(&format!("mail{number}")));
+        let news = phone.ask(Command::Sync, None).unwrap();
+        assert_eq!(phone.take_sync(news).unwrap().entries, 1);
+        assert_eq!(sync_status(&mut phone, None), "13");
+        assert!(rests(&mut phone, &folders));
+        for _ in 0..3 {
+            assert!(phone.ask(Command::Sync, None).unwrap().is_none(), "no round trip more until there is news");
+        }
+    }
+    assert_eq!(phone.items(&folders[0]).len(), 3);
+}
+
+#[test]
+fn p09_a_waiting_sync_whose_answer_is_lost_is_not_passed_over_by_an_empty_one() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Inbox]);
+    let body = waiting_sync(&phone, &folders[0], airsync::WAIT, 10);
+    assert!(leave(&mut phone, Command::Sync, &body).is_none());
+    desk.deliver(1, &raw_mail("one"));
+    assert!(!phone.transport.go_on(Why::Changed).unwrap().body.is_empty(), "an answer that never arrives");
+    assert_eq!(sync_status(&mut phone, None), "13");
+    assert!(!rests(&mut phone, &folders));
+    assert_eq!(phone.items(&folders[0]).len(), 1);
+}
+
+#[test]
+fn p09_what_a_lost_answer_to_commands_held_is_not_passed_over_by_an_empty_sync() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Contacts, FolderType::Inbox]);
+    desk.deliver(1, &raw_mail("one"));
+    let data =
+        Element::of(airsync::APPLICATION_DATA, [Element::text(easel_wbxml::pages::contacts::LAST_NAME, "Curie")]);
+    let add = Element::of(airsync::ADD, [Element::text(airsync::CLIENT_ID, "c1"), data]);
+    let asked = [Sent::commands(&folders[0], vec![add.clone()]), Sent::ask(&folders[1])];
+    let body = phone.sync_request(&asked);
+    assert!(phone.ask(Command::Sync, Some(&body)).unwrap().is_some(), "an answer that never arrives");
+    assert_eq!(sync_status(&mut phone, None), "13");
+    phone.sync(&asked).unwrap();
+    assert_eq!((phone.items(&folders[0]).len(), phone.items(&folders[1]).len()), (1, 1));
+    assert!(rests(&mut phone, &folders) && phone.ask(Command::Sync, None).unwrap().is_none());
+}
+
+#[test]
+fn what_a_lost_answer_held_for_a_collection_that_a_partial_sync_leaves_out_comes_again() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Inbox, FolderType::SentItems]);
+    let (inbox, sent) = (folders[0].clone(), folders[1].clone());
+    let partial = |phone: &Line| phone.sync_request(&[Sent::ask(&inbox)]).with(Element::new(airsync::PARTIAL));
+    desk.deliver(4, &raw_mail("first"));
+    let body = partial(&phone);
+    assert!(phone.ask(Command::Sync, Some(&body)).unwrap().is_some(), "an answer that never arrives");
+    assert_eq!(sync_status(&mut phone, Some(&body)), "13");
+    assert!(!rests(&mut phone, &folders));
+    assert_eq!(phone.items(&sent).len(), 1);
+    assert!(rests(&mut phone, &folders));
+    // What the partial request names, with its key, needs no full one.
+    desk.deliver(1, &raw_mail("second"));
+    assert!(!rests(&mut phone, &folders));
+    let body = partial(&phone);
+    assert!(phone.ask(Command::Sync, Some(&body)).unwrap().is_none());
+    assert!(phone.ask(Command::Sync, None).unwrap().is_none(), "it is the previous request now");
+    assert_eq!((phone.items(&inbox).len(), phone.items(&sent).len()), (1, 1));
+}
+
+#[test]
+fn a_waiting_sync_is_not_answered_for_a_collection_that_wants_no_changes() {
+    let desk = Desk::new();
+    let (mut phone, folders) = at_rest(&desk, &[FolderType::Inbox, FolderType::SentItems]);
+    let asked = [Sent { get_changes: Some(false), ..Sent::ask(&folders[0]) }, Sent::ask(&folders[1])];
+    let body = phone.sync_request(&asked).with(Element::number(airsync::WAIT, 10));
+    assert!(leave(&mut phone, Command::Sync, &body).is_none());
+    desk.deliver(1, &raw_mail("one"));
+    assert!(phone.transport.go_on(Why::Changed).is_none(), "it waits on");
+    let Interest::Mailbox { folders: watched, .. } = &phone.transport.parked.as_ref().unwrap().interest else {
+        panic!("a mailbox is watched")
+    };
+    assert_eq!(watched.len(), 1, "and is not woken for nothing");
+    desk.deliver(4, &raw_mail("two"));
+    let answer = decode(&phone.transport.go_on(Why::Changed).unwrap().body).unwrap();
+    let synced = phone.take_sync(Some(answer)).unwrap();
+    assert_eq!((synced.entries, synced.collections.len()), (1, 1));
+    assert_eq!((phone.items(&folders[0]).len(), phone.items(&folders[1]).len()), (0, 1));
+}
+
 #[test]
 fn a_partial_sync_overrides_what_it_names() {
     let desk = Desk::new();

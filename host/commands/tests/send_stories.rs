@@ -77,6 +77,18 @@ fn a_message_without_a_name_is_recognised_for_ten_minutes_and_no_longer() {
 }
 
 #[test]
+fn a_message_from_before_the_clock_was_set_back_is_not_taken_for_a_repeated_one() {
+    let desk = Desk::new();
+    let mut phone = desk.phone(Identity::nokia_n97());
+    let steps = [("2026-03-02T10:00:00Z", 1), ("2026-03-02T09:50:01Z", 1), ("2026-03-02T09:50:00Z", 2)];
+    for (at, count) in steps {
+        desk.at(at);
+        assert_eq!(send(&mut phone, Command::SendMail, "", MESSAGE).code, 200);
+        assert_eq!(queue(&desk).len(), count, "at {at}");
+    }
+}
+
+#[test]
 fn a_name_is_recognised_for_ever() {
     let desk = Desk::new();
     let mut phone = desk.phone(Identity::android());

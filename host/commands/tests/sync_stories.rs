@@ -5,11 +5,13 @@
 mod desk;
 
 use desk::{Desk, raw_mail};
-use easel_protocol::{FolderType, Version};
+use easel_protocol::{FolderType, ServerId, Version};
 use easel_store::Store as _;
 use easel_test_support::{Identity, Sent, item_text};
 use easel_wbxml::Element;
-use easel_wbxml::pages::{airsync, contacts, email};
+use easel_wbxml::pages::{airsync, airsyncbase, contacts, email};
+
+type Phone = easel_test_support::Phone<desk::Line>;
 
 const INBOX: u64 = 1;
 const CONTACTS: u64 = 7;
@@ -110,6 +112,107 @@ fn g17_a_lost_answer_that_held_no_entry_promises_no_more_when_it_comes_again() {
     assert_eq!(phone.sync(&[Sent::ask(&inbox)]).unwrap().entries, 1);
 }
 
+/// A phone with one unread mail: its Inbox, the mail as it names it, and as it is stored.
+fn with_one_mail(desk: &Desk) -> (Phone, String, String, ServerId) {
+    let stored = desk.deliver(INBOX, &raw_mail("one"));
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let inbox = phone.folder(FolderType::Inbox).unwrap();
+    phone.sync_folder(&inbox, 10).unwrap();
+    let id = phone.items(&inbox).keys().next().unwrap().clone();
+    (phone, inbox, id, stored)
+}
+
+fn is_read(desk: &Desk, id: ServerId) -> bool {
+    let snapshot = desk.store.snapshot(desk.user.id).unwrap();
+    match snapshot.item(id).unwrap().unwrap().content {
+        easel_store::Content::Mail(mail) => mail.record.read,
+        easel_store::Content::Object(_) => panic!("a mail"),
+    }
+}
+
+#[test]
+fn a_change_that_says_again_what_one_before_it_said_is_carried_out() {
+    let desk = Desk::new();
+    let (mut phone, inbox, id, stored) = with_one_mail(&desk);
+    let there_and_back = [read(&id, true), read(&id, false), read(&id, true)];
+    let before = phone.collections.clone();
+    phone.sync(&[Sent::commands(&inbox, there_and_back.to_vec())]).unwrap();
+    assert!(is_read(&desk, stored));
+    // The answer is lost, and somebody else marks it unread: what was done is not done again.
+    let mut other = desk.phone(Identity { device_id: "other".into(), ..Identity::iphone_3gs() });
+    other.folder_sync().unwrap();
+    other.sync_folder(&inbox, 10).unwrap();
+    other.sync(&[Sent::commands(&inbox, vec![read(&id, false)])]).unwrap();
+    phone.collections = before;
+    phone.sync(&[Sent::commands(&inbox, there_and_back.to_vec())]).unwrap();
+    assert!(!is_read(&desk, stored));
+}
+
+#[test]
+fn a_change_that_says_again_what_a_lost_request_said_before_another_is_carried_out() {
+    let desk = Desk::new();
+    let (mut phone, inbox, id, stored) = with_one_mail(&desk);
+    let before = phone.collections.clone();
+    for value in [true, false, true, false, false] {
+        phone.collections.clone_from(&before);
+        phone.sync(&[Sent::commands(&inbox, vec![read(&id, value)])]).unwrap();
+        assert_eq!(is_read(&desk, stored), value);
+    }
+    // What was carried out comes along with something new.
+    phone.collections = before;
+    phone.sync(&[Sent::commands(&inbox, vec![read(&id, false), read(&id, true)])]).unwrap();
+    assert!(is_read(&desk, stored));
+}
+
+#[test]
+fn a_fetch_without_options_brings_the_whole_mail() {
+    let desk = Desk::new();
+    let long = raw_mail("long").replace("Hello", &"Hello ".repeat(1_000));
+    desk.deliver(INBOX, &long);
+    for (identity, cut) in [
+        (Identity::nokia_n97(), Element::number(airsync::TRUNCATION, 1)),
+        (Identity::iphone_3gs(), body_of(1, Some(512))),
+        (Identity::iphone_today(), body_of(1, Some(512))),
+    ] {
+        let version = identity.version;
+        let mut phone = desk.phone(identity);
+        phone.folder_sync().unwrap();
+        let inbox = phone.folder(FolderType::Inbox).unwrap();
+        let options = Some(vec![cut.clone()]);
+        phone.sync(&[Sent { options: options.clone(), ..Sent::ask(&inbox) }]).unwrap();
+        phone.sync(&[Sent::ask(&inbox)]).unwrap();
+        let (id, item) = phone.items(&inbox).into_iter().next().unwrap();
+        assert!(shown(&item).0.len() <= 512 && shown(&item).1, "{version}: {item:?}");
+        let fetch = Element::of(airsync::FETCH, [Element::text(airsync::SERVER_ID, id)]);
+        let fetched = |phone: &mut Phone, options| {
+            let asked = Sent { options, ..Sent::commands(&inbox, vec![fetch.clone()]) };
+            let synced = phone.sync(&[asked]).unwrap();
+            let path = [airsync::RESPONSES, airsync::FETCH, airsync::APPLICATION_DATA];
+            shown(synced.collections[&inbox].at(&path).unwrap())
+        };
+        let (whole, is_cut) = fetched(&mut phone, None);
+        assert!(whole.len() > 5_000 && !is_cut, "{version}: {whole}");
+        let (part, is_cut) = fetched(&mut phone, options);
+        assert!(part.len() <= 512 && is_cut, "{version}: options that come with it are obeyed");
+        let (whole, is_cut) = fetched(&mut phone, None);
+        assert!(whole.len() > 5_000 && !is_cut, "{version}");
+    }
+}
+
+fn body_of(kind: u8, size: Option<u32>) -> Element {
+    let size = size.map(|size| Element::number(airsyncbase::TRUNCATION_SIZE, size));
+    Element::of(airsyncbase::BODY_PREFERENCE, [Element::number(airsyncbase::TYPE, kind)]).with_some(size)
+}
+
+/// The text of a mail as it was sent, and whether it is cut.
+fn shown(item: &Element) -> (String, bool) {
+    match item.child(airsyncbase::BODY) {
+        Some(body) => (item_text(body, airsyncbase::DATA), item_text(body, airsyncbase::TRUNCATED) == "1"),
+        None => (item_text(item, email::BODY), item_text(item, email::BODY_TRUNCATED) == "1"),
+    }
+}
+
 #[test]
 fn a_read_flag_goes_to_the_other_phone_and_nothing_else() {
     let desk = Desk::new();
@@ -158,7 +261,7 @@ fn g17_w_a_mailbox_is_paged_newest_first_while_more_arrives() {
     let first = desk.store.reserve_items(desk.user.id, 20_000).unwrap().number();
     let mail = |number: u64| {
         let received = start + jiff::SignedDuration::from_mins(i64::try_from(number).unwrap());
-        desk.mail(easel_protocol::ServerId::new(first + number), INBOX, &raw_mail(&format!("m{number}")), received)
+        desk.mail(ServerId::new(first + number), INBOX, &raw_mail(&format!("m{number}")), received)
     };
     desk.commit((0..20_000).map(mail).collect());
     let mut phone = desk.phone(Identity::android());
@@ -201,7 +304,7 @@ fn a_mailbox_moves_through_a_filter_window() {
     let filter = |number: u8| Some(vec![Element::number(airsync::FILTER_TYPE, number)]);
     phone.sync(&[Sent { options: filter(3), ..Sent::ask(&inbox) }]).unwrap();
     phone.sync(&[Sent::ask(&inbox)]).unwrap();
-    let held = |phone: &easel_test_support::Phone<desk::Line>| phone.items(&inbox).len();
+    let held = |phone: &Phone| phone.items(&inbox).len();
     assert_eq!(held(&phone), 7, "one week: 22 February to 28 February");
     desk.at("2026-03-03T01:00:00Z");
     let synced = phone.sync(&[Sent::ask(&inbox)]).unwrap();
@@ -235,7 +338,7 @@ fn g52_tc89_the_window_of_the_request_holds_over_all_collections() {
 }
 
 /// Asks for several folders with one window for all of them: entries, and whether there is more, a folder.
-fn windowed(phone: &mut easel_test_support::Phone<desk::Line>, sent: &[Sent], window: u32) -> Vec<(usize, bool)> {
+fn windowed(phone: &mut Phone, sent: &[Sent], window: u32) -> Vec<(usize, bool)> {
     let mut body = phone.sync_request(sent);
     body.push(Element::number(airsync::WINDOW_SIZE, window));
     let answer = phone.ask(easel_protocol::Command::Sync, Some(&body)).unwrap();
@@ -250,7 +353,7 @@ fn windowed(phone: &mut easel_test_support::Phone<desk::Line>, sent: &[Sent], wi
 }
 
 /// A phone that has begun with some folders, and how it asks for them.
-fn begun(desk: &Desk, folders: &[u64]) -> (easel_test_support::Phone<desk::Line>, Vec<Sent>) {
+fn begun(desk: &Desk, folders: &[u64]) -> (Phone, Vec<Sent>) {
     let mut phone = desk.phone(Identity::iphone_3gs());
     phone.folder_sync().unwrap();
     let ask: Vec<Sent> = folders.iter().map(|folder| Sent::ask(&format!("f{folder}"))).collect();
@@ -357,7 +460,7 @@ fn g52_a36_what_the_server_won_is_counted_and_comes_first() {
     for (number, id) in ids.iter().enumerate() {
         desk.edit(*id, &card(&format!("No{number}"), "Server"));
     }
-    let change = |id: &easel_protocol::ServerId| {
+    let change = |id: &ServerId| {
         let data = Element::of(airsync::APPLICATION_DATA, [Element::text(contacts::LAST_NAME, "Phone")]);
         Element::of(airsync::CHANGE, [Element::text(airsync::SERVER_ID, id.to_string()), data])
     };
@@ -366,9 +469,7 @@ fn g52_a36_what_the_server_won_is_counted_and_comes_first() {
     let before = phone.collections.clone();
     let first = phone.sync(std::slice::from_ref(&commands)).unwrap();
     assert_eq!((first.entries, first.more), (2, true));
-    let name = |phone: &easel_test_support::Phone<desk::Line>, at: usize| {
-        item_text(&phone.items(&folder)[&ids[at].to_string()], contacts::LAST_NAME)
-    };
+    let name = |phone: &Phone, at: usize| item_text(&phone.items(&folder)[&ids[at].to_string()], contacts::LAST_NAME);
     assert_eq!(name(&phone, 3), "Server");
     phone.collections = before;
     let again = phone.sync(&[commands]).unwrap();

@@ -39,9 +39,9 @@ pub use name::{HeaderLines, content_hash, field_name, is_status_field, name_by_h
 pub use properties::{calendar_text, changed, properties};
 pub use record::{received_as_bcc, record_from_headers};
 
-pub(crate) use addresses::{addresses, written};
+pub(crate) use addresses::{addresses, all_addresses, written};
 pub(crate) use decode::{Decoder, guess};
-pub(crate) use header::{Field, field_end, fields, text as header_text};
+pub(crate) use header::{FIELDS_MAX, Field, field_end, fields, text as header_text};
 pub(crate) use select::select;
 
 use crate::ReadError;

@@ -66,6 +66,14 @@ pub enum ComposeError {
         /// How many may be.
         max: usize,
     },
+    /// Status 115: the header goes on behind what is read of it, and may name more recipients there.
+    #[error("the header is longer than {bytes_max} bytes or {fields_max} fields: send the message to fewer at a time")]
+    HeaderTooLong {
+        /// Bytes that are read.
+        bytes_max: usize,
+        /// Fields that are read.
+        fields_max: usize,
+    },
     /// The original could not be used.
     #[error("the original message cannot be used")]
     Original(#[source] ItemError),

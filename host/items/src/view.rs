@@ -55,6 +55,16 @@ pub struct BodyPreferences {
     pub truncation: Option<u8>,
 }
 
+impl BodyPreferences {
+    /// The same forms, whole.
+    #[must_use]
+    pub fn uncut(&self) -> Self {
+        let types = self.types.iter().map(|one| BodyPreference { truncation_size: None, ..*one });
+        let part = self.part.map(|part| BodyPartPreference { truncation_size: None, ..part });
+        Self { types: types.collect(), part, mime_truncation: None, truncation: None, ..*self }
+    }
+}
+
 /// One BodyPreference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BodyPreference {

@@ -3,6 +3,7 @@
 //! MS-ASCMD 2.2.3.32 "Commands". Nothing is written here: every command adds to an [`Edits`], which becomes one change
 //! set together with the new key. A command that was carried out in a lost answer is recognised and answered again.
 
+mod done;
 mod edits;
 mod guests;
 mod incoming;
@@ -15,6 +16,7 @@ use easel_wbxml::pages::{airsync, airsyncbase};
 use easel_wbxml::{Element, encode};
 use sha2::{Digest as _, Sha256};
 
+use self::done::Done;
 use self::edits::Edited;
 pub(crate) use self::edits::Edits;
 pub(crate) use self::guests::guests_told;
@@ -51,6 +53,8 @@ pub(crate) struct Client<'a> {
     pub(crate) view: &'a FolderView,
     pub(crate) class: Class,
     pub(crate) sticky: &'a Sticky,
+    /// Whether the request says how bodies are wanted: if not, a Fetch means all of them.
+    pub(crate) has_options: bool,
     pub(crate) deletes_as_moves: bool,
     /// What the device holds when it sends this.
     pub(crate) cursors: &'a Cursors,
@@ -65,33 +69,40 @@ pub(crate) struct Client<'a> {
 }
 
 impl Client<'_> {
+    /// Carries out the commands of the request.
+    pub(crate) fn run_all(&mut self, commands: &[Command<'_>], edits: &mut Edits) -> Result<(), Failure> {
+        let mut done = Done::default();
+        if !self.outcomes.is_empty() {
+            let named = commands.iter().filter_map(|command| {
+                let (id, token) = named(command)?;
+                Some((self.context.ids.parse_item(id).ok()?, token))
+            });
+            done = Done::of(&self.outcomes, named);
+        }
+        commands.iter().try_for_each(|command| self.run(command, &mut done, edits))
+    }
+
     /// Carries out one command.
-    pub(crate) fn run(&mut self, command: &Command<'_>, edits: &mut Edits) -> Result<(), Failure> {
+    fn run(&mut self, command: &Command<'_>, done: &mut Done, edits: &mut Edits) -> Result<(), Failure> {
         match command {
             Command::Add { class, client_id, data } => self.add(*class, client_id, data, edits),
             Command::Change { id, instance, data } => {
-                let token = token(b'C', id, instance.as_deref(), Some(data));
-                self.once(token, id, instance.as_deref(), airsync::CHANGE, |client| {
-                    client.change(id, instance.as_deref(), data, edits)
+                let (token, instance) = (change_token(id, instance.as_deref(), data), instance.as_deref());
+                self.once(token, done, (airsync::CHANGE, id, instance), |client| {
+                    client.change(id, instance, data, edits)
                 })
             }
             Command::Delete { id, instance } => {
-                let token = token(b'D', id, instance.as_deref(), None);
-                self.once(token, id, instance.as_deref(), airsync::DELETE, |client| {
-                    client.delete(id, instance.as_deref(), edits)
-                })
+                let (token, instance) = (delete_token(id, instance.as_deref()), instance.as_deref());
+                self.once(token, done, (airsync::DELETE, id, instance), |client| client.delete(id, instance, edits))
             }
             Command::Fetch { id } => self.fetch(id, edits),
         }
     }
 
-    fn repeated(&self, token: &OutcomeToken) -> Option<Outcome> {
-        self.outcomes.iter().find(|outcome| outcome.token == *token).cloned()
-    }
-
     fn add(&mut self, class: Option<Class>, client_id: &str, data: &Element, edits: &mut Edits) -> Result<(), Failure> {
         let token = OutcomeToken::ClientId(client_id.to_owned());
-        let outcome = match self.repeated(&token) {
+        let outcome = match self.outcomes.iter().find(|outcome| outcome.token == token).cloned() {
             Some(outcome) => outcome,
             None => {
                 let (status, item, answer) = match self.added(class, data, edits)? {
@@ -197,12 +208,12 @@ impl Client<'_> {
     fn once(
         &mut self,
         token: OutcomeToken,
-        id: &str,
-        instance: Option<&str>,
-        tag: easel_wbxml::Tag,
+        done: &mut Done,
+        (tag, id, instance): (easel_wbxml::Tag, &str, Option<&str>),
         act: impl FnOnce(&mut Self) -> Result<Result<Vec<Element>, ItemStatus>, Failure>,
     ) -> Result<(), Failure> {
-        let outcome = match self.repeated(&token) {
+        let item = self.context.ids.parse_item(id).ok();
+        let outcome = match item.and_then(|item| done.next(item, &token)) {
             Some(outcome) => outcome,
             None => {
                 let (status, answer) = match act(self)? {
@@ -210,13 +221,13 @@ impl Client<'_> {
                     Ok(answer) => (ItemStatus::Success, encode(&Element::of(airsync::APPLICATION_DATA, answer))),
                     Err(status) => (status, Vec::new()),
                 };
-                let outcome = Outcome { token, item: None, status: status as u8, answer };
+                let outcome = Outcome { token, item, status: status as u8, answer };
                 self.outcomes.push(outcome.clone());
                 outcome
             }
         };
         if outcome.status == ItemStatus::Conflict as u8 {
-            self.send.extend(self.context.ids.parse_item(id));
+            self.send.extend(item);
         }
         let answer = easel_wbxml::decode(&outcome.answer).ok();
         let tells = answer.is_some()
@@ -403,12 +414,15 @@ impl Client<'_> {
         Ok(trash.filter(|trash| *trash != item.folder))
     }
 
+    /// A mail that was cut is fetched to read the rest of it (MS-ASCMD 2.2.3.67.2 "Fetch (Sync)"): only Options of the
+    /// request itself cut it again.
     fn fetch(&mut self, id: &str, edits: &Edits) -> Result<(), Failure> {
+        let body = if self.has_options { self.sticky.body.clone() } else { self.sticky.body.uncut() };
         let mut response = Element::of(airsync::FETCH, [Element::text(airsync::SERVER_ID, id)]);
         let item = if self.class == Class::Email { self.item(id, edits)? } else { None };
         let folder = item.as_ref().map(|item| self.snapshot.folder(item.folder)).transpose()?.flatten();
         let properties = match (&item, &folder) {
-            (Some(item), Some(folder)) => self.context.properties(self.snapshot, folder, item, &self.sticky.body)?,
+            (Some(item), Some(folder)) => self.context.properties(self.snapshot, folder, item, &body)?,
             (None | Some(_), _) => None,
         };
         match properties {
@@ -436,6 +450,23 @@ impl Client<'_> {
         tracing::info!(user = self.context.user.id.0, device = self.context.device.key.0, %error, "an item is refused");
         ItemStatus::Conversion
     }
+}
+
+/// The item that a Change or Delete names, and by what the command is recognised.
+fn named<'c>(command: &'c Command<'_>) -> Option<(&'c str, OutcomeToken)> {
+    match command {
+        Command::Change { id, instance, data } => Some((id, change_token(id, instance.as_deref(), data))),
+        Command::Delete { id, instance } => Some((id, delete_token(id, instance.as_deref()))),
+        Command::Add { .. } | Command::Fetch { .. } => None,
+    }
+}
+
+fn change_token(id: &str, instance: Option<&str>, data: &Element) -> OutcomeToken {
+    token(b'C', id, instance, Some(data))
+}
+
+fn delete_token(id: &str, instance: Option<&str>) -> OutcomeToken {
+    token(b'D', id, instance, None)
 }
 
 fn token(kind: u8, id: &str, instance: Option<&str>, data: Option<&Element>) -> OutcomeToken {

@@ -3,6 +3,8 @@
 //! The order of elements is not looked at (K: G04), an empty boolean is true (K: W12, T07, X06), and what no schema
 //! knows is passed over (K: G49).
 
+use std::collections::HashSet;
+
 use easel_protocol::{Class, SyncKey};
 use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
@@ -83,13 +85,16 @@ impl<'a> Request<'a> {
         if collections.iter().map(|collection| collection.commands.len()).sum::<usize>() > COMMANDS_MAX {
             return Err(RequestError::TooMany(airsync::COMMANDS));
         }
-        for (at, collection) in collections.iter().enumerate() {
-            if collection.id.is_some() && collections[..at].iter().any(|other| other.id == collection.id) {
-                let value = collection.id.clone().unwrap_or_default();
-                return Err(RequestError::Value { tag: airsync::COLLECTION_ID, value });
-            }
+        let mut seen = HashSet::new();
+        if let Some(twice) = collections.iter().filter_map(|one| one.id.as_deref()).find(|id| !seen.insert(*id)) {
+            return Err(RequestError::Value { tag: airsync::COLLECTION_ID, value: twice.to_owned() });
         }
         Ok(Self { collections, wait, window: number(root, airsync::WINDOW_SIZE)?, partial })
+    }
+
+    /// Whether the device changes or fetches anything.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.collections.iter().any(|collection| !collection.commands.is_empty())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Waiting, empty and partial requests. MS-ASCMD 2.2.3.124 "Partial", 2.2.3.88 "HeartbeatInterval", 2.2.3.198 "Wait".
 //!
-//! The last full request without client commands is remembered with the device: an empty one means it again, a partial
-//! one overrides parts of it. Keys are never remembered: a remembered request goes on from where the collections are.
+//! The last request without client commands is remembered with the device: an empty one means it again, a partial one
+//! overrides parts of it, and both mean the keys that were named last. A key that was given since may have arrived or
+//! not: whoever goes on from it loses what a lost answer held, whoever goes back sends everything twice. So the device
+//! is asked to say its keys, with Status 13 (K: P09). That costs a round trip after news, and none while nothing
+//! happens, which is when a device may leave its request empty (MS-ASCMD 4.5.10 "Empty Sync Request and Response").
 
 use std::collections::BTreeSet;
 
@@ -32,11 +35,17 @@ struct Remembered {
     collections: Vec<RememberedCollection>,
     window: Option<u32>,
     wait: Option<Wait>,
+    /// Whether the device ever left out what is remembered. The keys of one that never does are not followed, so that
+    /// its requests write nothing while they stay the same.
+    relied_on: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct RememberedCollection {
     id: String,
+    /// A key that the device named. It holds what belongs to it or something later, so that it holds what belongs to
+    /// the current key if this is the one.
+    key: Option<SyncKey>,
     window: Option<u32>,
     get_changes: Option<bool>,
     deletes_as_moves: bool,
@@ -45,8 +54,16 @@ struct RememberedCollection {
 /// What a waiting Sync goes on with.
 #[derive(Clone, Debug)]
 pub(crate) struct WaitingSync {
-    collections: Vec<(String, SyncKey, Option<u32>)>,
+    collections: Vec<WaitingCollection>,
     window: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct WaitingCollection {
+    id: String,
+    key: SyncKey,
+    window: Option<u32>,
+    get_changes: Option<bool>,
 }
 
 /// The step a request stands for, completed from what is remembered; or the answer, when it stands for none.
@@ -54,6 +71,10 @@ pub(crate) fn complete<'a>(
     context: &Context<'_>,
     request: Option<Request<'a>>,
 ) -> Result<Result<Step<'a>, Reply>, Failure> {
+    let listed = request.as_ref().map_or(0, |request| request.collections.len());
+    if let Some(reply) = too_many(context, listed) {
+        return Ok(Err(reply));
+    }
     if context.version < Version::V12_1 {
         return Ok(match request {
             Some(request) if !request.partial && request.wait.is_none() => {
@@ -63,45 +84,73 @@ pub(crate) fn complete<'a>(
         });
     }
     let snapshot = context.store().snapshot(context.user.id)?;
-    let remembered: Option<Remembered> =
-        snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes));
-    let step = match (request, remembered) {
-        (None, None) => return Ok(Err(refused(Status::Incomplete))),
-        (Some(request), None) if request.partial => return Ok(Err(refused(Status::Incomplete))),
-        (None, Some(remembered)) => {
-            // K: P09. The time to wait does not come back with an empty request.
-            let Some(collections) = recalled(context, &*snapshot, &remembered.collections)? else {
-                return Ok(Err(cannot_rerun(context)));
-            };
-            Step { collections, window: remembered.window, wait_secs: None }
-        }
-        (Some(request), Some(remembered)) if request.partial => {
-            let named = |other: &RememberedCollection| {
-                request.collections.iter().any(|listed| listed.id.as_deref() == Some(&other.id))
-            };
-            let others: Vec<RememberedCollection> =
-                remembered.collections.into_iter().filter(|other| !named(other)).collect();
-            let Some(mut collections) = recalled(context, &*snapshot, &others)? else {
-                return Ok(Err(cannot_rerun(context)));
-            };
-            collections.extend(request.collections);
-            let wait_secs = match wait_secs(context, request.wait.or(remembered.wait)) {
-                Ok(secs) => secs,
-                Err(reply) => return Ok(Err(reply)),
-            };
-            Step { collections, window: request.window.or(remembered.window), wait_secs }
-        }
-        (Some(request), remembered) => {
-            let wait_secs = match wait_secs(context, request.wait) {
-                Ok(secs) => secs,
-                Err(reply) => return Ok(Err(reply)),
-            };
+    let old: Option<Remembered> = snapshot.device_value(context.device.key, NAME)?.and_then(|bytes| unpack(&bytes));
+    let (request, old) = match (request, old) {
+        (Some(request), old) if !request.partial => {
             drop(snapshot);
-            remember(context, &request, remembered.as_ref())?;
-            return Ok(Ok(Step { collections: request.collections, window: request.window, wait_secs }));
+            return complete_one(context, request, old.as_ref());
+        }
+        (_, None) => return Ok(Err(refused(Status::Incomplete))),
+        (request, Some(old)) => (request, old),
+    };
+    let named = |id: &str| {
+        let mut listed = request.iter().flat_map(|request| &request.collections);
+        listed.any(|collection| collection.id.as_deref() == Some(id))
+    };
+    let others: Vec<_> = old.collections.iter().filter(|other| !named(&other.id)).cloned().collect();
+    if let Some(reply) = too_many(context, others.len() + listed) {
+        return Ok(Err(reply));
+    }
+    // K: P09. The time to wait does not come back with an empty request.
+    let wait = request.as_ref().and_then(|request| request.wait.or(old.wait));
+    let wait_secs = match wait_secs(context, wait) {
+        Ok(secs) => secs,
+        Err(reply) => return Ok(Err(reply)),
+    };
+    let recalled = recalled(context, &*snapshot, &others)?;
+    drop(snapshot);
+    let mut collections = match recalled {
+        Ok(collections) => collections,
+        Err(reply) => {
+            old.relied_on().keep(context, Some(&old))?;
+            return Ok(Err(reply));
         }
     };
-    Ok(Ok(step))
+    let window = request.as_ref().and_then(|request| request.window).or(old.window);
+    match &request {
+        Some(request) if !request.has_commands() => {
+            let mut all = others;
+            all.extend(RememberedCollection::of(request));
+            Remembered { collections: all, window, wait, relied_on: true }.keep(context, Some(&old))?;
+        }
+        Some(_) | None => old.relied_on().keep(context, Some(&old))?,
+    }
+    collections.extend(request.into_iter().flat_map(|request| request.collections));
+    Ok(Ok(Step { collections, window, wait_secs }))
+}
+
+/// The step of a request that leaves nothing out.
+fn complete_one<'a>(
+    context: &Context<'_>,
+    request: Request<'a>,
+    old: Option<&Remembered>,
+) -> Result<Result<Step<'a>, Reply>, Failure> {
+    let wait_secs = match wait_secs(context, request.wait) {
+        Ok(secs) => secs,
+        Err(reply) => return Ok(Err(reply)),
+    };
+    if !request.has_commands() && !request.collections.is_empty() {
+        let collections = RememberedCollection::of(&request).collect();
+        let relied_on = old.is_some_and(|old| old.relied_on);
+        Remembered { collections, window: request.window, wait: request.wait, relied_on }.keep(context, old)?;
+    }
+    Ok(Ok(Step { collections: request.collections, window: request.window, wait_secs }))
+}
+
+/// The answer to a request for more collections than may be.
+fn too_many(context: &Context<'_>, collections: usize) -> Option<Reply> {
+    let most = context.settings.collections_max;
+    (collections > most).then(|| limited(Status::TooManyCollections, u32::try_from(most).unwrap_or(u32::MAX)))
 }
 
 fn cannot_rerun(context: &Context<'_>) -> Reply {
@@ -111,18 +160,22 @@ fn cannot_rerun(context: &Context<'_>) -> Reply {
     refused(Status::Incomplete)
 }
 
-/// Remembered collections with the keys they have now; `None` when one has none.
+/// Remembered collections, to go on where they are; or the answer, when one is not there any more or when it is not
+/// certain that the device holds what belongs to its current key.
 fn recalled<'a>(
     context: &Context<'_>,
     snapshot: &dyn Snapshot,
     remembered: &[RememberedCollection],
-) -> Result<Option<Vec<Collection<'a>>>, Failure> {
+) -> Result<Result<Vec<Collection<'a>>, Reply>, Failure> {
     let mut collections = Vec::new();
     for one in remembered {
-        let Ok(id) = context.ids.parse_folder(&one.id) else { return Ok(None) };
-        let Some(state) = snapshot.collection(context.device.key, id)? else { return Ok(None) };
+        let Ok(id) = context.ids.parse_folder(&one.id) else { return Ok(Err(cannot_rerun(context))) };
+        let Some(state) = snapshot.collection(context.device.key, id)? else { return Ok(Err(cannot_rerun(context))) };
+        if one.key != Some(state.key()) {
+            return Ok(Err(refused(Status::Incomplete)));
+        }
         collections.push(Collection {
-            key: Some(state.key()),
+            key: one.key,
             id: Some(one.id.clone()),
             class: None,
             supported: None,
@@ -133,30 +186,52 @@ fn recalled<'a>(
             commands: Vec::new(),
         });
     }
-    Ok(Some(collections))
+    Ok(Ok(collections))
 }
 
-fn remember(context: &Context<'_>, request: &Request<'_>, old: Option<&Remembered>) -> Result<(), Failure> {
-    let has_commands = request.collections.iter().any(|collection| !collection.commands.is_empty());
-    if has_commands || request.collections.is_empty() {
-        return Ok(());
-    }
-    let collections = request.collections.iter().filter_map(|collection| {
-        Some(RememberedCollection {
-            id: collection.id.clone()?,
-            window: collection.window,
-            get_changes: collection.get_changes,
-            deletes_as_moves: collection.deletes_as_moves,
+impl RememberedCollection {
+    fn of(request: &Request<'_>) -> impl Iterator<Item = Self> {
+        request.collections.iter().filter_map(|collection| {
+            Some(Self {
+                id: collection.id.clone()?,
+                key: collection.key,
+                window: collection.window,
+                get_changes: collection.get_changes,
+                deletes_as_moves: collection.deletes_as_moves,
+            })
         })
-    });
-    let new = Remembered { collections: collections.collect(), window: request.window, wait: request.wait };
-    if old == Some(&new) || crate::device::is_probe(&context.device) {
-        return Ok(());
     }
-    let mut set = ChangeSet::new(context.user.id);
-    set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value: Some(pack(&new)) });
-    context.store().commit(set)?;
-    Ok(())
+}
+
+impl Remembered {
+    fn relied_on(&self) -> Self {
+        Self { relied_on: true, ..self.clone() }
+    }
+
+    /// Whether it says the same as `other`, but of other keys.
+    fn differs_in_keys(&self, other: &Self) -> bool {
+        let Self { collections, window, wait, relied_on } = other;
+        let same = |(one, other): (&RememberedCollection, &RememberedCollection)| {
+            let RememberedCollection { id, key: _, window, get_changes, deletes_as_moves } = other;
+            (&one.id, one.window, one.get_changes, one.deletes_as_moves)
+                == (id, *window, *get_changes, *deletes_as_moves)
+        };
+        (self.window, self.wait, self.relied_on) == (*window, *wait, *relied_on)
+            && self.collections.len() == collections.len()
+            && self.collections.iter().zip(collections).all(same)
+    }
+
+    /// Takes the place of `old`, where it says anything else that counts.
+    fn keep(&self, context: &Context<'_>, old: Option<&Self>) -> Result<(), Failure> {
+        let same = old.is_some_and(|old| old == self || (!self.relied_on && self.differs_in_keys(old)));
+        if same || crate::device::is_probe(&context.device) {
+            return Ok(());
+        }
+        let mut set = ChangeSet::new(context.user.id);
+        set.writes.push(Write::PutDeviceValue { device: context.device.key, name: NAME, value: Some(pack(self)) });
+        context.store().commit(set)?;
+        Ok(())
+    }
 }
 
 /// The time to wait in seconds, or the answer that says which would be in range.
@@ -177,17 +252,22 @@ fn wait_secs(context: &Context<'_>, wait: Option<Wait>) -> Result<Option<u32>, R
 
 /// The request waits until something is there to be said.
 pub(crate) fn park(context: &Context<'_>, step: &Step<'_>, secs: u32) -> Reply {
-    let collections = step
-        .collections
-        .iter()
-        .filter_map(|collection| Some((collection.id.clone()?, collection.key?, collection.window)));
+    let collections = step.collections.iter().filter_map(|collection| {
+        Some(WaitingCollection {
+            id: collection.id.clone()?,
+            key: collection.key?,
+            window: collection.window,
+            get_changes: collection.get_changes,
+        })
+    });
     let waiting = WaitingSync { collections: collections.collect(), window: step.window };
     let until = context.now + SignedDuration::from_secs(i64::from(secs));
     wait(context, waiting, until)
 }
 
 fn wait(context: &Context<'_>, waiting: WaitingSync, until: Timestamp) -> Reply {
-    let folders = watched(context, waiting.collections.iter().map(|(id, _, _)| id.as_str())).unwrap_or_default();
+    let wanted = waiting.collections.iter().filter(|collection| collection.get_changes.unwrap_or(true));
+    let folders = watched(context, wanted.map(|collection| collection.id.as_str())).unwrap_or_default();
     Reply::Park(Parked {
         interest: Interest::Mailbox { user: context.user.id, device: context.device.key, folders },
         until,
@@ -222,14 +302,14 @@ pub(crate) fn resume(
     why: Why,
     out: &mut Outflow<'_>,
 ) -> Result<Reply, Failure> {
-    let collections = waiting.collections.iter().map(|(id, key, window)| Collection {
-        key: Some(*key),
-        id: Some(id.clone()),
+    let collections = waiting.collections.iter().map(|collection| Collection {
+        key: Some(collection.key),
+        id: Some(collection.id.clone()),
         class: None,
         supported: None,
         deletes_as_moves: true,
-        get_changes: None,
-        window: *window,
+        get_changes: collection.get_changes,
+        window: collection.window,
         options: Vec::new(),
         commands: Vec::new(),
     });

@@ -313,6 +313,7 @@ impl<'a> Work<'a> {
             view,
             class,
             sticky: &sticky,
+            has_options: !collection.options.is_empty(),
             deletes_as_moves: collection.deletes_as_moves,
             cursors: held,
             outcomes: if repeated { old.outcomes.clone() } else { Vec::new() },
@@ -320,9 +321,7 @@ impl<'a> Work<'a> {
             send: Vec::new(),
             known: self.known.clone(),
         };
-        for command in &collection.commands {
-            client.run(command, &mut edits)?;
-        }
+        client.run_all(&collection.commands, &mut edits)?;
         let Client { outcomes, responses, send, known, .. } = client;
         self.edits = edits;
         self.keep_known(known);

@@ -11,8 +11,8 @@ use mail_builder::headers::address::Address;
 use super::{Original, Outgoing, Sending};
 use crate::ComposeError;
 use crate::email::mime::{Replaced, write_field};
-use crate::email::structure::Tree;
-use crate::email::{Field, Mailbox, addresses, fields, header_text};
+use crate::email::structure::{HEADER_BYTES_MAX, Tree};
+use crate::email::{FIELDS_MAX, Field, Mailbox, addresses, all_addresses, fields, header_text};
 
 /// Recipients of one message.
 pub const RECIPIENTS_MAX: usize = 1_000;
@@ -53,12 +53,15 @@ pub(super) fn finish(
     sending: &Sending<'_>,
 ) -> Result<Outgoing, ComposeError> {
     let all: Vec<Field<'_>> = fields(&mime[tree.root().header.clone()]).collect();
-    let list = |name: &str| -> Vec<Mailbox> {
-        all.iter().filter(|field| field.is(name)).take(50).flat_map(|field| addresses(field.value)).collect()
-    };
+    // Nobody the device names is left out.
+    if tree.header_goes_on(mime) || all.len() >= FIELDS_MAX {
+        return Err(ComposeError::HeaderTooLong { bytes_max: HEADER_BYTES_MAX, fields_max: FIELDS_MAX });
+    }
+    let named = |name: &'static str| all.iter().filter(move |field| field.is(name));
+    let list = |name| -> Vec<Mailbox> { named(name).flat_map(|field| all_addresses(field.value)).collect() };
     let (to, cc, bcc) = (list("To"), list("Cc"), list("Bcc"));
     let recipients = recipients([&to, &cc, &bcc])?;
-    let from = from(list("From"), sending);
+    let from = from(named("From").take(50).flat_map(|field| addresses(field.value)).collect(), sending);
 
     let mut header = Vec::with_capacity(1024);
     date(&all, sending, &mut header);
@@ -147,7 +150,9 @@ pub fn is_address(address: &str) -> bool {
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_' || !c.is_ascii() && safe(c))
         }),
     };
-    address.len() <= ADDRESS_BYTES_MAX && local.len() <= LOCAL_BYTES_MAX && local_fits && domain_fits
+    // What could not be read is not what was meant.
+    let is_read = !address.contains(char::REPLACEMENT_CHARACTER);
+    is_read && address.len() <= ADDRESS_BYTES_MAX && local.len() <= LOCAL_BYTES_MAX && local_fits && domain_fits
 }
 
 pub(super) fn people(name: &str, mailboxes: &[Mailbox], out: &mut Vec<u8>) {
@@ -237,6 +242,9 @@ mod tests {
             ["", "a", "@b", "a@", "a@b..c", "a b@c", "a@b c", "a\r\n@b", "a@b>x", "a@b\0", "<a@b", &long, "a@-\u{7}"]
         {
             assert!(!is_address(bad), "{bad:?}");
+        }
+        for unread in ["\u{fffd}@b", "a@\u{fffd}", "\"\u{fffd} a\"@b"] {
+            assert!(!is_address(unread), "{unread:?}");
         }
     }
 }

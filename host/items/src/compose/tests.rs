@@ -96,6 +96,45 @@ fn recipients_that_no_server_takes_are_refused() {
 }
 
 #[test]
+fn nobody_is_left_out_however_long_the_list_is() {
+    let address = |n: usize, bytes: usize| format!("u{n:04}{}@{}.example", "l".repeat(50), "d".repeat(bytes - 64));
+    for (count, bytes) in [(900, 78), (RECIPIENTS_MAX, 120)] {
+        let all: Vec<_> = (0..count).map(|n| address(n, bytes)).collect();
+        assert_eq!(all[0].len(), bytes);
+        let named = |address: &String| format!("\"Somebody with a long name\" <{address}>");
+        let folded = all.iter().map(named).collect::<Vec<_>>().join(",\r\n ");
+        for mime in [format!("To: {folded}\r\n\r\nx"), format!("bcc: {folded}\r\n\r\nx")] {
+            let out = send(&mime).unwrap();
+            assert_eq!(out.recipients, all);
+            let copy = header(&out.sent_copy);
+            assert!(all.iter().all(|address| copy.contains(address)), "the copy names all of them");
+        }
+        // A field for each.
+        let fields: String = all.iter().map(|address| format!("Cc: {address}\r\n")).collect();
+        assert_eq!(send(&format!("{fields}\r\nx")).unwrap().recipients, all);
+    }
+    // Encoded names, and more of them than are decoded.
+    let all: Vec<_> = (0..RECIPIENTS_MAX).map(|n| address(n, 78)).collect();
+    let word = "=?utf-8?Q?Gr=C3=BC=C3=9Fe?= ".repeat(5);
+    let encoded = all.iter().map(|address| format!("{word}<{address}>")).collect::<Vec<_>>().join(",\r\n ");
+    assert_eq!(send(&format!("To: {encoded}\r\n\r\nx")).unwrap().recipients, all);
+}
+
+#[test]
+fn recipients_that_are_not_read_to_their_end_are_refused() {
+    let comments = "(comment)\r\n ".repeat(50_000);
+    let before = "X-Field: x\r\n".repeat(2_000);
+    for mime in [
+        format!("To: a@c.example, {comments}b@c.example\r\n\r\nx"),
+        format!("To: a@c.example\r\nX-Field: {comments}\r\nBcc: b@c.example\r\n\r\nx"),
+        format!("To: a@c.example\r\n{before}Bcc: b@c.example\r\n\r\nx"),
+    ] {
+        let got = send(&mime);
+        assert!(matches!(got, Err(ComposeError::HeaderTooLong { .. })), "{got:?}");
+    }
+}
+
+#[test]
 fn no_header_is_smuggled_in() {
     for tricky in [
         "Subject: a\rBcc: evil@x.example\r\n",

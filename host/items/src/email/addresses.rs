@@ -7,10 +7,23 @@ use crate::body::one_line;
 /// Bytes of one field's addresses that are kept in the index.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// The mailboxes of a field's value; groups are taken apart.
+/// The mailboxes of a field's value, as far as they are kept; groups are taken apart.
 pub(crate) fn addresses(value: &[u8]) -> Vec<Mailbox> {
     let mut kept = 0;
-    header::mailboxes(value)
+    let fits = |mailbox: &Mailbox| {
+        kept += mailbox.name.len() + mailbox.address.len();
+        kept <= BYTES_MAX
+    };
+    read(header::mailboxes(value)).take_while(fits).collect()
+}
+
+/// Every mailbox of a field's value, for a message that goes to them; groups are taken apart.
+pub(crate) fn all_addresses(value: &[u8]) -> Vec<Mailbox> {
+    read(header::all_mailboxes(value)).collect()
+}
+
+fn read(mailboxes: Vec<(Option<String>, Option<String>)>) -> impl Iterator<Item = Mailbox> {
+    mailboxes
         .into_iter()
         .map(|(name, address)| {
             let name = name.as_deref().map(one_line).unwrap_or_default();
@@ -27,11 +40,6 @@ pub(crate) fn addresses(value: &[u8]) -> Vec<Mailbox> {
             Mailbox { name: if name == address { String::new() } else { name }, address }
         })
         .filter(|mailbox| !(mailbox.name.is_empty() && mailbox.address.is_empty()))
-        .take_while(|mailbox| {
-            kept += mailbox.name.len() + mailbox.address.len();
-            kept <= BYTES_MAX
-        })
-        .collect()
 }
 
 /// `"Name" <address>`, or the address alone.

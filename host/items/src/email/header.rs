@@ -8,10 +8,11 @@ use mail_parser::parsers::MessageStream;
 use super::decode::guess;
 
 /// Fields of one header that are looked at.
-const FIELDS_MAX: usize = 2_000;
+pub(crate) const FIELDS_MAX: usize = 2_000;
 /// Bytes of one field that are looked at. Two hundred recipients need about 10 KB.
 const FIELD_BYTES_MAX: usize = 96 * 1024;
-/// Beyond so many encoded words a field is read without decoding them: each costs a search.
+/// Beyond so many encoded words a field of that length is read without decoding them, in a longer one after fewer: each
+/// costs a search.
 const ENCODED_WORDS_MAX: usize = 4_000;
 
 /// One field: `Name: value`, folded lines included.
@@ -72,20 +73,24 @@ pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
 
 /// A value as the parser wants it: UTF-8, of bearable length, ended by a line end.
 fn prepared(value: &[u8]) -> Cow<'_, [u8]> {
-    let cut = &value[..value.len().min(FIELD_BYTES_MAX)];
-    let words = memchr::memmem::find_iter(cut, b"=?").take(ENCODED_WORDS_MAX + 1).count();
-    if (1..=ENCODED_WORDS_MAX).contains(&words)
+    prepared_whole(&value[..value.len().min(FIELD_BYTES_MAX)])
+}
+
+fn prepared_whole(cut: &[u8]) -> Cow<'_, [u8]> {
+    let words_max = ENCODED_WORDS_MAX * FIELD_BYTES_MAX / cut.len().max(FIELD_BYTES_MAX);
+    let words = memchr::memmem::find_iter(cut, b"=?").take(words_max + 1).count();
+    if (1..=words_max).contains(&words)
         && let Some(rewritten) = super::seven_bit::header(cut)
     {
         let mut text = guess(&rewritten);
         text.push('\n');
         return Cow::Owned(text.into_bytes());
     }
-    if cut.ends_with(b"\n") && words <= ENCODED_WORDS_MAX && std::str::from_utf8(cut).is_ok() {
+    if cut.ends_with(b"\n") && words <= words_max && std::str::from_utf8(cut).is_ok() {
         return Cow::Borrowed(cut);
     }
     let mut text = guess(cut);
-    if words > ENCODED_WORDS_MAX {
+    if words > words_max {
         text = text.replace("=?", "= ?");
     }
     text.push('\n');
@@ -118,9 +123,14 @@ pub(super) fn date(value: &[u8]) -> Option<i64> {
     (1..253_402_300_800).contains(&seconds).then(|| seconds * 1000)
 }
 
-/// Addresses: name and address of each.
+/// Name and address of each mailbox, as far as the field is looked at.
 pub(super) fn mailboxes(value: &[u8]) -> Vec<(Option<String>, Option<String>)> {
-    let value = prepared(value);
+    all_mailboxes(&value[..value.len().min(FIELD_BYTES_MAX)])
+}
+
+/// Name and address of each mailbox, however long the field is.
+pub(super) fn all_mailboxes(value: &[u8]) -> Vec<(Option<String>, Option<String>)> {
+    let value = prepared_whole(value);
     let HeaderValue::Address(list) = MessageStream::new(&value).parse_address() else { return Vec::new() };
     let owned = |text: &Option<Cow<'_, str>>| text.as_ref().map(|text| text.clone().into_owned());
     list.iter().map(|one| (owned(&one.name), owned(&one.address))).collect()

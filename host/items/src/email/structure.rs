@@ -100,6 +100,14 @@ impl Tree {
     pub(crate) fn root(&self) -> &Node {
         &self.nodes[0]
     }
+
+    /// Whether the header of the message is longer than what is read of it.
+    pub(crate) fn header_goes_on(&self, raw: &[u8]) -> bool {
+        let header = &self.root().header;
+        let line = &raw[header.end..header::line_end(raw, header.end)];
+        let is_more = matches!(line.first(), Some(b' ' | b'\t')) || header::name_end(line).is_some();
+        is_more && header.len() + line.len() > HEADER_BYTES_MAX
+    }
 }
 
 /// Walks over a message.
