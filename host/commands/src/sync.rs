@@ -91,13 +91,16 @@ pub(crate) fn limited(status: Status, limit: u32) -> Reply {
 /// Answers a request; `None` for the body means that the device sent none.
 pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Outflow<'_>) -> Result<Reply, Failure> {
     let request = root.map(Request::from_wbxml).transpose()?;
+    // Before it is remembered, and once more with what is remembered.
+    if let Some(reply) = request.as_ref().and_then(|request| too_many(context, &request.collections)) {
+        return Ok(reply);
+    }
     let step = match wait::complete(context, request)? {
         Ok(step) => step,
         Err(reply) => return Ok(reply),
     };
-    if step.collections.len() > context.settings.collections_max {
-        let most = u32::try_from(context.settings.collections_max).unwrap_or(u32::MAX);
-        return Ok(limited(Status::TooManyCollections, most));
+    if let Some(reply) = too_many(context, &step.collections) {
+        return Ok(reply);
     }
     let outcome = attempt(context, &step, out)?;
     match outcome {
@@ -125,6 +128,13 @@ pub(crate) fn handle(context: &Context<'_>, root: Option<&Element>, out: &mut Ou
             },
         },
     }
+}
+
+/// What a request of more collections than may be gets.
+fn too_many(context: &Context<'_>, collections: &[Collection<'_>]) -> Option<Reply> {
+    let most = context.settings.collections_max;
+    let limit = || limited(Status::TooManyCollections, u32::try_from(most).unwrap_or(u32::MAX));
+    (collections.len() > most).then(limit)
 }
 
 /// Carries out what the pack advised, and tells the device.
