@@ -278,3 +278,20 @@ fn a_sync_of_too_many_collections_is_not_remembered() {
     assert_eq!(answer.text_of(airsync::LIMIT).unwrap(), "2");
     assert_eq!(kept(&desk, "sync"), None);
 }
+
+#[test]
+fn bounds_without_a_whole_minute_between_them_have_the_minute_below() {
+    let desk = Desk::with(
+        std::sync::Arc::new(easel_plugin::NoPlugin),
+        easel_commands::Settings { heartbeat_secs: (500, 500), ..Default::default() },
+    );
+    let (mut phone, inbox) = ready(&desk, Identity::android());
+    for asked in [5, 9] {
+        let body = waiting_sync(&phone, &inbox, airsync::WAIT, asked);
+        let answer = phone.ask(Command::Sync, Some(&body)).unwrap().unwrap();
+        assert_eq!(answer.text_of(airsync::STATUS).unwrap(), "14");
+        assert_eq!(answer.text_of(airsync::LIMIT).unwrap(), "8");
+    }
+    let body = waiting_sync(&phone, &inbox, airsync::WAIT, 8);
+    assert!(leave(&mut phone, Command::Sync, &body).is_none());
+}
