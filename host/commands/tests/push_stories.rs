@@ -295,3 +295,24 @@ fn bounds_without_a_whole_minute_between_them_have_the_minute_below() {
     let body = waiting_sync(&phone, &inbox, airsync::WAIT, 8);
     assert!(leave(&mut phone, Command::Sync, &body).is_none());
 }
+
+#[test]
+fn a_device_that_is_forgotten_while_its_request_waits_is_not_made_again_by_it() {
+    for (command, told) in [(Command::Ping, Some("1")), (Command::Sync, None)] {
+        let desk = Desk::new();
+        let (mut phone, inbox) = ready(&desk, Identity::iphone_3gs());
+        let body = if command == Command::Ping {
+            ping_body(Some(600), Some(&[&inbox]))
+        } else {
+            waiting_sync(&phone, &inbox, airsync::WAIT, 10)
+        };
+        assert!(leave(&mut phone, command, &body).is_none());
+        desk.store.remove_device(desk.store.devices(desk.user.id).unwrap()[0].key).unwrap();
+        desk.deliver(1, &raw_mail("one"));
+        let answer = phone.transport.go_on(Why::Changed).expect("it waits no longer");
+        assert_eq!(answer.code, 200);
+        let root = (!answer.body.is_empty()).then(|| decode(&answer.body).unwrap());
+        assert_eq!(root.map(|root| root.text_of(ping::STATUS).unwrap().into_owned()).as_deref(), told);
+        assert_eq!(desk.store.devices(desk.user.id).unwrap(), []);
+    }
+}
