@@ -269,7 +269,7 @@ impl Running {
 
     /// Stops: nobody is accepted any more, idle connections end, waiting requests are answered at random moments of
     /// the first half of `grace`, running requests end. Whoever is still there after `grace` is cut off; how many.
-    pub async fn shutdown(self, grace: Duration) -> usize {
+    pub async fn shutdown(&self, grace: Duration) -> usize {
         self.shared.shutdown.enter(Phase::Stopping { window: grace / 2 });
         let everybody = Arc::clone(&self.shared.connections).acquire_many_owned(self.shared.connections_max);
         let left = match tokio::time::timeout(grace, everybody).await {
