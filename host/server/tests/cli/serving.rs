@@ -272,6 +272,36 @@ fn conversations_at_once_are_bounded() {
 }
 
 #[test]
+fn an_admin_socket_for_which_there_are_no_files_is_tried_ten_times_a_second() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    let pid = i32::try_from(serving.pid()).unwrap();
+    let files = |soft: Option<u64>| {
+        let mut before = (0, 0);
+        rlimit::prlimit(pid, rlimit::Resource::NOFILE, None, Some((&mut before.0, &mut before.1))).unwrap();
+        let new = soft.map(|soft| (soft, before.1));
+        rlimit::prlimit(pid, rlimit::Resource::NOFILE, new, None).unwrap();
+        before.0
+    };
+    let usual = files(Some(3));
+    let waiting = UnixStream::connect(house.path("house/data/admin.sock")).unwrap();
+    let said = "the admin socket cannot accept";
+    serving.until_logged(said, 4);
+    files(Some(usual));
+    drop(waiting);
+    assert_eq!(house.json(&["check"])["server"]["pid"].as_u64(), Some(serving.pid()));
+    let (_, log) = serving.stop("TERM");
+    let times: Vec<jiff::Timestamp> = log
+        .lines()
+        .filter(|line| line.contains(said))
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    for pair in times.windows(2) {
+        assert!(pair[1].duration_since(pair[0]) >= jiff::SignedDuration::from_millis(90), "{pair:?}");
+    }
+}
+
+#[test]
 fn what_an_administrator_changes_is_logged_without_secrets() {
     let house = House::with_anna();
     let serving = house.serve();
