@@ -102,10 +102,19 @@ fn files(config: &Config, problems: &mut Vec<Problem>) {
     let of_config = |what: String, cure: &str| Problem::of_file(&config.file, what, cure);
     if !config.listen.tls.is_empty() {
         let TlsFiles { certificate, key } = wire_up::tls_files(config);
-        let files = TlsFiles { certificate, key: key.clone() };
-        if let Err(error) = files.check() {
-            let cure = "put a PEM certificate and its key there, or make one with `easel init --self-signed NAME`";
-            problems.push(of_config(format!("tls: {}", chain(&error)), cure));
+        let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
+        let cure = format!(
+            "put a certificate and its key, in PEM, there; `easel init DIRECTORY --self-signed {}` makes both in \
+             another directory, from where to copy them",
+            config.hostname
+        );
+        match files.check() {
+            Ok(validity) => {
+                if let Some(lapse) = validity.and_then(|validity| validity.lapse(wire_up::now())) {
+                    problems.push(Problem::of_file(&certificate, lapse.to_string(), cure).into_warning());
+                }
+            }
+            Err(error) => problems.push(of_config(format!("tls: {}", chain(&error)), &cure)),
         }
         private(&key, problems);
     } else if config.listen.plain.is_empty() && config.listen.proxied.is_empty() {
