@@ -20,6 +20,7 @@ fn verbs_are_carried_out_by_the_server_that_runs() {
     let socket = std::fs::metadata(house.path("house/data/admin.sock")).unwrap();
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
     house.json(&["tenant", "add", "ox.io"]);
+    assert_eq!(serving.options("zoe@ox.io", "secret"), "401", "the phone was quicker");
     house.add_user("zoe@ox.io", "zoe@ox.io", "secret");
     assert_eq!(serving.options("zoe@ox.io", "secret"), "200");
     assert_eq!(
