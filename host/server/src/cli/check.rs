@@ -21,13 +21,13 @@ use crate::config::{Config, ConfigErrors, LmtpListen, Problem, SmartHostPassword
 use crate::wire_up;
 
 const HELP: &str = "\
-Every mistake is named with its file, its line and its cure. The exit code is 0 when the server would start, 1 when it
-would not, 2 when the command line makes no sense.
+Every mistake is named with its file, its line and its cure. The exit code is 0 when the server would start, 1 when it \
+would not, 2 when the command line makes no sense. A certificate that has ended, or ends within 30 days, is warned of.
 
-With --proxy the running server is asked through a proxy in front of it: whether the proxy keeps answers or requests back,
-cuts requests that wait, drops headers, refuses large bodies or closes connections; what is wrong comes with the directives
-of nginx, Apache, HAProxy and Caddy that help. No login is needed, and the proxy's certificate is not looked at. The exit
-code is 1 when devices would suffer.
+With --proxy the running server is asked through a proxy in front of it: whether the proxy keeps answers or requests \
+back, cuts requests that wait, drops headers, refuses large bodies or closes connections; what is wrong comes with the \
+directives of nginx, Apache, HAProxy and Caddy that help. No login is needed, and the proxy's certificate is not \
+looked at. The exit code is 1 when devices would suffer.
 
 Examples:
   easel --config /srv/easel/easel.toml check --json
