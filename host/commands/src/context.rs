@@ -172,6 +172,20 @@ pub(crate) fn required(element: &Element, tag: Tag) -> Result<Cow<'_, str>, Requ
     element.text_of(tag).ok_or(RequestError::Missing(tag))
 }
 
+/// Characters of an id, in either direction. MS-ASCMD 2.2.3.30 "CollectionId", 2.2.3.166 "ServerId".
+const ID_MAX: usize = 64;
+
+/// The id that a child says, without blanks around it; `None` when it is absent. What is longer than an id can be is
+/// refused, so that whoever keeps ids of a device keeps little.
+pub(crate) fn id_of(element: &Element, tag: Tag) -> Result<Option<String>, RequestError> {
+    let Some(text) = element.text_of(tag) else { return Ok(None) };
+    let id = text.trim();
+    if id.chars().nth(ID_MAX).is_some() {
+        return Err(RequestError::Value { tag, value: id.chars().take(40).collect() });
+    }
+    Ok(Some(id.to_owned()))
+}
+
 /// The number of a child, `None` when it is absent or empty.
 pub(crate) fn number(element: &Element, tag: Tag) -> Result<Option<u32>, RequestError> {
     let Some(text) = element.text_of(tag) else { return Ok(None) };

@@ -75,6 +75,12 @@ const fn seen(last: i64, now: i64) -> i64 {
     if now.abs_diff(last) >= SEEN_EVERY_MS { now } else { last }
 }
 
+/// The device of a request that waited: it is not made again if it was forgotten meanwhile.
+pub(crate) fn known(store: &dyn Store, request: &Request<'_>) -> Result<Option<Device>, StoreError> {
+    let line = request.line;
+    store.device(request.user.id, &normal_id(&line.device_id), &line.device_type)
+}
+
 /// A device that comes under another id each time: earlier ones of its kind expire, but for the newest few, and none of
 /// them counts. What the administrator decided about one stays.
 fn expire(store: &dyn Store, device: &Device, count: &mut Vec<Device>) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use easel_wbxml::pages::ping;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Context, Failure, RequestError, number, pack, unpack};
+use crate::context::{Context, Failure, RequestError, id_of, number, pack, unpack};
 use crate::hierarchy::{self, FolderView};
 use crate::hierarchy_state::{HierarchyState, difference};
 use crate::reply::{Parked, Resume, Why};
@@ -38,7 +38,7 @@ impl Request {
         let folders = root.child(ping::FOLDERS).map(|folders| {
             let (mut ids, mut seen) = (Vec::new(), HashSet::new());
             for folder in folders.all(ping::FOLDER) {
-                let id = folder.text_of(ping::ID).ok_or(RequestError::Missing(ping::ID))?.trim().to_owned();
+                let id = id_of(folder, ping::ID)?.ok_or(RequestError::Missing(ping::ID))?;
                 if seen.insert(id.clone()) {
                     ids.push(id);
                 }

@@ -60,8 +60,9 @@ impl Symptoms {
         if seen.len() >= REMEMBERED_MAX {
             seen.clear();
         }
-        let (times, since) =
-            seen.get(&place).copied().filter(|(_, since)| now - since < FORGOTTEN_AFTER_MS).unwrap_or((0, now));
+        // What is ahead of the clock was seen before it was set back.
+        let counts = |(_, since): &(u32, i64)| (0..FORGOTTEN_AFTER_MS).contains(&(now - since));
+        let (times, since) = seen.get(&place).copied().filter(counts).unwrap_or((0, now));
         seen.insert(place, (times.saturating_add(1), since));
         (times.saturating_add(1), since)
     }

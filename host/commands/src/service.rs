@@ -144,6 +144,16 @@ pub(crate) enum Waiting {
     Sync(sync::wait::WaitingSync),
 }
 
+impl Waiting {
+    /// The wait ends, and there is nothing to say.
+    fn over(&self) -> Reply {
+        match self {
+            Self::Ping(_) => ping::Response::NoChanges.reply(),
+            Self::Sync(_) => Answer::empty().into(),
+        }
+    }
+}
+
 impl Service {
     /// A service over a store, with whoever knows devices.
     pub fn new(store: Arc<dyn Store>, plugins: Arc<dyn DevicePlugins>, settings: Settings, clock: Clock) -> Self {
@@ -241,7 +251,10 @@ impl Service {
         let turn = self.turns.of(user.id, &line.device_id);
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let request = unsaid(&line, user, now);
-        let context = match self.context(&request) {
+        // Forgotten, it begins anew with what it asks next.
+        let Some(found) = device::known(&*self.store, &request).transpose() else { return waiting.over() };
+        let blocked = |device: Device| if device.blocked { Err(CommonStatus::DeviceBlocked) } else { Ok(device) };
+        let context = match self.context_for(&request, found.map(blocked), self.settings()) {
             Ok(context) => context,
             Err(reply) => return reply,
         };
@@ -290,15 +303,29 @@ impl Service {
     }
 
     fn context<'a>(&'a self, request: &Request<'a>) -> Result<Context<'a>, Reply> {
-        let command = request.line.command;
-        let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
+        if request.line.version.is_none() {
+            return Err(Answer::code(400).into());
+        }
         let settings = self.settings();
         let heard = self.overheard.agent_of(request);
         let told = Request { user_agent: heard.as_deref().unwrap_or(request.user_agent), ..*request };
         let wanted = self.headers();
-        let device = match device::identify(&*self.store, &settings, &told, &wanted, |facts| {
+        let found = device::identify(&*self.store, &settings, &told, &wanted, |facts| {
             self.plugins.serve(facts).profile().flag("recovery.device_id_volatile")
-        }) {
+        });
+        self.context_for(request, found, settings)
+    }
+
+    /// The context of a device that was looked up, or the answer to one that gets none.
+    fn context_for<'a>(
+        &'a self,
+        request: &Request<'a>,
+        found: Result<Result<Device, CommonStatus>, StoreError>,
+        settings: Arc<Settings>,
+    ) -> Result<Context<'a>, Reply> {
+        let command = request.line.command;
+        let Some(version) = request.line.version else { return Err(Answer::code(400).into()) };
+        let device = match found {
             Ok(Ok(device)) => device,
             Ok(Err(status)) => return Err(dispatch::refuse(command, version, status)),
             Err(error) => {

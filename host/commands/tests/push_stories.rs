@@ -358,3 +358,88 @@ fn a_partial_sync_overrides_what_it_names() {
     phone.take_sync(answer).unwrap();
     assert_eq!((phone.items(&inbox).len(), phone.items(&sent).len()), (1, 3));
 }
+
+/// What is kept for the device under a name.
+fn kept(desk: &Desk, name: &'static str) -> Option<Vec<u8>> {
+    let device = desk.store.devices(desk.user.id).unwrap()[0].key;
+    desk.store.snapshot(desk.user.id).unwrap().device_value(device, name).unwrap()
+}
+
+#[test]
+fn a_ping_with_an_id_longer_than_ids_are_neither_waits_nor_is_remembered() {
+    let desk = Desk::new();
+    let (mut phone, inbox) = ready(&desk, Identity::iphone_3gs());
+    let long = "\u{e9}".repeat(65);
+    let body = ping_body(Some(600), Some(&[&inbox, &long]));
+    let answer = leave(&mut phone, Command::Ping, &body).expect("an answer at once");
+    assert_eq!(decode(&answer.body).unwrap().text_of(ping::STATUS).unwrap(), "4");
+    assert_eq!(kept(&desk, "ping"), None);
+    let body = ping_body(Some(600), Some(&[&inbox, &long[2..]]));
+    assert!(leave(&mut phone, Command::Ping, &body).is_none(), "as long as ids may be");
+    assert!(kept(&desk, "ping").is_some());
+}
+
+#[test]
+fn a_sync_with_an_id_longer_than_ids_are_neither_waits_nor_is_remembered() {
+    let desk = Desk::new();
+    let (mut phone, inbox) = ready(&desk, Identity::iphone_3gs());
+    let before = kept(&desk, "sync");
+    let wait = Element::number(airsync::WAIT, 10);
+    let body = phone.sync_request(&[Sent::ask(&inbox), Sent::ask(&"f".repeat(65))]).with(wait);
+    let answer = leave(&mut phone, Command::Sync, &body).expect("an answer at once");
+    assert_eq!(decode(&answer.body).unwrap().text_of(airsync::STATUS).unwrap(), "4");
+    assert_eq!(kept(&desk, "sync"), before);
+}
+
+#[test]
+fn a_sync_of_too_many_collections_is_not_remembered() {
+    let desk = Desk::with(
+        std::sync::Arc::new(easel_plugin::NoPlugin),
+        easel_commands::Settings { collections_max: 2, ..Default::default() },
+    );
+    let mut phone = desk.phone(Identity::iphone_3gs());
+    phone.folder_sync().unwrap();
+    let body = phone.sync_request(&["f1", "f2", "f3"].map(Sent::ask));
+    let answer = phone.ask(Command::Sync, Some(&body)).unwrap().unwrap();
+    assert_eq!(answer.text_of(airsync::STATUS).unwrap(), "15");
+    assert_eq!(answer.text_of(airsync::LIMIT).unwrap(), "2");
+    assert_eq!(kept(&desk, "sync"), None);
+}
+
+#[test]
+fn bounds_without_a_whole_minute_between_them_have_the_minute_below() {
+    let desk = Desk::with(
+        std::sync::Arc::new(easel_plugin::NoPlugin),
+        easel_commands::Settings { heartbeat_secs: (500, 500), ..Default::default() },
+    );
+    let (mut phone, inbox) = ready(&desk, Identity::android());
+    for asked in [5, 9] {
+        let body = waiting_sync(&phone, &inbox, airsync::WAIT, asked);
+        let answer = phone.ask(Command::Sync, Some(&body)).unwrap().unwrap();
+        assert_eq!(answer.text_of(airsync::STATUS).unwrap(), "14");
+        assert_eq!(answer.text_of(airsync::LIMIT).unwrap(), "8");
+    }
+    let body = waiting_sync(&phone, &inbox, airsync::WAIT, 8);
+    assert!(leave(&mut phone, Command::Sync, &body).is_none());
+}
+
+#[test]
+fn a_device_that_is_forgotten_while_its_request_waits_is_not_made_again_by_it() {
+    for (command, told) in [(Command::Ping, Some("1")), (Command::Sync, None)] {
+        let desk = Desk::new();
+        let (mut phone, inbox) = ready(&desk, Identity::iphone_3gs());
+        let body = if command == Command::Ping {
+            ping_body(Some(600), Some(&[&inbox]))
+        } else {
+            waiting_sync(&phone, &inbox, airsync::WAIT, 10)
+        };
+        assert!(leave(&mut phone, command, &body).is_none());
+        desk.store.remove_device(desk.store.devices(desk.user.id).unwrap()[0].key).unwrap();
+        desk.deliver(1, &raw_mail("one"));
+        let answer = phone.transport.go_on(Why::Changed).expect("it waits no longer");
+        assert_eq!(answer.code, 200);
+        let root = (!answer.body.is_empty()).then(|| decode(&answer.body).unwrap());
+        assert_eq!(root.map(|root| root.text_of(ping::STATUS).unwrap().into_owned()).as_deref(), told);
+        assert_eq!(desk.store.devices(desk.user.id).unwrap(), []);
+    }
+}

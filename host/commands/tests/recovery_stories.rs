@@ -155,6 +155,21 @@ fn a_clock_that_is_set_back_leaves_no_device_slowed_down_until_it_is_there_again
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_busy_loop_of_requests_that_take_their_time() {
+    let (desk, asked) = advising(Symptom::BusyLoop, Recovery::Throttle);
+    let mut phone = ready(&desk);
+    let body = tree(&phone);
+    for _ in 0..2 {
+        assert_eq!(code(&mut phone, Command::FolderSync, &body), 200);
+    }
+    for minute in 0..40 {
+        desk.at(&format!("2026-03-02T09:{minute:02}:00Z"));
+        assert_eq!(code(&mut phone, Command::FolderSync, &body), 200, "{minute}");
+        assert!(asked.lock().unwrap().is_empty(), "{asked:?}");
+    }
+}
+
+#[test]
 fn everything_starts_over_once_an_hour_and_a_clock_that_is_set_back_makes_nobody_wait_longer() {
     let (desk, _) = advising(Symptom::BusyLoop, Recovery::ResyncAll);
     let mut phone = ready(&desk);

@@ -581,3 +581,20 @@ fn an_attachment_of_an_event_goes_from_one_phone_to_another() {
     let data = answer.at(&[io::RESPONSE, io::FETCH, io::PROPERTIES, io::DATA]).unwrap();
     assert_eq!(data.value(), "dGhlIGFnZW5kYQ==");
 }
+
+#[test]
+fn a_supported_element_of_any_length_is_kept_short() {
+    let kept = |supported: Vec<Element>| {
+        let desk = Desk::new();
+        let mut phone = desk.phone(Identity::android());
+        phone.folder_sync().unwrap();
+        let folder = phone.folder(FolderType::Contacts).unwrap();
+        phone.sync(&[Sent { supported: Some(supported), ..Sent::ask(&folder) }]).unwrap();
+        let device = desk.store.devices(desk.user.id).unwrap()[0].key;
+        let id = easel_protocol::CollectionId::parse(&folder).unwrap();
+        desk.store.snapshot(desk.user.id).unwrap().collection(device, id).unwrap().unwrap().options
+    };
+    let tags = [contacts::FILE_AS, contacts::EMAIL1_ADDRESS];
+    let often = kept(tags.iter().cycle().take(10_000).map(|tag| Element::new(*tag)).collect());
+    assert!(often == kept(tags.map(Element::new).to_vec()), "{} bytes", often.len());
+}

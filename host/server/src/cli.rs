@@ -31,14 +31,13 @@ use error::CliError;
 use terminal::Terminal;
 
 const AFTER_HELP: &str = "\
-With a server running on the data directory, every verb is carried out by the
-server and takes effect at once; otherwise it is carried out here.
+With a server running on the data directory, every verb is carried out by the server and takes effect at once; \
+otherwise it is carried out here.
 
-The configuration is the file of --config, else of $EASEL_CONFIG, else
-easel.toml in the current directory, else /etc/easel/easel.toml.
+The configuration is the file of --config, else of $EASEL_CONFIG, else easel.toml in the current directory, else \
+/etc/easel/easel.toml.
 
-A user is written anna@ox.io; without @ the user belongs to the tenant
-defaultcontext.
+A user is written anna@ox.io; without @ the user belongs to the tenant defaultcontext.
 
 Examples:
   easel init /srv/easel --self-signed mail.example.org
@@ -148,4 +147,56 @@ fn config_file(given: Option<&Path>) -> PathBuf {
 fn open(file: &Path, what: &str) -> Result<Channel, CliError> {
     let (config, _) = Config::load(file)?;
     Ok(Channel::open(&config, what)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const WIDTH: usize = 80;
+
+    /// The help of a verb and of all below it, by name.
+    fn helps(command: &mut clap::Command, name: &str, all: &mut Vec<(String, String)>) {
+        all.push((name.to_owned(), command.clone().term_width(WIDTH).render_long_help().to_string()));
+        for verb in command.get_subcommands_mut() {
+            let name = format!("{name} {}", verb.get_name());
+            helps(verb, &name, all);
+        }
+    }
+
+    /// The column at which a line of sentences begins; `None` for one that begins with the name of an option or verb,
+    /// and for none.
+    fn column(line: &str) -> Option<usize> {
+        let text = line.trim_start();
+        let is_entry = text.starts_with(['-', '<', '[']) || text.contains("  ");
+        (!text.is_empty() && !is_entry).then(|| line.len() - text.len())
+    }
+
+    /// A line ends early if the first word of the next one had room in it, both being of one paragraph: they begin at
+    /// the same column, with nothing between them. Examples, which come last, are not sentences.
+    #[test]
+    fn no_line_of_a_help_ends_early_on_a_narrow_terminal() {
+        let mut all = Vec::new();
+        let mut cli = Cli::command();
+        cli.build();
+        helps(&mut cli, "easel", &mut all);
+        assert!(all.len() > 30, "{}", all.len());
+        let mut ragged = Vec::new();
+        for (name, help) in &all {
+            ragged.extend(help.lines().filter(|line| line.contains('\\')).map(|line| format!("{name}: {line}")));
+            let sentences = help.split("\nExample").next().unwrap_or_default();
+            let lines: Vec<&str> = sentences.lines().collect();
+            for pair in lines.windows(2) {
+                let (Some(here), Some(there)) = (column(pair[0]), column(pair[1])) else { continue };
+                let next = pair[1].split_whitespace().next().unwrap_or_default();
+                let is_heading = pair[0].ends_with(':') && here == 0;
+                if here == there && !is_heading && pair[0].chars().count() + 1 + next.chars().count() <= WIDTH {
+                    ragged.push(format!("{name}: {}", pair[0]));
+                }
+            }
+        }
+        assert!(ragged.is_empty(), "{}", ragged.join("\n"));
+    }
 }

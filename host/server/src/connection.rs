@@ -101,7 +101,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, transport: Transport, peer: IpAdd
     while let Some(parked) = Box::pin(in_hyper(&shared, peer, &held.newcomer, next, &mut phases)).await {
         let Some(answered) = park::wait(&shared, parked, &mut phases).await else { break };
         next = Next {
-            replay: replay(answered.close, &answered.early),
+            replay: replay(answered.version, answered.close, &answered.early),
             transport: answered.transport,
             prepared: Some(answered.response),
         };
@@ -110,9 +110,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, transport: Transport, peer: IpAdd
 }
 
 /// The head of the request that waited, as far as hyper needs it to frame the answer; then what the client sent since.
-fn replay(close: bool, early: &[u8]) -> Bytes {
+fn replay(version: hyper::Version, close: bool, early: &[u8]) -> Bytes {
     let connection = if close { "Connection: close\r\n" } else { "" };
-    let head = format!("POST / HTTP/1.1\r\nHost: waited\r\n{connection}Content-Length: 0\r\n\r\n");
+    let head = format!("POST / {version:?}\r\nHost: waited\r\n{connection}Content-Length: 0\r\n\r\n");
     let mut replay = BytesMut::from(head.as_bytes());
     replay.extend_from_slice(early);
     replay.freeze()

@@ -95,7 +95,9 @@ impl CredentialCache {
             self.right.remove(key);
         }
         let wrong = self.wrong.get_mut(key)?;
-        if wrong.epoch == self.epoch && wrong.until > now {
+        // One that lasts longer than any does was kept before the clock was set back.
+        let left = wrong.until.duration_since(now);
+        if wrong.epoch == self.epoch && left.is_positive() && left <= signed(self.limits.wrong) {
             return Some(Cached::Wrong);
         }
         self.wrong.remove(key);
@@ -201,6 +203,15 @@ mod tests {
         cache.keep_wrong([1; 32], 0, at(0));
         assert_eq!(cache.find(&[1; 32], at(59)), Some(Cached::Wrong));
         assert_eq!(cache.find(&[1; 32], at(60)), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_wrong_credentials_last_longer() {
+        let mut cache = CredentialCache::new(LIMITS);
+        cache.keep_wrong([1; 32], 0, at(86_400));
+        assert_eq!(cache.find(&[1; 32], at(0)), None);
+        cache.keep_wrong([1; 32], 0, at(0));
+        assert_eq!(cache.find(&[1; 32], at(59)), Some(Cached::Wrong));
     }
 
     #[test]

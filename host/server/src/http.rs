@@ -338,7 +338,8 @@ async fn post(
         }
     };
     let gzip = text(headers, header::ACCEPT_ENCODING).is_some_and(gzip::is_accepted);
-    let close = request.version() < hyper::Version::HTTP_11
+    let version = request.version();
+    let close = version < hyper::Version::HTTP_11
         || text(headers, header::CONNECTION)
             .is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")));
     let gzipped = body::is_gzipped(headers)?;
@@ -362,7 +363,7 @@ async fn post(
         recording: shared.recorder.begin(&line.device_id),
     });
     let pass = shared.devices.pass(device.clone()).await.map_err(|_| shared.too_much(Throttled::Device))?;
-    let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close };
+    let visitor = Visitor { session: session.clone(), device, trace: Arc::clone(&trace), gzip, close, version };
     let (inner, told) = (Arc::clone(shared), Arc::clone(&trace));
     let command = move |sink: &mut dyn Sink| {
         let user = match inner.logins.recheck(&session) {

@@ -57,4 +57,4 @@ pub use recorder::{
 pub use scrape::{Scrape, Writer};
 pub use serve::{Listener, ListenerKind, Running, ServeOptions, Server, View};
 pub use throttle::{Budget, CLOUD_FACTOR, Origin};
-pub use tls::TlsFiles;
+pub use tls::{Lapse, TlsFiles, Validity};

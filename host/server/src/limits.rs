@@ -113,11 +113,16 @@ const RESERVED_FILES: u64 = 256;
 
 impl Limits {
     /// Raises the process's limit on open files as far as it may be, and tells how many connections that makes.
+    /// An operator who demands more than there can be files is warned.
     pub(crate) fn connections_allowed(&self) -> usize {
         let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
             tracing::warn!(%error, "the limit on open files cannot be raised");
             1024
         });
+        if let Some(connections) = self.connections.filter(|connections| !has_files(files, *connections)) {
+            let cure = "raise LimitNOFILE= of the service, or let limits.connections_max be 0";
+            tracing::warn!(files, connections, cure, "more connections may come than the process may open files");
+        }
         self.connections.unwrap_or_else(|| derive_connections(files))
     }
 
@@ -130,6 +135,11 @@ impl Limits {
     pub(crate) fn address_allowed(&self, connections: usize) -> usize {
         self.connections_per_address.unwrap_or((connections / 4).max(16)).max(1)
     }
+}
+
+/// Whether so many connections leave files for everything else.
+fn has_files(files: u64, connections: usize) -> bool {
+    u64::try_from(connections).is_ok_and(|connections| connections <= files.saturating_sub(RESERVED_FILES))
 }
 
 /// A connection is one file; a quarter more is left for what a request opens.
@@ -148,6 +158,15 @@ mod tests {
         assert_eq!(derive_connections(20_000), 15_795);
         assert_eq!(derive_connections(0), 64);
         assert_eq!(derive_connections(u64::MAX), 1 << 20);
+    }
+
+    #[test]
+    fn connections_beyond_the_limit_on_open_files_are_noticed() {
+        assert!(has_files(1024, 768) && !has_files(1024, 769));
+        assert!(!has_files(100, 1) && has_files(u64::MAX, usize::MAX / 2));
+        for files in [1024, 20_000, 1 << 20] {
+            assert!(has_files(files, derive_connections(files)), "{files}");
+        }
     }
 
     #[test]

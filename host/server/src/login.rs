@@ -117,6 +117,8 @@ pub struct Session {
     pub user: Arc<User>,
     way: Way,
     key: CredentialKey,
+    /// The cache's count of invalidations when it was right.
+    epoch: u64,
     stale: bool,
 }
 
@@ -304,7 +306,8 @@ impl Logins {
         match state.cache.find(&key, now) {
             Some(Cached::Right { user, way, stale }) => {
                 self.shared.counts.hits.add();
-                return Ok(Look::Known(Session { user, way, key, stale }));
+                let epoch = state.cache.epoch();
+                return Ok(Look::Known(Session { user, way, key, epoch, stale }));
             }
             Some(Cached::Wrong) => {
                 self.shared.counts.known_wrong.add();
@@ -341,9 +344,11 @@ impl Logins {
         Ok(Look::Flight(answer))
     }
 
-    /// The user of a session, read again when the record in it has become old. It blocks.
+    /// The user of a session, read again when the record in it has become old or something happened to the user's login
+    /// since: a body may be on its way for long. It blocks.
     pub fn recheck(&self, session: &Session) -> Result<Arc<User>, Denied> {
-        if !session.stale {
+        let is_current = || self.shared.state().cache.is_current(session.user.id, session.epoch);
+        if !session.stale && is_current() {
             return Ok(Arc::clone(&session.user));
         }
         let found = self.shared.still_right(session).map_err(|error| {

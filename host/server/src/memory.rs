@@ -52,10 +52,10 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// With a ceiling of which `taken` bytes are for others, always. One user gets a quarter of the rest, and a request
-    /// with a body of `body_most` bytes in any case, if there is as much at all.
+    /// with a body of `body_most` bytes in any case, if there is as much at all: it is held twice, also by the command.
     pub(crate) fn new(ceiling: usize, taken: usize, body_most: usize, elsewhere: Option<Elsewhere>) -> Self {
         let most = ceiling.saturating_sub(taken).max(REQUEST);
-        let whole = body_most.saturating_add(body_most / 4).saturating_add(2 * REQUEST);
+        let whole = body_most.saturating_mul(2).saturating_add(body_most / 4).saturating_add(2 * REQUEST);
         Self { held: AtomicUsize::new(0), most, user_most: (most / 4).max(whole).min(most), elsewhere }
     }
 

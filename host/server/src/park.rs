@@ -50,6 +50,8 @@ pub(crate) struct Visitor {
     pub(crate) gzip: bool,
     /// Whether the connection ends with the answer.
     pub(crate) close: bool,
+    /// What the client speaks: HTTP/1.0 knows no chunks.
+    pub(crate) version: hyper::Version,
 }
 
 /// A request that waits.
@@ -83,6 +85,7 @@ pub(crate) struct Answered {
     pub(crate) early: BytesMut,
     pub(crate) response: Response<AnswerBody>,
     pub(crate) close: bool,
+    pub(crate) version: hyper::Version,
 }
 
 /// What came of a look.
@@ -131,9 +134,9 @@ pub(crate) async fn wait(shared: &Arc<Shared>, parked: Parked, phases: &mut Phas
         };
         // Boxed: what a look needs is not kept while nobody looks.
         match Box::pin(look_again(shared, ticket, why)).await {
-            Again::Answer { response, close } => {
+            Again::Answer { response, close, version } => {
                 let close = close || phases.now() != Phase::Serving;
-                return Some(Answered { transport, early, response, close });
+                return Some(Answered { transport, early, response, close, version });
             }
             Again::Gone => return None,
             Again::Wait(again) => ticket = again,
@@ -202,7 +205,7 @@ fn poll_hung_up(transport: &mut Transport, early: &mut BytesMut, cx: &mut std::t
 }
 
 enum Again {
-    Answer { response: Response<AnswerBody>, close: bool },
+    Answer { response: Response<AnswerBody>, close: bool, version: hyper::Version },
     Gone,
     Wait(Box<Ticket>),
 }
@@ -215,7 +218,9 @@ async fn look_again(shared: &Arc<Shared>, ticket: Box<Ticket>, why: Why) -> Agai
     }
     loop {
         let wait = match look(shared, &visitor, go_on, why).await {
-            Look::Answer(response) => return Again::Answer { response, close: visitor.close },
+            Look::Answer(response) => {
+                return Again::Answer { response, close: visitor.close, version: visitor.version };
+            }
             Look::Cut => return Again::Gone,
             Look::Wait(wait) => wait,
         };

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::http::HttpError;
 use crate::shared::{Begun, Shared};
-use crate::sink::{Piece, Stream};
+use crate::sink::{Piece, Queued, Stream};
 
 /// The key of the query that a probe begins with.
 const KEY: &str = "EaselProbe=";
@@ -117,7 +117,7 @@ fn pieces() -> mpsc::Receiver<Piece> {
         for number in 0..PIECES {
             let piece = Bytes::from(vec![b'0' + number]);
             // Whoever asked may have gone.
-            if sender.send(Piece::Bytes(piece)).await.is_err() {
+            if sender.send(Piece::Bytes(Queued::new(piece))).await.is_err() {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

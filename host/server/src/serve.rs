@@ -29,7 +29,7 @@ use crate::probe::Probes;
 use crate::recorder::Following;
 use crate::shared::{Addresses, Shared};
 use crate::shutdown::{Phase, Shutdown};
-use crate::tls::{self, Certificate, TlsFiles};
+use crate::tls::{self, Certificate, Reminder, TlsFiles};
 use crate::workers::Workers;
 use crate::{Clock, ServerError};
 
@@ -121,15 +121,15 @@ impl Server {
         let kinds = options.listeners.iter().map(|listener| listener.kind);
         let addresses: Vec<SocketAddr> = sockets.iter().map(|(_, address, _)| *address).collect();
         let metrics = Metrics::new(kinds.zip(addresses.iter().copied()));
-        let shared = Arc::new(shared(options, commands, logins, clock, metrics)?);
+        let shared = Arc::new(shared(options, commands, logins, clock, metrics, certificate)?);
         for (number, (socket, _, greeting)) in sockets.into_iter().enumerate() {
             let counts = shared.metrics.listener(number);
             tokio::spawn(accept(Arc::clone(&shared), socket, greeting, counts));
         }
-        if let Some(certificate) = &certificate {
-            tokio::spawn(watch(Arc::downgrade(certificate), poll, Arc::downgrade(&shared)));
+        if shared.certificate.is_some() {
+            tokio::spawn(watch(poll, Arc::downgrade(&shared)));
         }
-        Ok(Running { shared, addresses, certificate })
+        Ok(Running { shared, addresses })
     }
 }
 
@@ -139,6 +139,7 @@ fn shared(
     logins: Arc<Logins>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    certificate: Option<Arc<Certificate>>,
 ) -> Result<Shared, ServerError> {
     let limits = options.limits;
     let connections = limits.connections_allowed();
@@ -164,6 +165,7 @@ fn shared(
         probes: Probes::default(),
         addresses: Addresses::new(limits.address_allowed(connections)),
         clouds: ArcSwap::from_pointee(options.clouds),
+        certificate,
         newcomers: Arc::new(Newcomers::new(limits.newcomers, limits.newcomers_per_address, limits.newcomer)),
         budgets: Budgets::new(&limits, Arc::clone(&memory)),
         memory,
@@ -208,12 +210,17 @@ fn listen(
     Ok((socket, address, greeting))
 }
 
-/// Looks at the certificate's files from time to time, as long as the server is there.
-async fn watch(certificate: Weak<Certificate>, every: Duration, shared: Weak<Shared>) {
+/// Looks at the certificate's files and dates from time to time, as long as the server is there.
+async fn watch(every: Duration, shared: Weak<Shared>) {
+    let mut reminder = Reminder::default();
     loop {
+        {
+            let Some(shared) = shared.upgrade() else { return };
+            let Some(certificate) = &shared.certificate else { return };
+            certificate.reload_if_changed();
+            reminder.look(certificate, shared.clock.now());
+        }
         tokio::time::sleep(every).await;
-        let (Some(certificate), Some(_)) = (certificate.upgrade(), shared.upgrade()) else { return };
-        certificate.reload_if_changed();
     }
 }
 
@@ -222,7 +229,6 @@ async fn watch(certificate: Weak<Certificate>, every: Duration, shared: Weak<Sha
 pub struct Running {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
-    certificate: Option<Arc<Certificate>>,
 }
 
 impl Running {
@@ -253,7 +259,7 @@ impl Running {
 
     /// Reads the certificate's files now. The one in use stays when they make no sense.
     pub fn reload_certificate(&self) -> Result<(), ServerError> {
-        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
+        self.shared.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
     }
 
     /// Other networks than before; they hold from the next request on.
@@ -269,7 +275,7 @@ impl Running {
 
     /// Stops: nobody is accepted any more, idle connections end, waiting requests are answered at random moments of
     /// the first half of `grace`, running requests end. Whoever is still there after `grace` is cut off; how many.
-    pub async fn shutdown(self, grace: Duration) -> usize {
+    pub async fn shutdown(&self, grace: Duration) -> usize {
         self.shared.shutdown.enter(Phase::Stopping { window: grace / 2 });
         let everybody = Arc::clone(&self.shared.connections).acquire_many_owned(self.shared.connections_max);
         let left = match tokio::time::timeout(grace, everybody).await {
@@ -324,6 +330,11 @@ impl View {
         let help = "Answers cut because too many were read slowly at once.";
         page.family("easel_slow_answers_displaced", Kind::Counter, "", help);
         page.number(&[], shared.workers.displaced());
+        if let Some(validity) = shared.certificate.as_ref().and_then(|certificate| certificate.validity()) {
+            let help = "Seconds until the certificate ends; negative once it has.";
+            page.family("easel_certificate_remaining_seconds", Kind::Gauge, "seconds", help);
+            page.number(&[], validity.until.duration_since(shared.clock.now()).as_secs());
+        }
         shared.logins.write_metrics(page);
     }
 }
@@ -355,7 +366,7 @@ mod tests {
         let service = Service::new(store, Arc::new(NoPlugin), Settings::default(), Arc::new(move || now.now()));
         let served = Arc::new(Served(Arc::new(service)));
         let shared =
-            Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock, Metrics::new([])).unwrap());
+            Arc::new(shared(ServeOptions::default(), served, Arc::new(logins), clock, Metrics::new([]), None).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let room = Arc::clone(&shared.connections).acquire_owned().await.unwrap();

@@ -28,6 +28,7 @@ use crate::recorder::Recorder;
 use crate::shutdown::Shutdown;
 use crate::sink::{ChannelSink, Stream};
 use crate::throttle::network;
+use crate::tls::Certificate;
 use crate::trace::Trace;
 use crate::workers::{Busy, Fate, Workers};
 use crate::{Clock, gzip};
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) probes: Probes,
     /// Networks that devices do not send from.
     pub(crate) clouds: ArcSwap<Networks>,
+    /// What the TLS listeners show.
+    pub(crate) certificate: Option<Arc<Certificate>>,
     /// `Basic realm="..."`.
     pub(crate) challenge: String,
     pub(crate) server_version: HeaderValue,

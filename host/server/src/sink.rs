@@ -1,8 +1,9 @@
 //! The way of an answer from a worker to the connection: whole, or piece by piece.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -25,9 +26,23 @@ const UNDER_WAY: usize = 4;
 /// A piece of an answer.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    Bytes(Bytes),
+    Bytes(Queued),
     /// The answer is complete. A channel that closes without it means that it is not.
     End,
+}
+
+/// Bytes under way: taken by the connection, or by the sink when the answer is cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Queued(Arc<Mutex<Option<Bytes>>>);
+
+impl Queued {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self(Arc::new(Mutex::new(Some(bytes))))
+    }
+
+    fn take(&self) -> Option<Bytes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// An answer that has begun.
@@ -54,6 +69,8 @@ pub(crate) struct ChannelSink {
     leave: Arc<Leave>,
     /// Bytes held of what was offered and not taken.
     kept: usize,
+    /// The pieces that may be under way still; none once the answer is complete.
+    queued: VecDeque<Queued>,
     /// Records the pieces before their compression.
     trace: Arc<Trace>,
 }
@@ -79,6 +96,7 @@ impl ChannelSink {
             waited: Duration::ZERO,
             leave: Arc::clone(leave),
             kept: 0,
+            queued: VecDeque::new(),
             trace: Arc::clone(trace),
         };
         (sink, begins)
@@ -102,17 +120,29 @@ impl ChannelSink {
     /// Says that the answer is complete.
     pub(crate) fn finish(&mut self) -> Result<(), SinkClosed> {
         if let Some(gzip) = self.gzip.take() {
-            self.send(Piece::Bytes(gzip.finish().into()))?;
+            let piece = self.piece(gzip.finish());
+            self.send(piece)?;
         }
-        self.send(Piece::End)
+        self.send(Piece::End)?;
+        self.queued.clear();
+        Ok(())
+    }
+
+    /// Bytes are under way from now on, and held.
+    fn piece(&mut self, bytes: Vec<u8>) -> Piece {
+        self.sent += bytes.len();
+        self.leave.hold_anyway(bytes.len());
+        // One more may be about to be sent.
+        if self.queued.len() > UNDER_WAY {
+            self.queued.pop_front();
+        }
+        let queued = Queued::new(bytes.into());
+        self.queued.push_back(queued.clone());
+        Piece::Bytes(queued)
     }
 
     fn send(&mut self, piece: Piece) -> Result<(), SinkClosed> {
         let pieces = self.pieces.as_ref().ok_or(SinkClosed)?;
-        if let Piece::Bytes(bytes) = &piece {
-            self.sent += bytes.len();
-            self.leave.hold_anyway(bytes.len());
-        }
         let piece = match pieces.try_send(piece) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(SinkClosed),
@@ -181,6 +211,15 @@ impl ChannelSink {
     }
 }
 
+impl Drop for ChannelSink {
+    /// What is left of an answer that is cut is of no use to anybody, and the connection may be there for a while.
+    fn drop(&mut self) {
+        self.kept_no_longer();
+        let left = self.queued.drain(..).filter_map(|queued| queued.take()).map(|bytes| bytes.len()).sum();
+        self.leave.give_back(left);
+    }
+}
+
 impl Sink for ChannelSink {
     fn write(&mut self, piece: Vec<u8>) -> Result<(), SinkClosed> {
         if piece.is_empty() {
@@ -193,7 +232,11 @@ impl Sink for ChannelSink {
             Some(gzip) => gzip.push(&piece),
             None => piece,
         };
-        if bytes.is_empty() { Ok(()) } else { self.send(Piece::Bytes(bytes.into())) }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let piece = self.piece(bytes);
+        self.send(piece)
     }
 
     fn offer(&mut self, piece: Vec<u8>) -> Result<Option<Vec<u8>>, SinkClosed> {
@@ -212,9 +255,7 @@ impl Sink for ChannelSink {
                     None => piece,
                 };
                 if !bytes.is_empty() {
-                    self.sent += bytes.len();
-                    self.leave.hold_anyway(bytes.len());
-                    place.send(Piece::Bytes(bytes.into()));
+                    place.send(self.piece(bytes));
                 }
                 Ok(None)
             }
@@ -288,7 +329,10 @@ impl Body for AnswerBody {
             }
             Content::Pieces { ended: true, .. } => Poll::Ready(None),
             Content::Pieces { pieces, ended } => Poll::Ready(match ready!(pieces.poll_recv(cx)) {
-                Some(Piece::Bytes(bytes)) => Self::taken(leave.as_ref(), bytes),
+                Some(Piece::Bytes(queued)) => match queued.take() {
+                    Some(bytes) => Self::taken(leave.as_ref(), bytes),
+                    None => Some(Err(CutShort)),
+                },
                 Some(Piece::End) => {
                     *ended = true;
                     None

@@ -1,5 +1,8 @@
 //! TLS 1.2 and 1.3, and a certificate that is read again when its files change.
 
+mod reminder;
+mod validity;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,6 +17,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
 
 use crate::ServerError;
+pub(crate) use reminder::Reminder;
+pub use validity::{Lapse, Validity};
 
 /// Where certificate and key lie, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +30,9 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Whether they can be served.
-    pub fn check(&self) -> Result<(), ServerError> {
-        read(self).map(drop)
+    /// Whether they can be served; from when to when the certificate is good, `None` when its dates cannot be read.
+    pub fn check(&self) -> Result<Option<Validity>, ServerError> {
+        read(self).map(|certified| validity(&certified))
     }
 }
 
@@ -58,6 +63,11 @@ impl Certificate {
         Ok(())
     }
 
+    /// From when to when the certificate in use is good.
+    pub(crate) fn validity(&self) -> Option<Validity> {
+        validity(&self.current.load())
+    }
+
     /// Reads the files again if they look different than last time.
     pub(crate) fn reload_if_changed(&self) {
         if *self.seen.lock().expect("no holder of this lock panics") == stamp(&self.files) {
@@ -75,6 +85,11 @@ impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())
     }
+}
+
+/// Of the certificate itself: those above it are their authority's business.
+fn validity(certified: &CertifiedKey) -> Option<Validity> {
+    Validity::of(certified.end_entity_cert().ok()?)
 }
 
 fn stamp(files: &TlsFiles) -> Stamp {

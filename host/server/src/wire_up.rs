@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::admin::{AdminSocket, Channel, DEFAULT_TENANT, Office, Ownership, OwnershipError, Serving};
 use crate::config::{self, Config, LmtpListen, SmartHostPassword, SmartHostTls};
@@ -31,6 +32,10 @@ use crate::upkeep;
 
 /// How long `serve` waits for another verb to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long threads may still be at something when the server has ended. Whatever anybody was told is on the disk by
+/// then, and what a thread breaks off is as after a power loss.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A store that this process owns, and the time.
 pub(crate) type Opened = (Arc<dyn Store>, Arc<dyn Clock>);
@@ -150,18 +155,22 @@ pub(crate) fn serve(config: &Config, listening: impl FnOnce(&[String])) -> Resul
         return Err(ServeError::Runs(config.data_dir.clone()));
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let house = House::start(config).await?;
         listening(&house.places);
         house.run(Duration::from_secs(config.shutdown.grace_secs.into())).await;
         Ok(())
-    })
+    });
+    // Dropped, the runtime would wait for as long as a thread is at something: a sweep, a backup for an administrator.
+    runtime.shutdown_timeout(FAREWELL);
+    served
 }
 
 /// Everything that runs.
 struct House {
     server: Arc<Running>,
     delivering: Vec<Delivering>,
+    upkeep: JoinHandle<()>,
     stop: watch::Sender<bool>,
     scrape: Option<Scrape>,
     admin: AdminSocket,
@@ -210,7 +219,7 @@ impl House {
         let tally = Arc::clone(&sending.tally);
         let sending = queue::run(sending, Arc::clone(&store), Arc::clone(&now), stopped.clone());
         delivering.push(sending.map_err(ServeError::Queue)?);
-        tokio::spawn(upkeep::run(Arc::clone(&store), Arc::clone(&clock), stopped));
+        let upkeep = tokio::spawn(upkeep::run(Arc::clone(&store), Arc::clone(&clock), stopped));
         // Last: who reaches this socket finds everything else running.
         let server = Arc::new(server);
         let scrape = match config.metrics.listen {
@@ -232,13 +241,14 @@ impl House {
         for place in &places {
             tracing::info!(place, "listening");
         }
-        Ok(Self { server, delivering, stop, scrape, admin, places, signals: [terminate, interrupt], hangup, reload })
+        let signals = [terminate, interrupt];
+        Ok(Self { server, delivering, upkeep, stop, scrape, admin, places, signals, hangup, reload })
     }
 
     /// Runs until a signal comes, and ends gently; a second signal ends it at once. SIGHUP has it look again at what was
     /// changed.
     async fn run(self, grace: Duration) {
-        let Self { server, delivering, stop, scrape, admin, mut signals, mut hangup, mut reload, .. } = self;
+        let Self { server, delivering, upkeep, stop, scrape, admin, mut signals, mut hangup, mut reload, .. } = self;
         loop {
             tokio::select! {
                 () = heard(&mut signals) => break,
@@ -248,13 +258,17 @@ impl House {
                 reload.look_again();
                 reload
             });
-            match looking.await {
-                Ok(looked) => reload = looked,
-                // Said by the panic itself; what is in use stays.
-                Err(_) => {
-                    heard(&mut signals).await;
-                    break;
-                }
+            tokio::select! {
+                looked = looking => match looked {
+                    Ok(looked) => reload = looked,
+                    // Said by the panic itself; what is in use stays.
+                    Err(_) => {
+                        heard(&mut signals).await;
+                        break;
+                    }
+                },
+                // Packs may be at their compiler, or a file where no answer comes from: nobody waits for that.
+                () = heard(&mut signals) => break,
             }
         }
         tracing::info!(waiting = server.parked(), "stopping");
@@ -262,14 +276,18 @@ impl House {
             stop.send_replace(true);
             drop(scrape);
             admin.end().await;
-            let server = Arc::into_inner(server).expect("only the conversations had it, too, and they have ended");
             let cut_off = server.shutdown(grace).await;
             for task in delivering {
                 task.ended().await;
             }
+            if tokio::time::timeout(grace, upkeep).await.is_err() {
+                tracing::warn!("upkeep is broken off, and goes on after the next start");
+            }
             tracing::info!(cut_off, "stopped");
         };
         tokio::select! {
+            // First: what is dropped before it began would wait for administrators.
+            biased;
             () = gently => {}
             () = heard(&mut signals) => tracing::warn!("stopped at once"),
         }

@@ -10,8 +10,7 @@ use clap::Args;
 /// fixtures, the seeds, and what earlier runs found.
 ///
 /// Needs a nightly compiler, cargo-fuzz and xxd: `rustup toolchain install nightly`, `cargo install cargo-fuzz --locked`.
-/// What is found lies in tests/fuzz/artifacts, with the command that plays it again; tests/fuzz/README.md says how it
-/// becomes a test.
+/// What is found lies in tests/fuzz/artifacts; tests/fuzz/README.md says how it is played again, and becomes a test.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
     /// The targets, in this order [default: all].

@@ -10,7 +10,7 @@ use easel_wbxml::Element;
 use easel_wbxml::pages::airsync;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{RequestError, flag, number, required};
+use crate::context::{RequestError, flag, id_of, number, required};
 
 /// Client commands in one request.
 const COMMANDS_MAX: usize = 200;
@@ -104,7 +104,7 @@ impl<'a> Collection<'a> {
         let commands = commands.into_iter().flat_map(Element::children);
         Ok(Self {
             key: SyncKey::parse(&required(element, airsync::SYNC_KEY)?).ok(),
-            id: element.text_of(airsync::COLLECTION_ID).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()),
+            id: id_of(element, airsync::COLLECTION_ID)?.filter(|id| !id.is_empty()),
             class: element.text_of(airsync::CLASS).and_then(|name| Class::parse(&name)),
             supported: element.child(airsync::SUPPORTED),
             deletes_as_moves: flag(element, airsync::DELETES_AS_MOVES, true),

@@ -241,7 +241,9 @@ fn wait_secs(context: &Context<'_>, wait: Option<Wait>) -> Result<Option<u32>, R
         None => return Ok(None),
         Some(Wait::Seconds(secs)) => (secs, least, most, 1),
         Some(Wait::Minutes(minutes)) => {
-            (minutes, least.div_ceil(60).clamp(MINUTES.0, MINUTES.1), (most / 60).clamp(MINUTES.0, MINUTES.1), 60)
+            let most = (most / 60).clamp(MINUTES.0, MINUTES.1);
+            // Where no whole minute lies between the bounds, it is the one below them.
+            (minutes, least.div_ceil(60).clamp(MINUTES.0, most), most, 60)
         }
     };
     if asked < least || asked > most {

@@ -1,5 +1,6 @@
 //! One attempt at a step: what becomes of each collection, and what is to be written.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use easel_items::Ghosting;
@@ -492,5 +493,8 @@ fn ghosting(supported: &Element) -> Ghosting {
     if supported.is_empty() {
         return Ghosting::All;
     }
-    Ghosting::Except(supported.children().map(|child| (child.tag.page(), child.tag.token())).collect())
+    // It is kept with the collection: each property once, and none that no page has.
+    let known = supported.children().map(|child| child.tag).filter(|tag| tag.name().is_some());
+    let managed: BTreeSet<(u8, u8)> = known.map(|tag| (tag.page(), tag.token())).collect();
+    Ghosting::Except(managed.into_iter().collect())
 }

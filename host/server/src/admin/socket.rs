@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::net::UnixListener;
 
@@ -83,7 +84,8 @@ async fn accept(listener: UnixListener, own_uid: u32, office: Arc<Office>, sessi
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "the admin socket cannot accept");
-                tokio::task::yield_now().await;
+                // As a rule there are no files left, and it would fail at once again.
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };

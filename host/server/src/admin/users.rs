@@ -59,6 +59,8 @@ pub(super) fn add(
         password_hash: hash(password)?,
     };
     let user = office.store.add_user(&user).map_err(taken)?;
+    // The phone may have been quicker: its password was wrong until now.
+    office.end_logins(user.id);
     list_in_address_list(office, &user)?;
     Ok(Reply::Done)
 }

@@ -14,12 +14,13 @@ use super::terminal::{Terminal, bytes as shown_bytes};
 use crate::certain;
 
 const HELP: &str = "\
-One file holds every user, device, mail, event, contact, task and note as they were when the backup began, with the
-outgoing queue and what packs withhold. A server goes on meanwhile. A file of that name is replaced when the new one is
-whole.
+One file holds every user, device, mail, event, contact, task and note as they were when the backup began, with the \
+outgoing queue and what packs withhold. A server goes on meanwhile. A file of that name is replaced when the new one \
+is whole.
 
-A mail that something names and that the data has lost already, or that the disk does not give, is named, and everything
-else is backed up; the exit code is 3 then. A file of that name stays as it is then, and the new one is NAME.incomplete.
+A mail that something names and that the data has lost already, or that the disk does not give, is named, and \
+everything else is backed up; the exit code is 3 then. A file of that name stays as it is then, and the new one is \
+NAME.incomplete.
 
 The configuration, the certificate and the packs folder are files of yours: copy them beside it.
 

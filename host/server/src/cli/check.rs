@@ -21,13 +21,13 @@ use crate::config::{Config, ConfigErrors, LmtpListen, Problem, SmartHostPassword
 use crate::wire_up;
 
 const HELP: &str = "\
-Every mistake is named with its file, its line and its cure. The exit code is 0 when the server would start, 1 when it
-would not, 2 when the command line makes no sense.
+Every mistake is named with its file, its line and its cure. The exit code is 0 when the server would start, 1 when it \
+would not, 2 when the command line makes no sense. A certificate that has ended, or ends within 30 days, is warned of.
 
-With --proxy the running server is asked through a proxy in front of it: whether the proxy keeps answers or requests back,
-cuts requests that wait, drops headers, refuses large bodies or closes connections; what is wrong comes with the directives
-of nginx, Apache, HAProxy and Caddy that help. No login is needed, and the proxy's certificate is not looked at. The exit
-code is 1 when devices would suffer.
+With --proxy the running server is asked through a proxy in front of it: whether the proxy keeps answers or requests \
+back, cuts requests that wait, drops headers, refuses large bodies or closes connections; what is wrong comes with the \
+directives of nginx, Apache, HAProxy and Caddy that help. No login is needed, and the proxy's certificate is not \
+looked at. The exit code is 1 when devices would suffer.
 
 Examples:
   easel --config /srv/easel/easel.toml check --json
@@ -102,10 +102,19 @@ fn files(config: &Config, problems: &mut Vec<Problem>) {
     let of_config = |what: String, cure: &str| Problem::of_file(&config.file, what, cure);
     if !config.listen.tls.is_empty() {
         let TlsFiles { certificate, key } = wire_up::tls_files(config);
-        let files = TlsFiles { certificate, key: key.clone() };
-        if let Err(error) = files.check() {
-            let cure = "put a PEM certificate and its key there, or make one with `easel init --self-signed NAME`";
-            problems.push(of_config(format!("tls: {}", chain(&error)), cure));
+        let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
+        let cure = format!(
+            "put a certificate and its key, in PEM, there; `easel init DIRECTORY --self-signed {}` makes both in \
+             another directory, from where to copy them",
+            config.hostname
+        );
+        match files.check() {
+            Ok(validity) => {
+                if let Some(lapse) = validity.and_then(|validity| validity.lapse(wire_up::now())) {
+                    problems.push(Problem::of_file(&certificate, lapse.to_string(), cure).into_warning());
+                }
+            }
+            Err(error) => problems.push(of_config(format!("tls: {}", chain(&error)), &cure)),
         }
         private(&key, problems);
     } else if config.listen.plain.is_empty() && config.listen.proxied.is_empty() {

@@ -14,18 +14,18 @@ use super::{confirm, open};
 use crate::admin::{DeviceOrder, DeviceShown, LoginName, Request, WithheldShown};
 
 const WIPE_HELP: &str = "\
-The device does it when it next connects; `easel device show` tells whether it has, or that it failed. One that failed is
-told again whenever it comes. Until it is done `easel device unwipe` takes it back.
+The device does it when it next connects; `easel device show` tells whether it has, or that it failed. One that failed \
+is told again whenever it comes. Until it is done `easel device unwipe` takes it back.
 
 Examples:
   easel device wipe anna SEC1D2C6E5D3A7F1                     removes the account from it (from 16.1)
   easel device wipe anna --whole-device SEC1D2C6E5D3A7F1      resets the whole device, photos and all";
 
 const RESTORE_HELP: &str = "\
-A pack, the code that serves a kind of device, may keep what a device sends from being stored or sent; the device is told
-that it was. It is kept for 30 days, at most 1000 things and 100 MiB of a user, and `easel device show` lists it.
+A pack, the code that serves a kind of device, may keep what a device sends from being stored or sent; the device is \
+told that it was. It is kept for 30 days, at most 1000 things and 100 MiB of a user, and `easel device show` lists it.
 
-What is put back is taken in as if no pack were there: an item is added or merged, a change of an item that is gone
+What is put back is taken in as if no pack were there: an item is added or merged, a change of an item that is gone \
 becomes a new one, and mail is sent. It goes from the list.
 
 Example:

@@ -17,8 +17,8 @@ use crate::export::{FolderFile, MailForm, MaildirFolder};
 use crate::import::MailState;
 
 const HELP: &str = "\
-Every message, event, task, note and card is written byte for byte as it is stored. `easel import --keep-folders` reads
-the result back. Items that arrive meanwhile may be left out.
+Every message, event, task, note and card is written byte for byte as it is stored. `easel import --keep-folders` \
+reads the result back. Items that arrive meanwhile may be left out.
 
 An item that is lost, or that the disk does not give, is named, and everything else is exported; the exit code is 3 then.
 

@@ -24,15 +24,15 @@ const LISTED_MAX: usize = 10_000;
 const OBJECT_BYTES_MAX: usize = 64 << 20;
 
 const HELP: &str = "\
-A path is a file (mbox, .eml, .ics, .vcf) or a directory: a Maildir with its folders, or anything that holds such files.
-Mail goes to the Inbox, events to Calendar, tasks to Tasks, notes to Notes, cards to Contacts; folders of a Maildir keep
-their names. Read, answered, flagged and the like are kept from Maildir names and from Status, X-Status, X-Keywords and
-X-Mozilla-Status.
+A path is a file (mbox, .eml, .ics, .vcf) or a directory: a Maildir with its folders, or anything that holds such \
+files. Mail goes to the Inbox, events to Calendar, tasks to Tasks, notes to Notes, cards to Contacts; folders of a \
+Maildir keep their names. Read, answered, flagged and the like are kept from Maildir names and from Status, X-Status, \
+X-Keywords and X-Mozilla-Status.
 
-What does not fit into the user's quota is left out; a mailbox that is full already takes nothing in. With --over-quota
-all of it is taken in, and the mailbox stays over its quota until things are removed.
+What does not fit into the user's quota is left out; a mailbox that is full already takes nothing in. With \
+--over-quota all of it is taken in, and the mailbox stays over its quota until things are removed.
 
-An import can be broken off and repeated: what is in the mailbox already is not added again. Whatever is left out is
+An import can be broken off and repeated: what is in the mailbox already is not added again. Whatever is left out is \
 listed with its file, its place in it and the reason.
 
 Examples:

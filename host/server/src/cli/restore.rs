@@ -16,13 +16,13 @@ use crate::wire_up;
 const HELP: &str = "\
 The file is read to its end before anything is changed. No server may run on the data directory.
 
-Everything is as it was when the backup was made: passwords, devices, wipes and blocks as well. A phone that has synced
-a folder since then syncs that folder anew; one that has not goes on where it was. A phone that moved things or emptied a
-folder, and was cut off before it synced, lacks them: so folders in which that happened, as the data tells that is
-replaced, are synced anew by all phones. Where that data is gone or cannot be read, --resync has every phone sync
-everything anew.
+Everything is as it was when the backup was made: passwords, devices, wipes and blocks as well. A phone that has \
+synced a folder since then syncs that folder anew; one that has not goes on where it was. A phone that moved things or \
+emptied a folder, and was cut off before it synced, lacks them: so folders in which that happened, as the data tells \
+that is replaced, are synced anew by all phones. Where that data is gone or cannot be read, --resync has every phone \
+sync everything anew.
 
-Messages in the outgoing queue may have been sent since, so they are held: `easel queue list` shows them, `easel queue
+Messages in the outgoing queue may have been sent since, so they are held: `easel queue list` shows them, `easel queue \
 retry` sends one, `easel queue drop` removes it.
 
 Examples:

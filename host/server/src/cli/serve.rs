@@ -11,10 +11,10 @@ use crate::config::Config;
 use crate::{logging, wire_up};
 
 const HELP: &str = "\
-When it listens it says so on standard output, one line for each address; the log goes to standard error. SIGTERM and
-Ctrl-C end it gently: waiting requests are answered, running ones end. A second one ends it at once. SIGHUP has it look
-again at the folder of packs, the certificate, and of the configuration [policy], [heartbeat], [budgets] and [packs]
-(but for dir and instances_max); what else changed there is named in the log and waits for the next start.
+When it listens it says so on standard output, one line for each address; the log goes to standard error. SIGTERM and \
+Ctrl-C end it gently: waiting requests are answered, running ones end. A second one ends it at once. SIGHUP has it \
+look again at the folder of packs, the certificate, and of the configuration [policy], [heartbeat], [budgets] and \
+[packs] (but for dir and instances_max); what else changed there is named in the log and waits for the next start.
 
 Example:
   easel --config /srv/easel/easel.toml serve";

@@ -17,11 +17,11 @@ use crate::admin::{ActivityShown, Channel};
 const REFRESH: Duration = Duration::from_secs(2);
 
 pub(super) const HELP: &str = "\
-Shown are devices with a request under way, and those that had one in the last minute; the numbers are of that minute. WORK
-is the time in which the server was at work for a device, which is what it cost: whoever cost most comes first, and at most
-200 are shown. REFUSED are requests told to come back later, because the device or its user asked for more than [budgets]
-allows. On a terminal the view is refreshed every two seconds until Ctrl-C; elsewhere, with --json or --once it is
-shown once.";
+Shown are devices with a request under way, and those that had one in the last minute; the numbers are of that minute. \
+WORK is the time in which the server was at work for a device, which is what it cost: whoever cost most comes first, \
+and at most 200 are shown. REFUSED are requests told to come back later, because the device or its user asked for more \
+than [budgets] allows. On a terminal the view is refreshed every two seconds until Ctrl-C; elsewhere, with --json or \
+--once it is shown once.";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

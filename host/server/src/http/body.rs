@@ -35,11 +35,14 @@ impl Body {
             return Ok(Cow::Borrowed(&self.bytes));
         }
         let room = |more| self.leave.hold(more);
-        gunzip(&self.bytes, shared.limits.body_bytes, room).map(Cow::Owned).map_err(|error| match error {
+        let plain = gunzip(&self.bytes, shared.limits.body_bytes, room).map_err(|error| match error {
             GunzipError::Broken => HttpError::Gzip,
             GunzipError::NoRoom(full) => shared.no_room(full),
             GunzipError::TooLarge => HttpError::BodyTooLarge,
-        })
+        })?;
+        // Asked for: what came is small, and what becomes of it is not there yet.
+        room(plain.len()).map_err(|full| shared.no_room(full))?;
+        Ok(Cow::Owned(plain))
     }
 }
 

@@ -99,7 +99,13 @@ impl Shared {
         let Some(user) = user.filter(|user| user.id == found.user && user.enabled) else { return Ok(None) };
         self.counts.apps.add();
         let way = Way::App(Arc::new(self.used(found)));
-        Ok(Some(Session { user: Arc::new(User { photo: None, ..user }), way, key: job.key, stale: false }))
+        Ok(Some(Session {
+            user: Arc::new(User { photo: None, ..user }),
+            way,
+            key: job.key,
+            epoch: job.epoch,
+            stale: false,
+        }))
     }
 
     /// Has the day of a use written down, unless it is known; the password as it is then.

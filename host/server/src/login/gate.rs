@@ -62,7 +62,7 @@ impl Shared {
         match user {
             Some(user) if right && user.enabled => {
                 let user = Arc::new(User { photo: None, ..user });
-                Ok(Session { user, way: Way::Password, key: job.key, stale: false })
+                Ok(Session { user, way: Way::Password, key: job.key, epoch: job.epoch, stale: false })
             }
             Some(_) | None => Err(Denied::Wrong),
         }

@@ -1,10 +1,15 @@
 //! With a server running.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
-use crate::support::{House, fixture, fixture_bytes};
+use crate::support::{House, Serving, fixture, fixture_bytes};
 
 #[test]
 fn verbs_are_carried_out_by_the_server_that_runs() {
@@ -15,6 +20,7 @@ fn verbs_are_carried_out_by_the_server_that_runs() {
     let socket = std::fs::metadata(house.path("house/data/admin.sock")).unwrap();
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
     house.json(&["tenant", "add", "ox.io"]);
+    assert_eq!(serving.options("zoe@ox.io", "secret"), "401", "the phone was quicker");
     house.add_user("zoe@ox.io", "zoe@ox.io", "secret");
     assert_eq!(serving.options("zoe@ox.io", "secret"), "200");
     assert_eq!(
@@ -84,6 +90,58 @@ fn a_signal_ends_the_server_gently_and_the_data_stays() {
         assert!(!house.path("house/data/admin.sock").exists());
         assert_eq!(house.import(&[&fixture("archive.mbox")]), [0, 3, 0]);
     }
+}
+
+/// Has the server look again at a configuration from which nothing comes, for as long as the value is held.
+fn stuck(house: &House, serving: &Serving) -> File {
+    let config = house.path("house/easel.toml");
+    std::fs::remove_file(&config).unwrap();
+    assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
+    serving.tell("HUP");
+    // Opened once the server has opened it.
+    File::options().write(true).open(&config).unwrap()
+}
+
+/// Ends a server that may not end: its exit code and its log.
+fn stopped(serving: Serving) -> (Option<i32>, String) {
+    let (told, ended) = mpsc::channel();
+    std::thread::spawn(move || told.send(serving.stop("TERM")));
+    // Less than limits.request_pause_secs_max and shutdown.grace_secs.
+    ended.recv_timeout(Duration::from_secs(15)).expect("it ends")
+}
+
+#[test]
+fn a_server_that_is_at_something_without_end_stops_all_the_same() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    let _stuck = stuck(&house, &serving);
+    let (code, log) = stopped(serving);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped cut_off=0"), "{log}");
+}
+
+#[test]
+fn a_second_signal_ends_a_server_at_once_whatever_it_is_at() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    let _stuck = stuck(&house, &serving);
+    let mut client = TcpStream::connect(serving.address).unwrap();
+    // anna:anna's word
+    client
+        .write_all(
+            b"POST /Microsoft-Server-ActiveSync?Cmd=Sync&User=anna&DeviceId=D1&DeviceType=P HTTP/1.1\r\nHost: x\r\n\
+              MS-ASProtocolVersion: 14.1\r\nAuthorization: Basic YW5uYTphbm5hJ3Mgd29yZA==\r\n\
+              Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+        )
+        .unwrap();
+    let mut told = [0; 25];
+    client.read_exact(&mut told).unwrap();
+    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n", "it waits for the body");
+    serving.tell("TERM");
+    serving.until_logged("stopping", 1);
+    let (code, log) = stopped(serving);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("stopped at once") && !log.contains("cut_off"), "{log}");
 }
 
 #[test]
@@ -212,6 +270,36 @@ fn conversations_at_once_are_bounded() {
     open.clear();
     // The places are free once the conversations have ended.
     while house.run(&["user", "list"]).code != 0 {}
+}
+
+#[test]
+fn an_admin_socket_for_which_there_are_no_files_is_tried_ten_times_a_second() {
+    let house = House::with_anna();
+    let serving = house.serve();
+    let pid = i32::try_from(serving.pid()).unwrap();
+    let files = |soft: Option<u64>| {
+        let mut before = (0, 0);
+        rlimit::prlimit(pid, rlimit::Resource::NOFILE, None, Some((&mut before.0, &mut before.1))).unwrap();
+        let new = soft.map(|soft| (soft, before.1));
+        rlimit::prlimit(pid, rlimit::Resource::NOFILE, new, None).unwrap();
+        before.0
+    };
+    let usual = files(Some(3));
+    let waiting = UnixStream::connect(house.path("house/data/admin.sock")).unwrap();
+    let said = "the admin socket cannot accept";
+    serving.until_logged(said, 4);
+    files(Some(usual));
+    drop(waiting);
+    assert_eq!(house.json(&["check"])["server"]["pid"].as_u64(), Some(serving.pid()));
+    let (_, log) = serving.stop("TERM");
+    let times: Vec<jiff::Timestamp> = log
+        .lines()
+        .filter(|line| line.contains(said))
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    for pair in times.windows(2) {
+        assert!(pair[1].duration_since(pair[0]) >= jiff::SignedDuration::from_millis(90), "{pair:?}");
+    }
 }
 
 #[test]

@@ -36,6 +36,44 @@ fn a_self_signed_certificate_can_be_served_and_its_key_is_private() {
 }
 
 #[test]
+fn the_cure_for_a_certificate_that_cannot_be_served_cures_it() {
+    let house = House::with_tls();
+    house.write("house/certificate.pem", "no certificate");
+    let wrong = house.run(&["check"]);
+    let cure = "`easel init DIRECTORY --self-signed localhost` makes both in another directory";
+    assert!(wrong.code == 1 && wrong.out.contains(cure), "{wrong:?}");
+    easel(&["init", &house.text("other"), "--self-signed", "localhost"], "").ok();
+    for name in ["certificate.pem", "key.pem"] {
+        std::fs::copy(house.path("other").join(name), house.path("house").join(name)).unwrap();
+    }
+    assert_eq!(house.json(&["check"])["problems"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_certificate_that_phones_refuse_for_its_dates_is_told_by_check_and_in_the_log() {
+    let house = House::with_tls();
+    for (from, until, said) in [
+        (2020, 2021, "the certificate ended on 2021-01-01 00:00 UTC"),
+        (2900, 2950, "the certificate is not good before 2900-01-01 00:00 UTC"),
+    ] {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(from, 1, 1), rcgen::date_time_ymd(until, 1, 1));
+        let key = rcgen::KeyPair::generate().unwrap();
+        house.write("house/certificate.pem", params.self_signed(&key).unwrap().pem());
+        house.write("house/key.pem", key.serialize_pem());
+        let found = house.json(&["check"]);
+        let problem = &found["problems"][0];
+        assert_eq!((found["ok"].as_bool(), problem["severity"].as_str()), (Some(true), Some("warning")), "{found}");
+        assert!(problem["what"].as_str().unwrap().contains(said), "{found}");
+        assert!(problem["file"].as_str().unwrap().ends_with("certificate.pem"), "{found}");
+        assert!(problem["cure"].as_str().unwrap().contains("--self-signed"), "{found}");
+        let serving = house.serve();
+        serving.until_logged(said, 1);
+        serving.stop("TERM");
+    }
+}
+
+#[test]
 fn every_verb_explains_itself_with_examples() {
     for verb in ["", "init", "serve", "check", "import", "export"] {
         let said =

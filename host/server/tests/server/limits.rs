@@ -154,6 +154,28 @@ async fn all_bodies_together_have_a_limit() {
 }
 
 #[tokio::test]
+async fn a_compressed_body_counts_twice_like_a_plain_one() {
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    // 38 MiB are for hashes, one for the thread.
+    let memory = Some((39 << 20) + (600 << 10));
+    let limits = Limits { memory, workers: 1, body_bytes: 600 << 10, ..Limits::default() };
+    let house = limited(limits).build(ok);
+    let mut client = house.client().await;
+    let mut ask = async |kib: usize| {
+        let headers = "Content-Encoding: gzip\r\n";
+        client.ask(&post("Sync", headers, &gzip(&vec![0; kib << 10]))).await.code
+    };
+    assert_eq!(ask(240).await, 200);
+    assert_eq!(ask(400).await, 503);
+    assert_eq!(ask(240).await, 200, "the room is given back");
+    assert!(metrics(&house).contains("easel_throttled_total{reason=\"memory\"} 1"));
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
     let house = limited(Limits { body_pause: SOON, ..Limits::default() }).build(ok);
     let mut client = house.client().await;

@@ -1,6 +1,8 @@
 //! Who is who.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,6 +12,7 @@ use easel_server::{Budget, Credentials, Denied, ListenerKind, Logins, Turn};
 use easel_store::Store as _;
 
 use crate::house::{House, PASSWORD, basic, house, person, plan, post_as};
+use crate::limits::metrics;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -248,6 +251,27 @@ async fn a_changed_password_ends_cached_logins_at_once() {
     house.store.update_user(&anna).unwrap();
     house.logins.invalidate(anna.id);
     assert_eq!((ask(PASSWORD).await, ask("new").await), (401, 200));
+}
+
+#[tokio::test]
+async fn a_login_that_ends_while_the_body_is_on_its_way_does_nothing_any_more() {
+    let acts = Arc::new(AtomicUsize::new(0));
+    let acted = Arc::clone(&acts);
+    let house = house(move |_, _| {
+        acted.fetch_add(1, Ordering::Relaxed);
+        Turn::Answer(Answer::empty())
+    });
+    let mut client = house.client().await;
+    let request = post_as(&basic("anna", PASSWORD), "D", "SendMail", "", &[b'm'; 1000]);
+    assert_eq!(client.ask(&request).await.code, 200);
+    let (first, rest) = request.split_at(request.len() - 500);
+    client.send(first).await;
+    house.until(|house| metrics(house).contains("easel_login_cache_total{result=\"hit\"} 1")).await;
+    house.store.update_user(&easel_store::User { enabled: false, ..house.anna.clone() }).unwrap();
+    house.logins.invalidate(house.anna.id);
+    client.send(rest).await;
+    assert_eq!(client.response().await.code, 401);
+    assert_eq!(acts.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

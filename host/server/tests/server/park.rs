@@ -349,26 +349,43 @@ async fn an_answer_that_waited_is_compressed_when_asked_for() {
     assert!(answer.body.len() < 1000);
 }
 
+/// A house whose answers wait, and come in a hundred pieces of 10,000 bytes then; or are cut after them.
+fn streaming(cut: bool) -> House {
+    plan(&[ListenerKind::Plain]).build(move |request, _| {
+        let (user, until) = (request.user.id, request.now + SignedDuration::from_mins(10));
+        let interest = move || Interest::Mailbox {
+            user,
+            device: DeviceKey(1),
+            folders: BTreeSet::from([CollectionId::new(INBOX)]),
+        };
+        let second: easel_server::GoOn = Box::new(move |_, _, _, sink| {
+            for _ in 0..100 {
+                sink.write(vec![b'a'; 10_000]).unwrap();
+            }
+            if cut { Turn::Cut } else { Turn::Streamed }
+        });
+        let first: easel_server::GoOn =
+            Box::new(move |_, _, _, _| Turn::Wait(Wait { interest: interest(), until, go_on: second }));
+        Turn::Wait(Wait { interest: interest(), until, go_on: first })
+    })
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_no_chunks_after_a_wait_either() {
+    let house = streaming(false);
+    let mut client = house.client().await;
+    let request = String::from_utf8(post("Sync", "", b"")).unwrap().replace("HTTP/1.1", "HTTP/1.0");
+    client.send(request.as_bytes()).await;
+    parked(&house, 1).await;
+    deliver(&house);
+    assert_eq!(client.head().await.header("transfer-encoding"), None);
+    assert_eq!(client.rest().await, vec![b'a'; 1_000_000]);
+}
+
 #[tokio::test]
 async fn a_long_answer_that_waited_is_streamed_or_cut() {
     for cut in [false, true] {
-        let house = plan(&[ListenerKind::Plain]).build(move |request, _| {
-            let (user, until) = (request.user.id, request.now + SignedDuration::from_mins(10));
-            let interest = move || Interest::Mailbox {
-                user,
-                device: DeviceKey(1),
-                folders: BTreeSet::from([CollectionId::new(INBOX)]),
-            };
-            let second: easel_server::GoOn = Box::new(move |_, _, _, sink| {
-                for _ in 0..100 {
-                    sink.write(vec![b'a'; 10_000]).unwrap();
-                }
-                if cut { Turn::Cut } else { Turn::Streamed }
-            });
-            let first: easel_server::GoOn =
-                Box::new(move |_, _, _, _| Turn::Wait(Wait { interest: interest(), until, go_on: second }));
-            Turn::Wait(Wait { interest: interest(), until, go_on: first })
-        });
+        let house = streaming(cut);
         let mut client = house.client().await;
         client.send(&post("Sync", "", b"")).await;
         parked(&house, 1).await;

@@ -56,7 +56,8 @@ async fn who_waits_is_answered_who_is_idle_leaves_and_who_runs_finishes() {
     busy.send(&post_as(&basic("anna", PASSWORD), "D99", "Sync", "", b"")).await;
     house.until(|_| runs.load(Ordering::Relaxed)).await;
     let address = house.running.addresses()[0];
-    let stopped = tokio::spawn(house.running.shutdown(Duration::from_secs(3)));
+    let running = house.running;
+    let stopped = tokio::spawn(async move { running.shutdown(Duration::from_secs(3)).await });
     assert!(idle.ended().await);
     for mut client in waiting {
         let response = client.response().await;

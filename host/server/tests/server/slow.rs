@@ -244,6 +244,32 @@ async fn an_answer_taken_at_once_may_follow_another_for_as_long_as_the_connectio
 }
 
 #[tokio::test]
+async fn what_waits_for_a_slow_client_is_held_no_longer_when_its_answer_is_cut() {
+    for headers in ["", "Accept-Encoding: gzip\r\n"] {
+        let (cut, is_cut) = mpsc::channel();
+        let cut = Mutex::new(cut);
+        let house = limited(Limits::default()).build(move |_, sink| {
+            // Until the client takes nothing more. Noise: it does not become smaller.
+            let mut state = 1_u32;
+            let mut noise = || {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state.to_le_bytes()
+            };
+            while sink.offer((0..MIB / 4).flat_map(|_| noise()).collect()).unwrap().is_none() {}
+            cut.lock().unwrap().send(()).unwrap();
+            Turn::Cut
+        });
+        let mut slow = house.client().await;
+        slow.send(&post("Search", headers, b"")).await;
+        house.until(|_| is_cut.try_recv().is_ok()).await;
+        house.until(|house| held(house) < MIB).await;
+        assert_eq!(house.running.connections(), 1, "it is there still");
+    }
+}
+
+#[tokio::test]
 async fn slow_writers_hold_no_more_than_their_user_may_and_others_are_served() {
     let user = Allowance { at_once: Some(4), ..Allowance::UNBOUNDED };
     let limits = Limits { user, body_total: Duration::from_millis(700), ..Limits::default() };

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::house::{Client, House, PASSWORD, basic, plan, post, post_as};
+use crate::limits::metrics;
 
 /// A certificate on disk.
 pub(crate) struct Files {
@@ -188,4 +189,22 @@ fn a_tls_listener_without_a_certificate_does_not_start() {
     let _entered = runtime.enter();
     let started = std::panic::catch_unwind(|| plan(&[ListenerKind::Tls]).build(ok));
     assert!(started.is_err());
+}
+
+#[tokio::test]
+async fn monitoring_reads_for_how_long_the_certificate_is_good() {
+    let files = certificate("localhost");
+    let house = served(&files, NEVER);
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    // The clock of a house stands at 2023-11-14T22:13:20Z.
+    for (day, secs) in [(15, 6400), (14, -80_000)] {
+        params.not_after = rcgen::date_time_ymd(2023, 11, day);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(&files.tls.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(&files.tls.key, key.serialize_pem()).unwrap();
+        house.running.reload_certificate().unwrap();
+        assert!(metrics(&house).contains(&format!("\neasel_certificate_remaining_seconds {secs}\n")));
+    }
+    let plain = crate::house::house(ok);
+    assert!(!metrics(&plain).contains("easel_certificate"));
 }

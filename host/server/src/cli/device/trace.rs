@@ -13,15 +13,15 @@ use crate::cli::terminal::Terminal;
 const MINUTES_MAX: i64 = 1_440;
 
 pub(super) const HELP: &str = "\
-Each request is shown with its answer once the answer is there; a Ping that waits already is not. Texts are replaced by
-their lengths: what is shown is what kind of thing was sent when, ids, keys, statuses, sizes and dates. --full shows
-everything, mail and passwords of policies included: only with leave of whoever uses the device.
+Each request is shown with its answer once the answer is there; a Ping that waits already is not. Texts are replaced \
+by their lengths: what is shown is what kind of thing was sent when, ids, keys, statuses, sizes and dates. --full \
+shows everything, mail and passwords of policies included: only with leave of whoever uses the device.
 
-A request that is refused before its command sees it is shown with the reason and its first line, as far as it names the
-device. A message (SendMail up to 12.1) is shown by its fields, a broken document by what is wrong with it.
+A request that is refused before its command sees it is shown with the reason and its first line, as far as it names \
+the device. A message (SendMail up to 12.1) is shown by its fields, a broken document by what is wrong with it.
 
-Four may follow at once. A body of more than 4 MiB is told by its length, and of a device that is faster than the reader
-64 requests are kept; how many were lost is told.
+Four may follow at once. A body of more than 4 MiB is told by its length, and of a device that is faster than the \
+reader 64 requests are kept; how many were lost is told.
 
 Example:
   easel device trace SEC1D2C6E5D3A7F1 --minutes 30";

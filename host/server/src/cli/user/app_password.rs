@@ -11,10 +11,10 @@ use super::super::terminal::Terminal;
 use crate::admin::{AppPasswordShown, LoginName};
 
 pub(super) const HELP: &str = "\
-An app password is a secret that the server makes for one phone or app. It is shown once, and typed on the phone where
-the password goes: seven groups of four letters; capitals and missing dashes are forgiven. A phone that is lost is shut
-out by revoking its app password, and the user's own password, which never was on it, stays. Checking one costs the
-server next to nothing, so that all phones are back at once after a restart.
+An app password is a secret that the server makes for one phone or app. It is shown once, and typed on the phone where \
+the password goes: seven groups of four letters; capitals and missing dashes are forgiven. A phone that is lost is \
+shut out by revoking its app password, and the user's own password, which never was on it, stays. Checking one costs \
+the server next to nothing, so that all phones are back at once after a restart.
 
 Where login.app_passwords_only is true in the configuration, phones log in with app passwords only.";
 
@@ -37,7 +37,7 @@ pub(in crate::cli) enum Verb {
     Add {
         /// Whose, such as anna or anna@ox.io.
         login: LoginName,
-        /// What to call it, 1 to 64 characters [default: \"phone 1\", or the next number that is free].
+        /// What to call it, 1 to 64 characters [default: "phone 1", or the next number that is free].
         #[arg(long)]
         name: Option<String>,
         /// The DeviceId of the only device that may use it.
