@@ -194,9 +194,7 @@ async fn each_audience_has_its_reply_or_none() {
     let facts = Facts { people: "Carol Carol@y.example".to_owned(), ..Facts::of(WindowKey::FOREVER) };
     house.put(vec![Write::AddItem { id, folder: CollectionId::new(7), content: NewContent::Object(card), facts }]);
     house.away(&everybody());
-    for (sender, reply) in
-        [("carol@y.example", "known"), ("arol@y.example", "unknown"), ("eve@other.example", "unknown")]
-    {
+    for (sender, reply) in [("carol@y.example", "known"), ("arol@y.example", "unknown")] {
         let replies = house.mail(sender, TO_BOB).await;
         let text = match replies.first() {
             Some(row) => house.text(row),
@@ -204,13 +202,15 @@ async fn each_audience_has_its_reply_or_none() {
         };
         assert!(text.trim_end().ends_with(reply), "{sender}:\n{text}");
     }
-    // A colleague's reply comes into the mailbox.
-    house.mail("anna@ox.io", TO_BOB).await;
-    while house.store.inbox("anna@ox.io").is_empty() {
-        house.written.recv().await.unwrap();
+    // Whoever has a mailbox here finds the reply there, a colleague or not.
+    for (sender, reply) in [("eve@other.example", "unknown"), ("anna@ox.io", "inside")] {
+        house.mail(sender, TO_BOB).await;
+        while house.store.inbox(sender).is_empty() {
+            house.written.recv().await.unwrap();
+        }
+        let text = house.store.inbox(sender).remove(0).raw;
+        assert!(text.starts_with("Return-Path: <>\r\n") && text.contains(reply), "{text}");
     }
-    let text = house.store.inbox("anna@ox.io").remove(0).raw;
-    assert!(text.starts_with("Return-Path: <>\r\n") && text.contains("inside"), "{text}");
     house.away(&Oof { external_unknown: OofMessage::default(), ..everybody() });
     assert!(!house.answered("x@y.example", TO_BOB).await && house.answered("carol@y.example", TO_BOB).await);
     house.away(&Oof { external_unknown: says("  "), ..everybody() });
