@@ -328,8 +328,9 @@ fn exceptions(
     }
     let wanted: Vec<DateTime> = all.iter().map(|(at, _)| *at).collect();
     let occurring = series.occurring(&wanted);
-    // One that is no occurrence of the series (any more) would be a riddle to a device.
-    all.retain(|(at, _)| occurring.binary_search(at).is_ok());
+    // One that is no occurrence of the series (any more), or before its start, would be a riddle to a device.
+    let start = told.map_or(series.span.start.local, Told::start);
+    all.retain(|(at, _)| *at >= start && occurring.binary_search(at).is_ok());
     let surplus = all.len().saturating_sub(EXCEPTIONS_MAX);
     let told = all.into_iter().skip(surplus);
     let elements = told.map(|(at, event)| exception(stored, series, [at, at], event, master, view));

@@ -42,8 +42,10 @@ fn on_the_phone(shown: &[Element], zone: &TimeZone) -> Vec<DateTime> {
         child(shown, c::EXCEPTIONS).into_iter().flat_map(|all| all.all(c::EXCEPTION)).collect();
     let mut days: Vec<DateTime> = rule.occurrences(local(start), zone).take(2_000).collect();
     for exception in exceptions {
-        let slot = local(key_of(exception));
-        let place = days.iter().position(|day| *day == slot).expect("an exception is of an occurrence");
+        let key = key_of(exception);
+        // By moments: the hour that summer time skips has no time of its own.
+        let is_it = |day: &DateTime| zone.to_timestamp(*day).unwrap() == key;
+        let place = days.iter().position(is_it).expect("an exception is of an occurrence");
         days.remove(place);
         if exception.text_of(c::DELETED).as_deref() != Some("1") {
             days.push(local(moment(exception, c::START_TIME).unwrap()));
@@ -459,5 +461,17 @@ proptest! {
             let back = desk.send(Some(&stored), shown).unwrap();
             prop_assert_eq!(back.content.as_deref(), Some(stored.as_str()));
         }
+    }
+}
+
+#[test]
+fn a_date_in_the_hour_that_summer_time_skips_is_told_by_its_moment() {
+    let stored = ics("DTSTART;TZID=Europe/Berlin:20210206T053000\nDURATION:PT1H\nSUMMARY:Odd\n\
+         RRULE:FREQ=HOURLY;INTERVAL=3;BYDAY=SU;COUNT=10\nRDATE;TZID=Europe/Berlin:20210328T033000");
+    for desk in desks() {
+        let shown = properties(&stored, &desk.view()).unwrap();
+        let told = on_the_phone(&shown, &berlin());
+        assert_eq!(told.last(), Some(&date(2021, 3, 28).at(3, 30, 0, 0)), "{told:?}");
+        assert_eq!(desk.send(Some(&stored), shown).unwrap().content.as_deref(), Some(stored.as_str()));
     }
 }

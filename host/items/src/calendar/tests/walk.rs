@@ -384,3 +384,20 @@ proptest! {
         let _ = time_zone::decode(&garbage);
     }
 }
+
+#[test]
+fn an_exception_from_before_the_start_that_is_told_is_not_told() {
+    // Its start is on none of its days, and past: it is told from the first of these on.
+    let stored = ics("DTSTART;TZID=Europe/Berlin:19950106T003000\nDURATION:PT1H\nSUMMARY:Odd\n\
+         RRULE:FREQ=WEEKLY;BYDAY=MO,TH;INTERVAL=2\n\
+         EXDATE;TZID=Europe/Berlin:19950106T003000\nEXDATE;TZID=Europe/Berlin:19950119T003000");
+    let desk = desk(Version::V2_5);
+    let shown = properties(&stored, &desk.view()).unwrap();
+    let of = |tag| shown.iter().find(|element| element.tag == tag).unwrap();
+    assert_eq!(of(c::START_TIME).value(), "19950115T233000Z");
+    let exceptions = of(c::EXCEPTIONS).all(c::EXCEPTION);
+    let times: Vec<_> = exceptions.map(|one| one.text_of(c::EXCEPTION_START_TIME).unwrap()).collect();
+    assert_eq!(times, ["19950118T233000Z"]);
+    let back = desk.send(Some(&stored), shown).unwrap();
+    assert_eq!(back.content.as_deref(), Some(stored.as_str()), "what was not told stays");
+}
