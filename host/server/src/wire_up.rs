@@ -154,7 +154,10 @@ pub(crate) fn serve(config: &Config, listening: impl FnOnce(&[String])) -> Resul
     let Ok(_ownership) = Ownership::take_unless(&config.data_dir, "serve", PATIENCE, runs)? else {
         return Err(ServeError::Runs(config.data_dir.clone()));
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // Of those who have something to do, so many do it before somebody looks who else has: a new connection must not wait
+    // for sixty answers that are being encrypted.
+    let runtime = runtime.enable_all().event_interval(8).build().map_err(ServeError::Runtime)?;
     let served = runtime.block_on(async {
         let house = House::start(config).await?;
         listening(&house.places);

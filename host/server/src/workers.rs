@@ -22,6 +22,10 @@ use queue::{Queue, Turn};
 pub(crate) use waiting_room::Waiter;
 use waiting_room::WaitingRoom;
 
+/// How much less urgent than the others the threads are (nice): with 5 they get a third of a processor's time that one of
+/// these wants as well.
+const NICE: i32 = 5;
+
 type Job = Box<dyn FnOnce(Fate) + Send>;
 
 /// What becomes of a job that was queued.
@@ -147,7 +151,10 @@ impl Crew {
     /// Starts a thread that was counted already.
     fn hire(self: &Arc<Self>) -> std::io::Result<()> {
         let crew = Arc::clone(self);
-        let hired = thread::Builder::new().name("command".to_owned()).spawn(move || crew.work());
+        let hired = thread::Builder::new().name("command".to_owned()).spawn(move || {
+            give_way();
+            crew.work();
+        });
         if hired.is_err() {
             self.count().threads -= 1;
         }
@@ -177,6 +184,14 @@ impl Crew {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.crew.queue.close();
+    }
+}
+
+/// This thread gives way to those that read requests, answer them and commit, of which each serves everybody.
+fn give_way() {
+    // Nobody is refused to become less urgent; where that cannot be, it is as urgent as the others.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a thread for commands does not give way");
     }
 }
 

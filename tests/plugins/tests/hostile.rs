@@ -147,7 +147,7 @@ fn every_other_question_falls_back_to_what_was_handed_in() {
     let bench = Bench::default();
     let packs = odd_packs(&bench);
     let sync = context(Command::Sync, &[]);
-    for (word, expected) in [("spin", 1), ("panic", 4), ("bomb", 4)] {
+    for word in ["spin", "panic", "bomb"] {
         let before = packs.status()[0].stats.faults;
         let asked = || Asked::new(packs.serve(&facts(&format!("odd/{word}"))));
         let one = asked();
@@ -170,10 +170,13 @@ fn every_other_question_falls_back_to_what_was_handed_in() {
             let typo = Element::of(search::SEARCH, [Element::text(search::NAME, "typo")]);
             assert_eq!(one.wire(&sync, Command::Search, typo.clone()), typo, "{word}");
         });
-        let told = log.lines().filter(|line| line.contains("a pack failed")).count() as u64;
-        // What ran over its time once is not asked again in this request; what otherwise failed has four Stores.
-        assert_eq!(told, expected, "{word}: {log}");
-        assert_eq!(packs.status()[0].stats.faults - before, expected, "{word}");
+        let told: Vec<&str> = log.lines().filter(|line| line.contains("a pack failed")).collect();
+        // What ran over its time once is not asked again in this request; what otherwise failed has four Stores. On a busy
+        // machine filling the memory may take too long as well.
+        let late = told.iter().position(|line| line.contains("it ran over its time"));
+        assert_eq!(told.len(), late.map_or(4, |late| late + 1), "{word}: {log}");
+        assert!(word != "spin" || late == Some(0), "{log}");
+        assert_eq!(packs.status()[0].stats.faults - before, told.len() as u64, "{word}");
         bench.clock.advance(Duration::from_secs(61));
     }
 }
