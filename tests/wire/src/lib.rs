@@ -130,7 +130,7 @@ impl House {
     /// Starts it again on the same data, with settings that may be others.
     pub fn start(&mut self, settings: Settings) {
         self.settings = settings;
-        self.store = Some(Arc::new(open(&self.dir.path().join("data"))));
+        self.store = Some(Arc::new(open(&self.data())));
         self.serve();
     }
 
@@ -139,6 +139,11 @@ impl House {
         self.stop();
         self.plugin = plugin;
         self.start(self.settings.clone());
+    }
+
+    /// The folder of its data.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     /// The store of a running server.

@@ -950,7 +950,7 @@ fn a41_keys_that_are_unknown_or_zero_are_shown_to_the_pack() {
 fn broken_mail(house: &House) {
     let id = house.store().reserve_items(house.anna.id, 1).unwrap();
     house.commit(vec![house.mail(id, &short_mail("broken"), easel_server::Clock::now(&house.clock))]);
-    let database = rusqlite::Connection::open(house.dir.path().join("data/easel.db")).unwrap();
+    let database = rusqlite::Connection::open(house.data().join("easel.db")).unwrap();
     let changed = database
         .execute("UPDATE content SET record = x'ff' WHERE object = (SELECT max(object) FROM content)", [])
         .unwrap();
