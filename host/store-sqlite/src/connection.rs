@@ -16,6 +16,9 @@ const STATEMENTS: usize = 128;
 /// same pages for all of them.
 const READER_CACHE_KIB: i64 = 512;
 
+/// The same of mail.db, whose bytes are read once.
+const READER_MAIL_CACHE_KIB: i64 = 256;
+
 /// A connection's part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -81,6 +84,7 @@ pub(crate) fn set_up(connection: &Connection, files: &Files, role: Role) -> rusq
             let mail = files.mail.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(files.mail.clone()))?;
             connection.execute("ATTACH DATABASE ? AS mail", [mail])?;
             connection.pragma_update(Some("main"), "cache_size", -READER_CACHE_KIB)?;
+            connection.pragma_update(Some("mail"), "cache_size", -READER_MAIL_CACHE_KIB)?;
             connection.pragma_update(None, "query_only", true)?;
         }
         Role::EaselWriter | Role::MailWriter => {
@@ -126,6 +130,10 @@ mod tests {
             assert_eq!(text(&connection, "journal_mode"), "wal", "{role:?}");
             assert_eq!(text(&connection, "page_size"), page, "{role:?}");
             assert_eq!(text(&connection, "foreign_keys"), "1", "{role:?}");
+            if role == Role::Reader {
+                let kept = |of: &str| connection.pragma_query_value(Some(of), "cache_size", |row| row.get::<_, i64>(0));
+                assert_eq!([kept("main"), kept("mail")], [Ok(-READER_CACHE_KIB), Ok(-READER_MAIL_CACHE_KIB)]);
+            }
         }
     }
 
