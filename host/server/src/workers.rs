@@ -1,9 +1,10 @@
 //! The threads on which the commands run.
 //!
 //! A fixed number of threads takes jobs from a queue with an end, in which users take turns, those first who ask for
-//! less; only another look at a request that waits finds room there in any case, since there are no more of those than connections. A job that must wait for a
-//! slow client says so ([`Workers::waiting`]); a thread more is started for the time being, so that slow clients do not
-//! stop the others. Of those that wait so there are never so many that threads run out for those who do not.
+//! less; only another look at a request that waits finds room there in any case, since there are no more of those than
+//! connections. A job that must wait for a slow client says so ([`Workers::waiting`]); a thread more is started for the
+//! time being, so that slow clients do not stop the others. Of those that wait so there are never so many that threads
+//! run out for those who do not.
 
 mod costs;
 mod queue;
